@@ -1,0 +1,129 @@
+//! What a person should look at and change after a refusal: settings as BIND 9.18 and Knot 3.2 call them.
+//!
+//! Each piece of advice was tried on those servers. Errors whose remedy is not a setting say what to wait for or whom to
+//! ask. Nothing here decides anything: programs go by [`ProviderError::category`].
+
+use crate::error::{Doing, NotAsWanted, ProviderError};
+use hickory_proto::rr::RecordType;
+
+impl ProviderError {
+    /// What to do, in one to three sentences.
+    pub fn advice(&self) -> String {
+        match self {
+            ProviderError::BadKey { key, zone, doing: Doing::Transferring, .. } => format!(
+                "Check that the server has a key of the name {key} with the same algorithm. If it has, permit the \
+                 transfer: BIND `allow-transfer {{ key \"{key}\"; }};`, Knot an acl of {zone} with `key: {key}` and \
+                 `action: transfer`."
+            ),
+            ProviderError::BadKey { key, zone, .. } => format!(
+                "Check that the server has a key of the name {key} with the same algorithm. If it has, it is Knot that \
+                 does not permit the update (it says BADKEY for that too): {}",
+                knot_acl(key, zone)
+            ),
+            ProviderError::BadSig { key, .. } => format!(
+                "Compare the secret of {key} here with that in the server's configuration, and hand in the secret file \
+                 again."
+            ),
+            ProviderError::BadTime { our_time, their_time, .. } => {
+                let which = match their_time {
+                    Some(theirs) if theirs > our_time => {
+                        format!("This machine's clock is {} s behind the server's.", theirs - our_time)
+                    }
+                    Some(theirs) => format!("This machine's clock is {} s ahead of the server's.", our_time - theirs),
+                    None => String::from("The clocks differ by more than five minutes."),
+                };
+                format!("{which} Let both machines keep time by NTP (for example `timedatectl set-ntp true`).")
+            }
+            ProviderError::Refused { zone, doing: Doing::Updating, .. } => format!(
+                "BIND permits it with `update-policy {{ grant \"KEY.\" name {zone} DNSKEY CDS CDNSKEY CSYNC NS; }};` in \
+                 the zone. BIND also refuses CDS and CDNSKEY records in a zone with `inline-signing yes;` (write \
+                 `inline-signing no;`), CDS records for an algorithm that no DNSKEY of the zone has, and name servers \
+                 inside the zone that have no address."
+            ),
+            ProviderError::Refused { zone, doing: Doing::Reading, .. } => format!(
+                "Check that {zone} is configured on that server, and that it answers queries from this machine \
+                 (BIND: `allow-query`)."
+            ),
+            ProviderError::Refused { zone, doing: Doing::Transferring, .. } => format!(
+                "Permit the transfer of {zone} with the key (BIND: `allow-transfer`; Knot: an acl with `action: \
+                 transfer`), or give the zone's largest TTL by hand."
+            ),
+            ProviderError::NotAuth { zone, .. } => format!(
+                "Check the address, and that {zone} is a zone on that server (a primary one for updates), spelled \
+                 exactly so."
+            ),
+            ProviderError::ServFail { doing: Doing::Updating, zone, .. } => format!(
+                "BIND says so when {zone} has `inline-signing yes;`: write `inline-signing no;` (from 9.20 on it must \
+                 be written out). It also says so for a DNSKEY whose public key is not a valid one. Else the server's \
+                 log has the reason."
+            ),
+            ProviderError::ServFail { zone, .. } => {
+                format!("The server knows {zone} but has not loaded it; its log has the reason.")
+            }
+            ProviderError::Rcode { .. } => {
+                String::from("The server may not support dynamic updates (RFC 2136); its log has more.")
+            }
+            ProviderError::PrerequisiteFailed { .. } => String::from(
+                "Look for another program that writes the same records: a second controller, a script, a key roll that \
+                 is just happening. It is tried again.",
+            ),
+            ProviderError::NotAsServed { zone, .. } => format!(
+                "BIND does so when {zone} has `inline-signing yes;`: write `inline-signing no;` (from 9.20 on it must be \
+                 written out). If the server is another one, give the address of the primary server that signs."
+            ),
+            ProviderError::Ignored { sets, .. } => ignored(sets),
+            ProviderError::Connection { server, .. } => {
+                format!("Check that the server listens on TCP at {server} and that no firewall is between.")
+            }
+            ProviderError::Timeout { .. } => String::from("Check that the server is running; it is asked again."),
+            ProviderError::OutcomeUnknown { .. } => {
+                String::from("Nothing needs to be done: the server is read again before anything else is sent.")
+            }
+            ProviderError::Unauthenticated { .. } => String::from(
+                "Check that the address is that of the server itself and that nothing in between answers in its place \
+                 or alters DNS messages.",
+            ),
+            ProviderError::Malformed { .. } => {
+                String::from("Check that a DNS server listens at that address and port, over TCP.")
+            }
+            ProviderError::Unsupported { .. } => String::from("Use what the message names as possible."),
+        }
+    }
+}
+
+fn knot_acl(key: &str, zone: &str) -> String {
+    format!(
+        "the zone {zone} needs an acl with `key: {key}`, `action: update`, `update-type: [DNSKEY, CDS, CDNSKEY, CSYNC, \
+         NS]`, `update-owner: zone` and `update-owner-match: equal`."
+    )
+}
+
+fn ignored(sets: &[NotAsWanted]) -> String {
+    let any = |types: &[RecordType], pick: fn(&NotAsWanted) -> bool| {
+        sets.iter().any(|set| types.contains(&set.rtype) && pick(set))
+    };
+    let mut parts = Vec::new();
+    if any(&[RecordType::DNSKEY, RecordType::CDS, RecordType::CDNSKEY], |set| !set.missing.is_empty()) {
+        parts.push(
+            "Knot drops foreign keys unless the zone's policy has `dnskey-management: incremental` (with a \
+             `delete-delay`). It also drops the CDS and CDNSKEY of its own key with `cds-cdnskey-publish: none`: set it \
+             to `always`.",
+        );
+    }
+    if any(&[RecordType::CDS, RecordType::CDNSKEY], |set| !set.left_over.is_empty()) {
+        parts.push(
+            "A server puts back the CDS and CDNSKEY of its own keys: BIND always does, Knot with `cds-cdnskey-publish` \
+             other than `none`. Those have to be among the wanted records, or be switched off.",
+        );
+    }
+    if any(&[RecordType::DNSKEY], |set| !set.left_over.is_empty()) {
+        parts.push("A server keeps its own DNSKEYs that are in use: those are removed by its key roll only.");
+    }
+    if any(&[RecordType::NS], |set| !set.left_over.is_empty()) {
+        parts.push("A server keeps the last NS record of a zone: another one has to be there first.");
+    }
+    if parts.is_empty() {
+        parts.push("Look into the server's log for why it did not do the update.");
+    }
+    parts.join(" ")
+}

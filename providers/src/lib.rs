@@ -1,0 +1,115 @@
+//! The interfaces that DNS operators are driven through: one trait, and one module per backend.
+//!
+//! A provider takes the wanted sets and makes the smallest change. It knows nothing of transitions, guards or other
+//! operators. What it reports is what an interface said; whether a write counts is for whoever asks every
+//! authoritative server afterwards.
+
+mod advice;
+mod error;
+pub mod rfc2136;
+pub mod tsig;
+
+pub use error::{Category, Doing, NotAsWanted, ProviderError};
+
+use async_trait::async_trait;
+use hickory_proto::rr::{Name, RecordType};
+use std::collections::BTreeSet;
+
+/// RDATA in uncompressed wire form, names in lower case.
+pub type Rdata = Vec<u8>;
+
+/// What an RRset at a zone's apex should hold. TTLs in seconds: that which the operator serves the set with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The whole RRset; empty means that there should be none.
+    Exactly { rtype: RecordType, ttl_s: u32, records: BTreeSet<Rdata> },
+    /// A part of an RRset that the operator has records of its own in (DNSKEY): these should be there, those not, and
+    /// all others are left alone.
+    Partly { rtype: RecordType, ttl_s: u32, with: BTreeSet<Rdata>, without: BTreeSet<Rdata> },
+}
+
+impl Wanted {
+    pub fn rtype(&self) -> RecordType {
+        match self {
+            Wanted::Exactly { rtype, .. } | Wanted::Partly { rtype, .. } => *rtype,
+        }
+    }
+}
+
+/// What was changed in one RRset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub rtype: RecordType,
+    pub added: BTreeSet<Rdata>,
+    pub removed: BTreeSet<Rdata>,
+}
+
+/// An RRset as the interface shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rrset {
+    pub rtype: RecordType,
+    pub ttl_s: u32,
+    pub records: BTreeSet<Rdata>,
+}
+
+/// Which foreign DNSKEYs an operator carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForeignDnskey {
+    All,
+    ZoneSigningOnly,
+    None,
+    Unknown,
+}
+
+/// How far an operator's CDS and CDNSKEY sets can be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CdsControl {
+    Exact,
+    /// Its own records are always there.
+    AdditiveToOwn,
+    Fixed,
+    None,
+    Unknown,
+}
+
+/// How writes are grouped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteGrouping {
+    /// Whole RRsets are replaced, one request each or several at once.
+    RrsetReplace,
+    SingleRecords,
+    /// One message changes all or nothing, and only if the prerequisites hold (RFC 2136).
+    AtomicWithPrerequisites,
+}
+
+/// What an operator's interface can do, as far as it can be known without trying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    pub foreign_dnskey: ForeignDnskey,
+    pub cds: CdsControl,
+    pub csync: bool,
+    pub ns_add_foreign: bool,
+    pub ns_remove_own: bool,
+    /// Whether the interface tells the operator's own keys from foreign ones.
+    pub tells_own_keys: bool,
+    pub grouping: WriteGrouping,
+}
+
+/// An operator's interface, for any of its zones.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    fn capabilities(&self) -> Capabilities;
+
+    /// The RRsets of these types at the apex, as the interface shows them; absent ones are left out.
+    async fn read(&self, zone: &Name, types: &[RecordType]) -> Result<Vec<Rrset>, ProviderError>;
+
+    /// Makes the smallest change that brings the wanted sets about, all or nothing where the interface can, reads back,
+    /// and says what was changed: an empty list when all was as wanted already.
+    async fn apply(&self, zone: &Name, wanted: &[Wanted]) -> Result<Vec<Change>, ProviderError>;
+
+    /// Whether the credential is accepted for the zone: a write that changes nothing.
+    async fn probe(&self, zone: &Name) -> Result<(), ProviderError>;
+
+    /// The largest TTL of any record in the zone, in seconds; `None` where the interface does not show all records.
+    async fn largest_ttl_s(&self, zone: &Name) -> Result<Option<u32>, ProviderError>;
+}

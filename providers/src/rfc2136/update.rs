@@ -1,0 +1,271 @@
+//! From wanted sets to one UPDATE message (RFC 2136), and what its answer means.
+//!
+//! Invariants: one message holds the whole change, so it happens all or not at all; it changes no record that need not
+//! change; it holds only if the sets are still those that the change was computed from. No whole RRset is ever deleted:
+//! servers refuse that for DNSKEY while CDS records exist, and ignore it for NS. Nothing is sent from here.
+
+use crate::error::{NotAsWanted, ProviderError};
+use crate::{Change, Rdata, Rrset, Wanted};
+use hickory_proto::op::{Message, MessageType, OpCode, Query};
+use hickory_proto::rr::rdata::NULL;
+use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
+use std::collections::BTreeSet;
+
+/// The types that `apply` takes, in the order of their adds. Deletes go the other way round: no server should see, not
+/// even within the message, a CDS without the DNSKEYs of its algorithm, or an NS set run empty.
+pub(super) const TYPES: [RecordType; 5] =
+    [RecordType::DNSKEY, RecordType::CDNSKEY, RecordType::CDS, RecordType::CSYNC, RecordType::NS];
+
+/// An RRset that has to be exactly so for the update to happen (RFC 2136 §2.4.2); no records: it must not exist
+/// (§2.4.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prerequisite {
+    pub owner: Name,
+    pub rtype: RecordType,
+    pub records: BTreeSet<Rdata>,
+}
+
+/// Records to add to and remove from one RRset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordChange {
+    pub owner: Name,
+    /// For what is added. Servers give the whole RRset this TTL.
+    pub ttl_s: u32,
+    pub change: Change,
+}
+
+/// One UPDATE message. Adds are put before deletes, both in the order given here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Update {
+    pub prerequisites: Vec<Prerequisite>,
+    pub changes: Vec<RecordChange>,
+}
+
+impl Update {
+    pub(super) fn message(&self, zone: &Name) -> Message {
+        let mut message = Message::query();
+        message.metadata.message_type = MessageType::Query;
+        message.metadata.op_code = OpCode::Update;
+        message.metadata.recursion_desired = false;
+        message.add_query(Query::query(zone.clone(), RecordType::SOA));
+        for Prerequisite { owner, rtype, records } in &self.prerequisites {
+            if records.is_empty() {
+                let mut absent = Record::update0(owner.clone(), 0, *rtype);
+                absent.dns_class = DNSClass::NONE;
+                message.add_answer(absent);
+            }
+            for rdata in records {
+                message.add_answer(record(owner, *rtype, 0, DNSClass::IN, rdata));
+            }
+        }
+        for RecordChange { owner, ttl_s, change } in &self.changes {
+            for rdata in &change.added {
+                message.add_authority(record(owner, change.rtype, *ttl_s, DNSClass::IN, rdata));
+            }
+        }
+        for RecordChange { owner, change, .. } in self.changes.iter().rev() {
+            for rdata in &change.removed {
+                message.add_authority(record(owner, change.rtype, 0, DNSClass::NONE, rdata));
+            }
+        }
+        message
+    }
+
+    /// The type that this update is about, when it is about one only.
+    pub(super) fn only_type(&self) -> Option<RecordType> {
+        let first = self.changes.first()?.change.rtype;
+        self.changes.iter().all(|c| c.change.rtype == first).then_some(first)
+    }
+}
+
+/// The RDATA goes out octet by octet as given: parsed and put together again it could come out differently.
+fn record(owner: &Name, rtype: RecordType, ttl_s: u32, class: DNSClass, rdata: &Rdata) -> Record {
+    let data = RData::Unknown { code: rtype, rdata: NULL::with(rdata.clone()) };
+    let mut record = Record::from_rdata(owner.clone(), ttl_s, data);
+    record.dns_class = class;
+    record
+}
+
+/// Refuses what an update of this kind cannot say.
+pub(super) fn check(wanted: &[Wanted]) -> Result<(), ProviderError> {
+    let refuse = |what: String| Err(ProviderError::Unsupported { what });
+    for (n, one) in wanted.iter().enumerate() {
+        let rtype = one.rtype();
+        if !TYPES.contains(&rtype) {
+            return refuse(format!(
+                "{rtype} records are not changed here: only DNSKEY, CDS, CDNSKEY, CSYNC and NS are"
+            ));
+        }
+        if wanted.iter().take(n).any(|earlier| earlier.rtype() == rtype) {
+            return refuse(format!("the {rtype} set is wanted in two ways at once: say it once"));
+        }
+        let records = match one {
+            Wanted::Exactly { records, .. } => records,
+            Wanted::Partly { with, .. } => with,
+        };
+        if let Some(long) = records.iter().find(|rdata| u16::try_from(rdata.len()).is_err()) {
+            return refuse(format!("a {rtype} record of {} octets: a record has at most 65535", long.len()));
+        }
+    }
+    Ok(())
+}
+
+/// What has to change, per type, in the order of [`TYPES`]; types that are as wanted are left out.
+pub(super) fn difference(wanted: &[Wanted], current: &[Rrset]) -> Vec<Change> {
+    let nothing = BTreeSet::new();
+    let mut changes = Vec::new();
+    for rtype in TYPES {
+        let is = current.iter().find(|rrset| rrset.rtype == rtype).map_or(&nothing, |rrset| &rrset.records);
+        let (added, removed): (BTreeSet<Rdata>, BTreeSet<Rdata>) = match wanted.iter().find(|w| w.rtype() == rtype) {
+            None => continue,
+            Some(Wanted::Exactly { records, .. }) => {
+                (records.difference(is).cloned().collect(), is.difference(records).cloned().collect())
+            }
+            // A record that is asked for and asked away at once stays: a missing key breaks more than one too many.
+            Some(Wanted::Partly { with, without, .. }) => (
+                with.difference(is).cloned().collect(),
+                without.intersection(is).filter(|rdata| !with.contains(*rdata)).cloned().collect(),
+            ),
+        };
+        if !added.is_empty() || !removed.is_empty() {
+            changes.push(Change { rtype, added, removed });
+        }
+    }
+    changes
+}
+
+/// The update that makes these changes to what is there now.
+pub(super) fn plan(zone: &Name, wanted: &[Wanted], current: &[Rrset], changes: &[Change], guarded: bool) -> Update {
+    let mut update = Update::default();
+    for change in changes {
+        if guarded {
+            update.prerequisites.push(as_it_is(zone, current, change.rtype));
+        }
+        let ttl_s = wanted.iter().find(|w| w.rtype() == change.rtype).map_or(0, |w| match w {
+            Wanted::Exactly { ttl_s, .. } | Wanted::Partly { ttl_s, .. } => *ttl_s,
+        });
+        update.changes.push(RecordChange { owner: zone.clone(), ttl_s, change: change.clone() });
+    }
+    update
+}
+
+pub(super) fn as_it_is(zone: &Name, current: &[Rrset], rtype: RecordType) -> Prerequisite {
+    let records = current.iter().find(|rrset| rrset.rtype == rtype).map(|rrset| rrset.records.clone());
+    Prerequisite { owner: zone.clone(), rtype, records: records.unwrap_or_default() }
+}
+
+/// What of the wanted is not there.
+pub(super) fn unmet(wanted: &[Wanted], current: &[Rrset]) -> Vec<NotAsWanted> {
+    let not_as_wanted =
+        |change: Change| NotAsWanted { rtype: change.rtype, missing: change.added, left_over: change.removed };
+    difference(wanted, current).into_iter().map(not_as_wanted).collect()
+}
+
+/// A change of nothing that needs the permission to change the type: a record added that is there, with the TTL it has;
+/// or, where there is none, one removed that is not there. `None` where neither can be said.
+pub(super) fn idle_change(zone: &Name, current: &[Rrset], rtype: RecordType) -> Option<RecordChange> {
+    let is = current.iter().find(|rrset| rrset.rtype == rtype);
+    let (mut added, mut removed, ttl_s) = (BTreeSet::new(), BTreeSet::new(), is.map_or(0, |rrset| rrset.ttl_s));
+    match rtype {
+        // Re-adding is safest where the server looks closely at what it is given.
+        RecordType::DNSKEY | RecordType::NS => added.extend(is?.records.first().cloned()),
+        // Servers give CDS and CDNSKEY sets TTLs of their own, and an add would change them.
+        _ => removed.extend(absent_record(rtype, is)),
+    }
+    let change = Change { rtype, added, removed };
+    Some(RecordChange { owner: zone.clone(), ttl_s, change })
+}
+
+/// A well-formed record that is not in the set.
+fn absent_record(rtype: RecordType, is: Option<&Rrset>) -> Option<Rdata> {
+    let with = |n: u8| -> Option<Rdata> {
+        match rtype {
+            RecordType::CDS => Some([vec![0, 1, 13, 2], vec![n; 32]].concat()),
+            RecordType::CDNSKEY => Some([vec![1, 1, 3, 13], vec![n; 64]].concat()),
+            // SOA serial and flags, no types.
+            RecordType::CSYNC => Some(vec![n; 4].into_iter().chain([0, 0]).collect()),
+            _ => None,
+        }
+    };
+    (0..=u8::MAX).filter_map(with).find(|rdata| is.is_none_or(|rrset| !rrset.records.contains(rdata)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(records: &[&[u8]]) -> BTreeSet<Rdata> {
+        records.iter().map(|rdata| rdata.to_vec()).collect()
+    }
+
+    fn rrset(rtype: RecordType, records: &[&[u8]]) -> Rrset {
+        Rrset { rtype, ttl_s: 60, records: set(records) }
+    }
+
+    fn zone() -> Name {
+        Name::from_ascii("music1.example.").unwrap()
+    }
+
+    #[test]
+    fn a_set_that_differs_in_its_ttl_only_is_not_touched() {
+        let wanted = [Wanted::Exactly { rtype: RecordType::CDS, ttl_s: 5, records: set(&[b"a"]) }];
+        assert_eq!(difference(&wanted, &[rrset(RecordType::CDS, &[b"a"])]), vec![]);
+    }
+
+    #[test]
+    fn records_of_the_operator_stay_when_a_part_is_wanted() {
+        let wanted = [Wanted::Partly {
+            rtype: RecordType::DNSKEY,
+            ttl_s: 5,
+            with: set(&[b"new", b"there", b"both"]),
+            without: set(&[b"old", b"long gone", b"both"]),
+        }];
+        let is = rrset(RecordType::DNSKEY, &[b"own", b"there", b"old", b"both"]);
+        let changes = difference(&wanted, &[is]);
+        assert_eq!(changes, vec![Change { rtype: RecordType::DNSKEY, added: set(&[b"new"]), removed: set(&[b"old"]) }]);
+    }
+
+    #[test]
+    fn adds_come_before_deletes_and_the_cds_goes_before_its_key() {
+        let wanted = [
+            Wanted::Exactly { rtype: RecordType::CDS, ttl_s: 5, records: set(&[b"c2"]) },
+            Wanted::Partly { rtype: RecordType::DNSKEY, ttl_s: 7, with: set(&[b"k2"]), without: set(&[b"k1"]) },
+        ];
+        let current = [rrset(RecordType::CDS, &[b"c1"]), rrset(RecordType::DNSKEY, &[b"k1"])];
+        let message = plan(&zone(), &wanted, &current, &difference(&wanted, &current), true).message(&zone());
+        let line = |r: &Record| (r.record_type(), r.dns_class, r.ttl);
+        use RecordType::{CDS, DNSKEY};
+        assert_eq!(
+            message.authorities.iter().map(line).collect::<Vec<_>>(),
+            vec![
+                (DNSKEY, DNSClass::IN, 7),
+                (CDS, DNSClass::IN, 5),
+                (CDS, DNSClass::NONE, 0),
+                (DNSKEY, DNSClass::NONE, 0)
+            ]
+        );
+        assert_eq!(
+            message.answers.iter().map(line).collect::<Vec<_>>(),
+            vec![(DNSKEY, DNSClass::IN, 0), (CDS, DNSClass::IN, 0)]
+        );
+    }
+
+    #[test]
+    fn a_set_that_is_not_there_is_required_not_to_be_there() {
+        let wanted = [Wanted::Exactly { rtype: RecordType::CSYNC, ttl_s: 5, records: set(&[b"s"]) }];
+        let message = plan(&zone(), &wanted, &[], &difference(&wanted, &[]), true).message(&zone());
+        let octets = message.to_vec().unwrap();
+        assert_eq!(message.answers.len(), 1);
+        // Name (a pointer), type 62, class NONE, TTL 0, no RDATA.
+        let prerequisite = [0xc0, 12, 0, 62, 0, 254, 0, 0, 0, 0, 0, 0];
+        assert!(octets.windows(12).any(|part| part == prerequisite), "{octets:02x?}");
+    }
+
+    #[test]
+    fn what_an_update_cannot_say_is_refused_before_anything_is_sent() {
+        let exactly = |rtype| Wanted::Exactly { rtype, ttl_s: 5, records: BTreeSet::new() };
+        for wanted in [vec![exactly(RecordType::SOA)], vec![exactly(RecordType::CDS), exactly(RecordType::CDS)]] {
+            assert_eq!(check(&wanted).unwrap_err().code(), "unsupported");
+        }
+    }
+}

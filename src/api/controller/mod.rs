@@ -1,0 +1,149 @@
+//! The services behind the doors: what the API's [`Service`] asks for, done with engine, store and model.
+//!
+//! Invariant: a request that is refused has changed nothing. Whoever changes a zone's group holds the same lock as its
+//! turn.
+
+mod changes;
+mod operators;
+mod show;
+mod zones;
+
+use super::service::{Refusal, RefusalKind, Service};
+use super::wire;
+use crate::engine::{Engine, EngineError, Picture};
+use crate::model::dns::Name;
+use crate::store::StoreError;
+use async_trait::async_trait;
+use std::sync::Arc;
+
+pub struct Controller {
+    engine: Arc<Engine>,
+}
+
+impl Controller {
+    pub fn new(engine: Arc<Engine>) -> Controller {
+        Controller { engine }
+    }
+}
+
+#[async_trait]
+impl Service for Controller {
+    async fn operators(&self) -> Result<wire::OperatorList, Refusal> {
+        self.list_operators().await
+    }
+
+    async fn operator(&self, name: &str) -> Result<wire::OperatorShow, Refusal> {
+        self.show_operator(name).await
+    }
+
+    async fn add_operator(&self, operator: wire::OperatorAdd) -> Result<wire::OperatorShow, Refusal> {
+        self.new_operator(operator).await
+    }
+
+    async fn test_operator(&self, name: &str, zone: &str) -> Result<wire::OperatorTest, Refusal> {
+        self.try_operator(name, zone).await
+    }
+
+    async fn zones(&self) -> Result<wire::ZoneList, Refusal> {
+        self.list_zones().await
+    }
+
+    async fn add_zone(&self, zone: wire::ZoneAdd) -> Result<wire::ZoneShow, Refusal> {
+        self.adopt(zone).await
+    }
+
+    async fn zone(&self, zone: &str) -> Result<wire::ZoneShow, Refusal> {
+        self.show_zone(&zone_name(zone)?).await
+    }
+
+    async fn policy(&self, zone: &str) -> Result<wire::ZonePolicy, Refusal> {
+        let (known, _) = self.engine.ports().recall(&zone_name(zone)?).await.map_err(of_engine)?;
+        Ok(show::policy(&known))
+    }
+
+    async fn change_policy(&self, zone: &str, change: wire::PolicyChange) -> Result<wire::ZonePolicy, Refusal> {
+        self.set_policy(&zone_name(zone)?, change).await
+    }
+
+    async fn plan(&self, zone: &str, change: wire::Change) -> Result<wire::Plan, Refusal> {
+        self.make_plan(&zone_name(zone)?, change).await
+    }
+
+    async fn set_group(&self, zone: &str, set: wire::SetGroup) -> Result<wire::SetAnswer, Refusal> {
+        self.start(&zone_name(zone)?, set).await
+    }
+
+    async fn history(&self, zone: &str, limit: u32) -> Result<wire::History, Refusal> {
+        self.show_history(&zone_name(zone)?, limit).await
+    }
+
+    async fn certificate(&self, zone: &str, transition: Option<&str>) -> Result<wire::Certificate, Refusal> {
+        self.show_certificate(&zone_name(zone)?, transition).await
+    }
+}
+
+/// A zone's name as a person writes it, absolute and in lower case.
+fn zone_name(text: &str) -> Result<Name, Refusal> {
+    let invalid = || {
+        Refusal::new(RefusalKind::Invalid, "bad-name", format!("{text} is not a domain name"))
+            .with_fix("write it like example.org")
+    };
+    let mut name: Name = Name::from_ascii(text).map_err(|_| invalid())?;
+    name.set_fqdn(true);
+    if name.is_root() { Err(invalid()) } else { Ok(name.to_lowercase()) }
+}
+
+/// A zone's name for people: without the final dot.
+fn plain(name: &Name) -> String {
+    let text = name.to_ascii();
+    text.strip_suffix('.').filter(|rest| !rest.is_empty()).map(str::to_owned).unwrap_or(text)
+}
+
+fn no_operator(name: &str) -> Refusal {
+    Refusal::new(RefusalKind::NotFound, "unknown-operator", format!("there is no operator {name}"))
+        .with_fix("add it with `chorus operator add`, or see `chorus operator list`")
+        .with_operator(name)
+}
+
+fn of_engine(error: EngineError) -> Refusal {
+    match error {
+        EngineError::NoZone(zone) => {
+            Refusal::new(RefusalKind::NotFound, "unknown-zone", format!("there is no zone {}", plain(&zone)))
+                .with_fix("add it with `chorus zone add`, or see `chorus zone list`")
+                .with_zone(plain(&zone))
+        }
+        EngineError::Place(e) => Refusal::new(RefusalKind::Preflight, "no-addresses", e.to_string()).with_fix(
+            "say the addresses: --name-server HOST=ADDR for an operator, --parent-server ADDR for the parent",
+        ),
+        EngineError::Provider(e) => Refusal::new(RefusalKind::Unavailable, "operator-unusable", e.to_string()),
+        EngineError::Store(e) => of_store(e),
+    }
+}
+
+fn of_store(error: StoreError) -> Refusal {
+    match &error {
+        StoreError::Exists { what, name } => Refusal::new(
+            RefusalKind::Conflict,
+            "exists",
+            format!("{what} {} is there already", name.trim_end_matches('.')),
+        )
+        .with_fix(format!("see `chorus {what} show {}`", name.trim_end_matches('.'))),
+        StoreError::InTransition { .. } => Refusal::new(RefusalKind::Conflict, "in-transition", error.to_string())
+            .with_fix("wait until it is done: see `chorus zone show`"),
+        _ => Refusal::new(RefusalKind::Unavailable, "db-unavailable", error.to_string()),
+    }
+}
+
+/// Sees, once for every member that can show it, what the largest TTL in its zone is.
+async fn learn_ttls(engine: &Engine, known: &mut Picture) -> Result<(), Refusal> {
+    let names: Vec<(String, bool)> = known.members.keys().map(|name| (name.clone(), true)).collect();
+    for (operator, _) in engine.ports().operators(names.into_iter()).await.map_err(of_engine)? {
+        let provider = engine.ports().providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
+        // Whoever does not show its zone leaves the policy's value in force.
+        if let Ok(Some(ttl_s)) = provider.largest_ttl_s(&known.record.name).await {
+            let largest = known.lifetimes.zone_ttls_s.entry(operator.name).or_insert(ttl_s);
+            *largest = ttl_s.max(*largest);
+        }
+    }
+    Ok(())
+}

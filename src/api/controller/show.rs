@@ -1,0 +1,415 @@
+//! A zone as people and programs are shown it: out of the stored picture and the last turn's status.
+//!
+//! Invariant: `verdict` is never empty, and neither is `waiting_for` while a transition is under way.
+
+use super::plain;
+use crate::api::wire::{self, At};
+use crate::engine::{Certificate, Picture, Status, WaitingFor};
+use crate::model::chain::Exposure;
+use crate::model::dns::{Dnskey, Rdata, RecordSet, RecordType, cds_for, key_of_ds, ns_name, rdata_text, unhex};
+use crate::model::group::{ParentMode, Standing, Step, World, forecast};
+use crate::model::history::{Kind, Server, Who};
+use crate::model::policy::DATA_TTL_MAX_UNKNOWN_S;
+use crate::model::time::Time;
+use crate::store::{TransitionRecord, TransitionState};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+pub(super) fn zone(known: &Picture, status: &Status, last: Option<&TransitionRecord>, now: Time) -> wire::ZoneShow {
+    let world = known.world(&[]);
+    let desired: Vec<String> = world.desired().cloned().collect();
+    let rest =
+        known.transition.is_none() && status.observed_at.is_some() && (status.settled || known.members.len() == 1);
+    let operators = known.members.keys().map(|operator| wire::OperatorStanding {
+        operator: operator.clone(),
+        standing: match status.standings.get(operator).copied().unwrap_or(Standing::Outside) {
+            Standing::Outside => wire::Standing::Outside,
+            Standing::Trusted => wire::Standing::Trusted,
+            Standing::Serving => wire::Standing::Serving,
+        },
+    });
+    let transition = match (&known.transition, last) {
+        (Some(running), _) => Some(running_transition(known, status, running)),
+        (None, Some(last)) => Some(ended_transition(last)),
+        (None, None) => None,
+    };
+    wire::ZoneShow {
+        zone: plain(&known.record.name),
+        verdict: verdict(known, status),
+        rest,
+        operators: operators.collect(),
+        transition,
+        exposures: status.exposures.iter().map(exposure).collect(),
+        parent: parent(known, status),
+        keys: keys(&world, status),
+        servers: servers(known),
+        hand_to_registrar: hand_to_registrar(&world, status),
+        policy: policy(known),
+        next: next(known, status),
+        updated_at: status.observed_at.and_then(At::known),
+        now: At::clock(now),
+        desired,
+    }
+}
+
+fn verdict(known: &Picture, status: &Status) -> String {
+    let operators: Vec<&str> = known.members.keys().map(String::as_str).collect();
+    let by = joined(&operators);
+    if let Some(trouble) = &status.trouble {
+        return format!("Cannot be looked after at the moment: {trouble}");
+    }
+    if let Some(exposure) = status.exposures.first() {
+        return format!("Some resolvers may fail: {}", exposure.what);
+    }
+    let waiting = status.waiting.first().map(|wait| wait.text.as_str());
+    match &known.transition {
+        Some(transition) => format!("{}: {}", way(transition), waiting.unwrap_or("on its way")),
+        None if status.observed_at.is_none() => "Not looked at yet".into(),
+        None if known.members.len() == 1 => {
+            let secure = known.places.parent.iter().any(|server| {
+                known.history.current(server, Kind::Ds).is_some_and(|span| !span.served.records.is_empty())
+            });
+            match secure {
+                true => format!("Signed by {by}, nothing to do"),
+                false => format!("Served by {by}, and not secure: the parent has no DS"),
+            }
+        }
+        None if status.settled => format!("Signed by {by}, the parent agrees, nothing to do"),
+        None => format!("Signed by {by}; {}", waiting.unwrap_or("being looked at")),
+    }
+}
+
+/// A transition in a few words.
+fn way(transition: &TransitionRecord) -> String {
+    let joins: Vec<&str> = transition.to.difference(&transition.from).map(String::as_str).collect();
+    let leaves: Vec<&str> = transition.from.difference(&transition.to).map(String::as_str).collect();
+    let verb = |names: &[&str], one: &str, many: &str| {
+        format!("{} {}", joined(names), if names.len() == 1 { one } else { many })
+    };
+    match (joins.is_empty(), leaves.is_empty()) {
+        (false, true) => verb(&joins, "joins", "join"),
+        (true, false) => verb(&leaves, "leaves", "leave"),
+        (false, false) => format!("{} {}", verb(&joins, "replaces", "replace"), joined(&leaves)),
+        (true, true) => "Nothing changes".into(),
+    }
+}
+
+fn joined(names: &[&str]) -> String {
+    match names {
+        [] => "nobody".into(),
+        [one] => (*one).into(),
+        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+/// The steps of a join and of a leave as `zone plan` counts them: what is waited for belongs to the step that it allows.
+const JOIN: [&[Step]; 5] = [
+    &[Step::ShareKeys],
+    &[Step::AskForDs],
+    &[Step::AwaitDs],
+    &[Step::AwaitOldKeysAndDs, Step::NameServers],
+    &[Step::AwaitDelegation],
+];
+const LEAVE: [&[Step]; 5] = [
+    &[Step::NameServers],
+    &[Step::AwaitDelegation],
+    &[Step::AwaitLastQuestion, Step::AwaitLeaverKeys],
+    &[Step::AwaitDsGone],
+    &[Step::AwaitLeaverAnswers],
+];
+
+fn title(step: Step) -> &'static str {
+    match step {
+        Step::ShareKeys => "every operator serves the keys of all",
+        Step::AskForDs => "every operator asks the parent for the DS of all",
+        Step::AwaitDs => "the parent has the DS of all",
+        Step::AwaitOldKeysAndDs => "old DNSKEY and DS sets die",
+        Step::NameServers => "every operator serves the new name server set",
+        Step::AwaitDelegation => "the parent delegates to the new name server set",
+        Step::AwaitLastQuestion => "the leaver cannot be asked any more",
+        Step::AwaitLeaverKeys => "the leaver's keys are dead, and its DS may go",
+        Step::AwaitDsGone => "the parent drops the leaver's DS",
+        Step::AwaitLeaverAnswers => "the leaver's answers die, and its keys go",
+        Step::Settled => "all is as desired",
+    }
+}
+
+fn running_transition(known: &Picture, status: &Status, transition: &TransitionRecord) -> wire::TransitionShow {
+    let joins = transition.to.difference(&transition.from).next().is_some();
+    let leaves = transition.from.difference(&transition.to).next().is_some();
+    let serving = transition.to.iter().all(|op| status.standings.get(op) == Some(&Standing::Serving));
+    let way: Vec<(bool, &[Step])> = JOIN
+        .iter()
+        .filter(|_| joins)
+        .map(|steps| (false, *steps))
+        .chain(LEAVE.iter().filter(|_| leaves).map(|steps| (true, *steps)))
+        .collect();
+    let leaving = leaves && (!joins || serving);
+    // Before the first turn the status is still that of the rest before.
+    let begun = status.step != Step::Settled || status.observed_at.is_some_and(|at| at >= transition.started_at);
+    let step = if begun {
+        status.step
+    } else {
+        way.first().and_then(|(_, steps)| steps.first()).copied().unwrap_or(Step::ShareKeys)
+    };
+    let number =
+        way.iter().position(|(of_leave, steps)| steps.contains(&step) && *of_leave == leaving).unwrap_or(0) + 1;
+    let waiting = status.waiting.first().filter(|_| begun);
+    let state = match waiting {
+        None => wire::TransitionState::Acting,
+        Some(wait) => state_of(wait),
+    };
+    let waiting_for = waiting.map(|wait| wire::WaitingFor {
+        code: wait.code.clone(),
+        text: wait.text.clone(),
+        until: wait.until.and_then(At::known),
+    });
+    let trouble = status.trouble.as_ref().map(|text| wire::WaitingFor {
+        code: "observation-failed".into(),
+        text: text.clone(),
+        until: None,
+    });
+    let starting = || wire::WaitingFor {
+        code: "acting".into(),
+        text: format!("{}: being brought about", title(step)),
+        until: None,
+    };
+    wire::TransitionShow {
+        id: transition.id.clone(),
+        state,
+        step: title(step).into(),
+        step_number: u32::try_from(number).unwrap_or(1),
+        steps: u32::try_from(way.len()).unwrap_or(1),
+        waiting_for: Some(trouble.or(waiting_for).unwrap_or_else(starting)),
+        from: transition.from.iter().cloned().collect(),
+        to: transition.to.iter().cloned().collect(),
+        reason: transition.reason.clone(),
+        started: At::clock(transition.started_at),
+        ended: None,
+        ends_earliest: At::known(forecast(&known.world(&[])).ends),
+    }
+}
+
+fn ended_transition(transition: &TransitionRecord) -> wire::TransitionShow {
+    wire::TransitionShow {
+        id: transition.id.clone(),
+        state: match transition.state {
+            TransitionState::Running => wire::TransitionState::Acting,
+            TransitionState::Done => wire::TransitionState::Done,
+        },
+        step: title(Step::Settled).into(),
+        step_number: 1,
+        steps: 1,
+        waiting_for: None,
+        from: transition.from.iter().cloned().collect(),
+        to: transition.to.iter().cloned().collect(),
+        reason: transition.reason.clone(),
+        started: At::clock(transition.started_at),
+        ended: transition.ended_at.map(At::clock),
+        ends_earliest: None,
+    }
+}
+
+fn state_of(wait: &WaitingFor) -> wire::TransitionState {
+    match wait.code.as_str() {
+        "operator-lag" => wire::TransitionState::Verifying,
+        "invariant-refused" if wait.until.is_some() => wire::TransitionState::WaitingGuard,
+        "operator-unreachable"
+        | "no-answer"
+        | "no-connection"
+        | "outcome-unknown"
+        | "update-overtaken"
+        | "update-servfail"
+        | "read-servfail" => wire::TransitionState::WaitingOperator,
+        code if code.starts_with("guard-") => wire::TransitionState::WaitingGuard,
+        code if code.starts_with("parent-") => wire::TransitionState::WaitingParent,
+        _ => wire::TransitionState::Blocked,
+    }
+}
+
+fn next(known: &Picture, status: &Status) -> Option<String> {
+    known.transition.as_ref()?;
+    let wait = status.waiting.first()?;
+    match (state_of(wait), known.record.parent.mode) {
+        (wire::TransitionState::WaitingParent, ParentMode::Manual) => {
+            Some("hand the DS and NS that are shown to the registrar".into())
+        }
+        (wire::TransitionState::WaitingParent, ParentMode::Scan) => Some("the parent's next scan".into()),
+        (wire::TransitionState::WaitingGuard, _) => wait.until.map(|until| format!("goes on by itself at {until}")),
+        (wire::TransitionState::Blocked, _) => Some("goes on when the reason above is gone".into()),
+        _ => None,
+    }
+}
+
+pub(super) fn exposure(exposure: &Exposure) -> wire::Exposure {
+    let who: BTreeSet<String> = exposure.servers.iter().map(|server| server.who.to_string()).collect();
+    wire::Exposure {
+        from: At::clock(exposure.from),
+        until: At::known(exposure.until),
+        what: exposure.what.clone(),
+        who: who.into_iter().collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn parent(known: &Picture, _status: &Status) -> wire::ParentShow {
+    let shown = |kind: Kind| -> RecordSet {
+        let spans = known.places.parent.iter().filter_map(|server| known.history.current(server, kind));
+        spans.flat_map(|span| span.served.records.clone()).collect()
+    };
+    wire::ParentShow {
+        mode: match known.record.parent.mode {
+            ParentMode::Scan => wire::ParentMode::Scan,
+            ParentMode::Manual => wire::ParentMode::Manual,
+        },
+        zone: plain(&known.places.parent_zone),
+        servers: known.places.parent.iter().map(|server| server.address).collect(),
+        ds: shown(Kind::Ds).iter().map(|ds| rdata_text(RecordType::DS, ds)).collect(),
+        ns: hosts(&shown(Kind::Delegation)),
+    }
+}
+
+fn hosts(ns: &RecordSet) -> Vec<String> {
+    ns.iter().filter_map(|ns| ns_name(ns).ok()).map(|host| plain(&host)).collect()
+}
+
+fn keys(world: &World<'_>, status: &Status) -> Vec<wire::KeyShow> {
+    let mut shown = Vec::new();
+    let mut all: Vec<(Rdata, Option<&String>)> = Vec::new();
+    for operator in world.members.keys() {
+        all.extend(world.own_keys(operator).into_iter().map(|key| (key, Some(operator))));
+    }
+    for operator in world.members.keys() {
+        for key in world.served(operator, Kind::Dnskey) {
+            if !all.iter().any(|(known, _)| *known == key) {
+                all.push((key, None));
+            }
+        }
+    }
+    let wanted: RecordSet = status.parent_ds.iter().filter_map(|hex| unhex(hex)).map(Rdata::from_canonical).collect();
+    for (rdata, owner) in all {
+        let Some(key) = Dnskey::read(&rdata) else { continue };
+        let servers = || world.members.values().flat_map(|member| &member.servers);
+        let at = |kind: Kind, has: &dyn Fn(&crate::model::history::Served) -> bool| -> BTreeSet<SocketAddr> {
+            let with =
+                servers().filter(|server| world.history.current(server, kind).is_some_and(|span| has(&span.served)));
+            with.map(|server| server.address).collect()
+        };
+        let published = at(Kind::Dnskey, &|served| served.records.contains(&rdata));
+        let mut signing = at(Kind::Dnskey, &|served| served.signers.contains(&rdata));
+        let data = at(Kind::Data, &|served| served.signers.contains(&rdata));
+        let both = key.is_key_signing() && !data.is_empty();
+        signing.extend(data);
+        shown.push(wire::KeyShow {
+            tag: key.key_tag(),
+            algorithm: key.algorithm,
+            role: match (key.is_key_signing(), both) {
+                (true, true) => wire::KeyRole::Csk,
+                (true, false) => wire::KeyRole::Ksk,
+                (false, _) => wire::KeyRole::Zsk,
+            },
+            owner: owner.cloned(),
+            published_at: published.into_iter().collect(),
+            signing_at: signing.into_iter().collect(),
+            ds: key.is_key_signing().then(|| ds_state(world, &rdata, wanted.contains(&rdata))),
+        });
+    }
+    shown
+}
+
+fn ds_state(world: &World<'_>, key: &Rdata, wanted: bool) -> wire::DsState {
+    let has = |server: &&Server| {
+        let span = world.history.current(server, Kind::Ds);
+        span.is_some_and(|span| span.served.records.iter().any(|ds| key_of_ds(world.zone, ds, [key]).is_some()))
+    };
+    let at = world.parent_servers.iter().filter(has).count();
+    match (at, wanted) {
+        (0, true) => wire::DsState::Awaited,
+        (0, false) => wire::DsState::Absent,
+        (_, false) => wire::DsState::Leaving,
+        (some, true) if some < world.parent_servers.len() => wire::DsState::Partial,
+        _ => wire::DsState::Present,
+    }
+}
+
+fn servers(known: &Picture) -> Vec<wire::ServerShow> {
+    let operators = known.members.values().flat_map(|member| &member.servers);
+    let all = known.places.parent.iter().chain(operators);
+    let shown = all.map(|server| {
+        let kinds: &[Kind] = if server.who == Who::Parent { &Kind::PARENT } else { &Kind::OPERATOR };
+        let last =
+            kinds.iter().filter_map(|kind| known.history.current(server, *kind)).map(|span| span.last_seen).max();
+        let trouble = kinds.iter().find_map(|kind| {
+            let trouble = known.history.trouble(server, *kind)?;
+            Some(format!("{} (asked for {kind}, since {})", trouble.failure, trouble.since))
+        });
+        wire::ServerShow {
+            who: match &server.who {
+                Who::Parent => "parent".into(),
+                Who::Operator(name) => name.clone(),
+            },
+            host: plain(&server.host),
+            address: server.address,
+            last_seen: last.and_then(At::known),
+            trouble,
+        }
+    });
+    shown.collect()
+}
+
+fn hand_to_registrar(world: &World<'_>, status: &Status) -> Option<wire::HandToRegistrar> {
+    let awaited = status.waiting.iter().any(|wait| wait.code == "parent-manual");
+    if world.parent != ParentMode::Manual || !awaited {
+        return None;
+    }
+    let read = |texts: &[String]| -> RecordSet {
+        texts.iter().filter_map(|hex| unhex(hex)).map(Rdata::from_canonical).collect()
+    };
+    let ds = cds_for(world.zone, &read(&status.parent_ds), &[2]);
+    Some(wire::HandToRegistrar {
+        ds: ds.iter().map(|ds| rdata_text(RecordType::DS, ds)).collect(),
+        ns: hosts(&read(&status.parent_ns)),
+    })
+}
+
+pub(super) fn policy(known: &Picture) -> wire::ZonePolicy {
+    let policy = &known.record.policy;
+    let used = known.members.keys().map(|op| known.lifetimes.data_ttl_s(op)).max().unwrap_or(DATA_TTL_MAX_UNKNOWN_S);
+    let seen = known.members.keys().all(|op| known.lifetimes.zone_ttls_s.contains_key(op));
+    wire::ZonePolicy {
+        slack_s: policy.slack_s,
+        stale_s: policy.stale_s,
+        data_ttl_max_s: policy.data_ttl_max_s,
+        data_ttl_max_used_s: used,
+        data_ttl_max_from: match (policy.data_ttl_max_s, seen) {
+            (Some(_), _) => "as set",
+            (None, true) => "zone transfer",
+            (None, false) => "default",
+        }
+        .into(),
+        parent_pipeline_s: policy.parent_pipeline_s,
+        resolver_min_ttl_s: policy.resolver_min_ttl_s,
+        resolver_max_ttl_s: policy.resolver_max_ttl_s,
+    }
+}
+
+pub(super) fn certificate(certificate: &Certificate) -> wire::Certificate {
+    wire::Certificate {
+        transition: certificate.transition.clone(),
+        zone: certificate.zone.trim_end_matches('.').to_owned(),
+        from: certificate.from.iter().cloned().collect(),
+        to: certificate.to.iter().cloned().collect(),
+        started: At::clock(certificate.started),
+        ended: At::clock(certificate.ended),
+        verdict: certificate.verdict.clone(),
+        exposures: certificate.exposures.iter().map(exposure).collect(),
+        pairs_checked: certificate.pairs,
+        smallest_slack_s: certificate.smallest_slack_ms.map(|ms| i64::try_from(ms / 1000).unwrap_or(i64::MAX)),
+        smallest_slack_what: certificate.smallest_slack_what.clone(),
+        assumptions: certificate.assumptions.clone(),
+    }
+}
+
+/// The record type behind a kind, as presentation format has it.
+pub(super) fn type_name(kind: Kind) -> String {
+    kind.record_type().to_string()
+}

@@ -1,0 +1,201 @@
+//! Zones: adopted, listed, their policy changed, their past shown.
+
+use super::{Controller, learn_ttls, no_operator, of_engine, of_store, plain, show, zone_name};
+use crate::api::service::{Refusal, RefusalKind};
+use crate::api::wire;
+use crate::engine::{Certificate, Status};
+use crate::model::dns::Name;
+use crate::model::group::{ParentMode, preflight};
+use crate::model::history::History;
+use crate::model::policy::Policy;
+use crate::observe::transport::Protocol;
+use crate::store::{ParentRecord, StoreError, ZoneRecord};
+use std::collections::BTreeMap;
+
+/// Longer than a year is a mistake in the unit.
+const LONGEST_S: u64 = 366 * 86_400;
+
+impl Controller {
+    /// Observes, refuses what cannot be looked after, and writes to no name server.
+    pub(super) async fn adopt(&self, add: wire::ZoneAdd) -> Result<wire::ZoneShow, Refusal> {
+        let name = zone_name(&add.zone)?;
+        let ports = self.engine.ports();
+        let mut policy = Policy::default();
+        change(&mut policy, &add.policy)?;
+        if ports.store.zone(&name).await.map_err(of_store)?.is_some() {
+            return Err(of_store(StoreError::Exists { what: "zone", name: name.to_string() }));
+        }
+        let operator =
+            ports.store.operator(&add.operator).await.map_err(of_store)?.ok_or_else(|| no_operator(&add.operator))?;
+        let record = ZoneRecord {
+            name: name.clone(),
+            parent: ParentRecord {
+                mode: match add.parent {
+                    wire::ParentMode::Scan => ParentMode::Scan,
+                    wire::ParentMode::Manual => ParentMode::Manual,
+                },
+                servers: add.parent_servers.iter().map(ToString::to_string).collect(),
+            },
+            policy,
+            members: BTreeMap::from([(add.operator.clone(), true)]),
+            placements: BTreeMap::new(),
+            zone_ttls_s: BTreeMap::new(),
+            due_at: ports.clock.now(),
+            status: Status::default().write(),
+            created_at: ports.clock.now(),
+        };
+        let picture = self.engine.ports().picture(record, History::default(), vec![(operator, true)], None).await;
+        let mut known = picture.map_err(of_engine)?;
+        self.engine.look(&mut known, Protocol::Tcp).await;
+        let world = known.world(&[]);
+        // A zone that is not secure yet can be watched; only joining it is refused.
+        let refused = preflight(&world).into_iter().find(|refused| refused.code != "zone-insecure");
+        if let Some(refused) = refused {
+            return Err(Refusal::new(RefusalKind::Preflight, refused.code, refused.text)
+                .with_fix(refused.fix)
+                .with_zone(plain(&name)));
+        }
+        learn_ttls(&self.engine, &mut known).await?;
+        let status = Status { parent_zone: known.places.parent_zone.to_string(), ..Status::default() };
+        known.record.status = status.write();
+        // The schedule sees the zone as soon as it is stored. A turn that began without the history would record the same
+        // versions a second time, and of those one would never end.
+        let memory = self.engine.memory(&name);
+        let holding = memory.lock().await;
+        ports.store.add_zone(&known.record).await.map_err(of_store)?;
+        ports.store.record(&name, &known.history, known.observed_at).await.map_err(of_store)?;
+        for (operator, ttl_s) in &known.lifetimes.zone_ttls_s {
+            ports.store.saw_zone_ttl(&name, operator, *ttl_s).await.map_err(of_store)?;
+        }
+        let text = format!("adopted, served by {}; nothing was written", add.operator);
+        ports
+            .store
+            .add_event(&name, ports.clock.now(), "adopted", &text, None, Some(&add.operator))
+            .await
+            .map_err(of_store)?;
+        drop(holding);
+        self.engine.turn(&name).await.map_err(of_engine)?;
+        self.engine.wake();
+        self.show_zone(&name).await
+    }
+
+    pub(super) async fn list_zones(&self) -> Result<wire::ZoneList, Refusal> {
+        let ports = self.engine.ports();
+        let mut zones = Vec::new();
+        for name in ports.store.zone_names().await.map_err(of_store)? {
+            let shown = self.show_zone(&zone_name(&name)?).await?;
+            zones.push(wire::ZoneSummary {
+                zone: shown.zone,
+                verdict: shown.verdict,
+                rest: shown.rest,
+                desired: shown.desired,
+                transition: shown.transition,
+            });
+        }
+        Ok(wire::ZoneList { zones, now: wire::At::clock(ports.clock.now()) })
+    }
+
+    pub(super) async fn show_zone(&self, name: &Name) -> Result<wire::ZoneShow, Refusal> {
+        let (known, status) = self.engine.ports().recall(name).await.map_err(of_engine)?;
+        let last = match &known.transition {
+            Some(_) => None,
+            None => self.engine.ports().store.transitions(name).await.map_err(of_store)?.into_iter().next(),
+        };
+        Ok(show::zone(&known, &status, last.as_ref(), self.engine.ports().clock.now()))
+    }
+
+    pub(super) async fn set_policy(
+        &self,
+        name: &Name,
+        wanted: wire::PolicyChange,
+    ) -> Result<wire::ZonePolicy, Refusal> {
+        // Nothing is kept of zones that are not there.
+        self.engine.ports().recall(name).await.map_err(of_engine)?;
+        let memory = self.engine.memory(name);
+        // A turn that is under way would put its own due time over ours.
+        let _holding = memory.lock().await;
+        let (mut known, _) = self.engine.ports().recall(name).await.map_err(of_engine)?;
+        change(&mut known.record.policy, &wanted)?;
+        let ports = self.engine.ports();
+        ports.store.set_policy(name, &known.record.policy, ports.clock.now()).await.map_err(of_store)?;
+        let policy = &known.record.policy;
+        let text = format!(
+            "policy: slack {} s, stale {} s, data TTL max {}, parent pipeline {} s",
+            policy.slack_s,
+            policy.stale_s,
+            policy.data_ttl_max_s.map_or("as seen".into(), |s| format!("{s} s")),
+            policy.parent_pipeline_s
+        );
+        ports.store.add_event(name, ports.clock.now(), "policy", &text, None, None).await.map_err(of_store)?;
+        self.engine.wake();
+        known.lifetimes.policy = known.record.policy.clone();
+        Ok(show::policy(&known))
+    }
+
+    pub(super) async fn show_history(&self, name: &Name, limit: u32) -> Result<wire::History, Refusal> {
+        self.engine.ports().recall(name).await.map_err(of_engine)?;
+        let limit = limit.clamp(1, 1000);
+        let mut events = self.engine.ports().store.events(name, limit + 1).await.map_err(of_store)?;
+        let more = events.len() > limit as usize;
+        if more {
+            events.remove(0);
+        }
+        let events = events.into_iter().map(|event| wire::Event {
+            at: wire::At::clock(event.at),
+            kind: event.kind,
+            text: event.text,
+            transition: event.transition,
+            operator: event.operator,
+            detail: None,
+        });
+        Ok(wire::History { zone: plain(name), events: events.collect(), more })
+    }
+
+    pub(super) async fn show_certificate(
+        &self,
+        name: &Name,
+        transition: Option<&str>,
+    ) -> Result<wire::Certificate, Refusal> {
+        self.engine.ports().recall(name).await.map_err(of_engine)?;
+        let transitions = self.engine.ports().store.transitions(name).await.map_err(of_store)?;
+        let found = transitions.iter().find(|t| match transition {
+            Some(id) => t.id == id,
+            None => t.certificate.is_some(),
+        });
+        let none = |text: String| {
+            Refusal::new(RefusalKind::NotFound, "no-certificate", text)
+                .with_fix("a transition has its certificate once it is done: see `chorus zone show`")
+                .with_zone(plain(name))
+        };
+        let found = found.ok_or_else(|| {
+            none(format!(
+                "{} has no finished transition{}",
+                plain(name),
+                transition.map(|id| format!(" {id}")).unwrap_or_default()
+            ))
+        })?;
+        let text = found.certificate.as_ref().ok_or_else(|| none(format!("transition {} is not done", found.id)))?;
+        let certificate: Certificate = serde_json::from_str(text).map_err(|e| {
+            Refusal::new(
+                RefusalKind::Unavailable,
+                "db-unavailable",
+                format!("the certificate of {} cannot be read: {e}", found.id),
+            )
+        })?;
+        Ok(show::certificate(&certificate))
+    }
+}
+
+/// Takes over what a request says of the policy, if all of it is sane.
+fn change(policy: &mut Policy, wanted: &wire::PolicyChange) -> Result<(), Refusal> {
+    let all = [wanted.slack_s, wanted.stale_s, wanted.data_ttl_max_s, wanted.parent_pipeline_s];
+    if let Some(long) = all.into_iter().flatten().find(|s| *s > LONGEST_S) {
+        return Err(Refusal::new(RefusalKind::Invalid, "bad-duration", format!("{long} s is longer than a year"))
+            .with_fix("check the unit"));
+    }
+    policy.slack_s = wanted.slack_s.unwrap_or(policy.slack_s);
+    policy.stale_s = wanted.stale_s.unwrap_or(policy.stale_s);
+    policy.data_ttl_max_s = wanted.data_ttl_max_s.or(policy.data_ttl_max_s);
+    policy.parent_pipeline_s = wanted.parent_pipeline_s.unwrap_or(policy.parent_pipeline_s);
+    Ok(())
+}

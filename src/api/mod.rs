@@ -1,0 +1,16 @@
+//! The JSON API under `/api/v1`: the one door that the command line and, later, the pages go through.
+//!
+//! * [`wire`]: what requests and answers look like, shared by daemon and command line.
+//! * [`service`]: what the engine's side has to be able to do, one method per call.
+//! * [`controller`]: that, done with engine, store and model.
+//! * [`routes`]: from HTTP to the service and back; the only place where a refusal becomes a status.
+//! * [`serve`], [`token`]: the listener, and who may ask.
+//!
+//! Invariant: no answer holds a secret. Nothing is decided here.
+
+pub mod controller;
+pub mod routes;
+pub mod serve;
+pub mod service;
+pub mod token;
+pub mod wire;

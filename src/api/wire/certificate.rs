@@ -1,0 +1,51 @@
+//! What is over, on the wire: a zone's history, and the certificate of a finished transition.
+
+use super::{At, Exposure};
+use serde::{Deserialize, Serialize};
+
+/// Something that happened to a zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    pub at: At,
+    /// Such as `desired`, `wrote`, `seen`, `step`, `exposure`, `blocked`.
+    pub kind: String,
+    pub text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transition: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
+    /// What only a program would want to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<serde_json::Value>,
+}
+
+/// `GET /zones/{zone}/history?limit=`: the newest events, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    pub zone: String,
+    pub events: Vec<Event>,
+    /// Whether there are older ones than these.
+    pub more: bool,
+}
+
+/// `GET /zones/{zone}/certificate?transition=`: over all pairs of versions that could have met in a cache.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    pub transition: String,
+    pub zone: String,
+    pub from: Vec<String>,
+    pub to: Vec<String>,
+    pub started: At,
+    pub ended: At,
+    /// One sentence.
+    pub verdict: String,
+    pub exposures: Vec<Exposure>,
+    pub pairs_checked: u64,
+    /// Between the death of a version and the first of what is incompatible with it; negative in an exposure. `None`
+    /// when nothing incompatible was ever served.
+    pub smallest_slack_s: Option<i64>,
+    /// Which two versions that was between.
+    pub smallest_slack_what: Option<String>,
+    /// What was not observed but assumed: one sentence each.
+    pub assumptions: Vec<String>,
+}

@@ -1,0 +1,171 @@
+//! Operators on the wire: added with their secret, shown without it, tested against a zone.
+//!
+//! Invariant: a secret goes one way. [`SecretText`] can be read from a request and from nothing else, and
+//! [`OperatorAdd::body`] is the one place that writes it, for the command line's request.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
+use std::net::SocketAddr;
+use zeroize::Zeroizing;
+
+/// A secret as text (TSIG: base64). Wiped when dropped; cannot be printed or serialised.
+#[derive(Clone)]
+pub struct SecretText(Zeroizing<String>);
+
+impl SecretText {
+    pub fn new(text: Zeroizing<String>) -> SecretText {
+        SecretText(text)
+    }
+
+    /// The secret itself. Whoever calls this must neither log nor answer with it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<SecretText, D::Error> {
+        // The error of the standard implementation repeats the value.
+        match String::deserialize(deserializer) {
+            Ok(text) => Ok(SecretText(Zeroizing::new(text))),
+            Err(_) => Err(serde::de::Error::custom("the secret has to be a string of base64")),
+        }
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+/// The TSIG algorithms that are in use (RFC 8945 §6): the SHA-2 ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+pub enum TsigAlgorithm {
+    #[serde(rename = "hmac-sha256")]
+    #[value(name = "hmac-sha256")]
+    HmacSha256,
+    #[serde(rename = "hmac-sha384")]
+    #[value(name = "hmac-sha384")]
+    HmacSha384,
+    #[serde(rename = "hmac-sha512")]
+    #[value(name = "hmac-sha512")]
+    HmacSha512,
+}
+
+impl TsigAlgorithm {
+    pub fn name(self) -> &'static str {
+        match self {
+            TsigAlgorithm::HmacSha256 => "hmac-sha256",
+            TsigAlgorithm::HmacSha384 => "hmac-sha384",
+            TsigAlgorithm::HmacSha512 => "hmac-sha512",
+        }
+    }
+}
+
+/// One name server of an operator. No addresses: they are looked up. With addresses: exactly these are asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NameServer {
+    pub host: String,
+    #[serde(default)]
+    pub addresses: Vec<SocketAddr>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TsigAdd {
+    pub name: String,
+    pub algorithm: TsigAlgorithm,
+    /// Base64, as in the name server's own key file.
+    pub secret: SecretText,
+}
+
+/// `POST /operators`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperatorAdd {
+    pub name: String,
+    /// The kind of interface: `rfc2136`.
+    pub provider: String,
+    /// Where updates are sent.
+    pub update: SocketAddr,
+    pub tsig: TsigAdd,
+    pub name_servers: Vec<NameServer>,
+}
+
+impl OperatorAdd {
+    /// The JSON body that asks for this operator, the secret included; wiped when dropped.
+    pub fn body(&self) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
+        #[derive(Serialize)]
+        struct Tsig<'a> {
+            name: &'a str,
+            algorithm: TsigAlgorithm,
+            secret: &'a str,
+        }
+        #[derive(Serialize)]
+        struct Body<'a> {
+            name: &'a str,
+            provider: &'a str,
+            update: SocketAddr,
+            tsig: Tsig<'a>,
+            name_servers: &'a [NameServer],
+        }
+        let tsig = Tsig { name: &self.tsig.name, algorithm: self.tsig.algorithm, secret: self.tsig.secret.expose() };
+        let (name, provider, name_servers) = (&self.name, &self.provider, &self.name_servers);
+        serde_json::to_vec(&Body { name, provider, update: self.update, tsig, name_servers }).map(Zeroizing::new)
+    }
+}
+
+/// A TSIG key without its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TsigShow {
+    pub name: String,
+    pub algorithm: TsigAlgorithm,
+}
+
+/// `GET /operators/{name}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorShow {
+    pub name: String,
+    pub provider: String,
+    pub update: SocketAddr,
+    pub tsig: TsigShow,
+    pub name_servers: Vec<NameServer>,
+    /// The zones whose desired or present group it is in.
+    pub zones: Vec<String>,
+}
+
+/// `GET /operators`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorList {
+    pub operators: Vec<OperatorShow>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    Pass,
+    Warn,
+    Fail,
+}
+
+/// One thing that was looked at, and what was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// A reason code.
+    pub code: String,
+    pub outcome: Outcome,
+    pub text: String,
+    /// What to do: there is one with everything that did not pass.
+    #[serde(default)]
+    pub fix: Option<String>,
+}
+
+/// `POST /operators/{name}/test?zone=`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorTest {
+    pub operator: String,
+    pub zone: String,
+    pub checks: Vec<Check>,
+}

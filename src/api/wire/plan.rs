@@ -1,0 +1,116 @@
+//! Changes of a zone's group on the wire: asked for, previewed, under way.
+//!
+//! A change says what is wanted (`join`) and not what results (`a,b,c`): the service works out the group against the
+//! one that is desired at that moment, so that two people who join at the same time both get what they asked for.
+
+use super::{At, TransitionShow};
+use serde::{Deserialize, Serialize};
+
+/// `{"set": ["a", "b"]}`, `{"join": "b"}`, `{"leave": "a"}` or `{"replace": {"old": "a", "new": "b"}}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Change {
+    Set(Vec<String>),
+    Join(String),
+    Leave(String),
+    Replace { old: String, new: String },
+}
+
+/// `POST /zones/{zone}/plan`: changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanRequest {
+    pub change: Change,
+}
+
+/// `PUT /zones/{zone}/operators`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetGroup {
+    pub change: Change,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The answer to [`SetGroup`]. Asking twice gives the same transition twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAnswer {
+    pub zone: String,
+    pub desired: Vec<String>,
+    /// `None`: the zone is there already.
+    pub transition: Option<TransitionShow>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepState {
+    Done,
+    Now,
+    Ahead,
+}
+
+/// Who has to act for a step to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Actor {
+    Chorus,
+    Operator,
+    Parent,
+    /// The person who reads it: a parent of mode `manual`.
+    You,
+}
+
+/// What changes in one RRset at one operator. Records as TYPE and RDATA in presentation format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Write {
+    pub operator: String,
+    pub rtype: String,
+    pub add: Vec<String>,
+    pub remove: Vec<String>,
+}
+
+/// One of the lengths of time that a guard adds up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardNumber {
+    /// Such as "largest DNSKEY TTL, served by ns2.b.example".
+    pub what: String,
+    pub seconds: u64,
+}
+
+/// What must hold before the next step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guard {
+    /// A reason code.
+    pub code: String,
+    pub text: String,
+    #[serde(default)]
+    pub numbers: Vec<GuardNumber>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Counted from 1.
+    pub number: u32,
+    pub title: String,
+    pub state: StepState,
+    pub actor: Actor,
+    pub writes: Vec<Write>,
+    /// What is awaited before the step is taken.
+    pub guard: Option<Guard>,
+    /// When the guard can hold at the earliest; `None` when that is not ours to know.
+    pub earliest: Option<At>,
+}
+
+/// The answer to [`PlanRequest`]. With refusals, the change would not be started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    pub zone: String,
+    pub from: Vec<String>,
+    pub to: Vec<String>,
+    /// Empty when the zone is there already.
+    pub steps: Vec<Step>,
+    pub ends_earliest: Option<At>,
+    /// Those that did not pass, and the warnings.
+    pub refusals: Vec<super::Check>,
+    pub now: At,
+}

@@ -1,0 +1,289 @@
+//! Zones on the wire: how they are added, and what is known about them now.
+//!
+//! `verdict`, `waiting_for.text` and every `trouble` are sentences that a person understands without this program's
+//! source; `waiting_for` is there whenever something is awaited.
+
+use super::At;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+
+/// How the parent learns of new DS and NS sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ParentMode {
+    /// It reads CDS, CDNSKEY and CSYNC.
+    Scan,
+    /// A person hands them to a registrar.
+    Manual,
+}
+
+/// Parts of a zone's policy; what is left out keeps its value (or gets the default, when a zone is added).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyChange {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slack_s: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_s: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_ttl_max_s: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_pipeline_s: Option<u64>,
+}
+
+impl PolicyChange {
+    pub fn is_empty(&self) -> bool {
+        *self == PolicyChange::default()
+    }
+}
+
+/// `GET` and `PATCH /zones/{zone}/policy`: what is assumed because it cannot be seen. `model::policy` has the reasons.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZonePolicy {
+    pub slack_s: u64,
+    pub stale_s: u64,
+    /// As set by the user; `None` when it was not.
+    pub data_ttl_max_s: Option<u64>,
+    /// What guards use: as set, else what a zone transfer showed, else one day.
+    pub data_ttl_max_used_s: u64,
+    /// Where that is from: one or two words.
+    pub data_ttl_max_from: String,
+    pub parent_pipeline_s: u64,
+    pub resolver_min_ttl_s: u64,
+    pub resolver_max_ttl_s: u64,
+}
+
+/// `POST /zones`: observes and adopts; writes nothing anywhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ZoneAdd {
+    pub zone: String,
+    /// The operator that serves it now.
+    pub operator: String,
+    /// The parent's servers; none: found by walking up.
+    #[serde(default)]
+    pub parent_servers: Vec<SocketAddr>,
+    pub parent: ParentMode,
+    #[serde(default)]
+    pub policy: PolicyChange,
+}
+
+/// How far an operator is in: the ladder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Standing {
+    Outside,
+    Trusted,
+    Serving,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorStanding {
+    pub operator: String,
+    pub standing: Standing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransitionState {
+    Planned,
+    /// A write is under way.
+    Acting,
+    /// Written; not every address serves it yet.
+    Verifying,
+    WaitingGuard,
+    WaitingParent,
+    /// An operator has to become reachable, or to serve what it accepted.
+    WaitingOperator,
+    /// Goes on only when a person has done something; `waiting_for` says what.
+    Blocked,
+    Done,
+    /// Another desired group took its place.
+    Superseded,
+    /// One that this program is too old to know.
+    #[serde(other)]
+    Other,
+}
+
+impl TransitionState {
+    pub fn name(self) -> &'static str {
+        match self {
+            TransitionState::Planned => "planned",
+            TransitionState::Acting => "acting",
+            TransitionState::Verifying => "verifying",
+            TransitionState::WaitingGuard => "waiting-guard",
+            TransitionState::WaitingParent => "waiting-parent",
+            TransitionState::WaitingOperator => "waiting-operator",
+            TransitionState::Blocked => "blocked",
+            TransitionState::Done => "done",
+            TransitionState::Superseded => "superseded",
+            TransitionState::Other => "other",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingFor {
+    /// A reason code.
+    pub code: String,
+    pub text: String,
+    /// The earliest moment it can end; `None` when that is not ours to know.
+    pub until: Option<At>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransitionShow {
+    pub id: String,
+    pub state: TransitionState,
+    /// The present step's title.
+    pub step: String,
+    /// Counted from 1.
+    pub step_number: u32,
+    pub steps: u32,
+    pub waiting_for: Option<WaitingFor>,
+    /// The desired groups before and after.
+    pub from: Vec<String>,
+    pub to: Vec<String>,
+    pub reason: Option<String>,
+    pub started: At,
+    pub ended: Option<At>,
+    /// The forecast: no earlier than this.
+    pub ends_earliest: Option<At>,
+}
+
+/// A combination of versions that some resolver could have held, and that does not validate or resolve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exposure {
+    pub from: At,
+    /// `None`: not over.
+    pub until: Option<At>,
+    pub what: String,
+    /// Whose servers or records make it up.
+    pub who: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentShow {
+    pub mode: ParentMode,
+    /// The parent zone's name.
+    pub zone: String,
+    pub servers: Vec<SocketAddr>,
+    /// DS records in presentation format, as every server shows them.
+    pub ds: Vec<String>,
+    /// The hosts of the delegation.
+    pub ns: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum KeyRole {
+    Ksk,
+    Zsk,
+    Csk,
+}
+
+impl KeyRole {
+    pub fn name(self) -> &'static str {
+        match self {
+            KeyRole::Ksk => "KSK",
+            KeyRole::Zsk => "ZSK",
+            KeyRole::Csk => "CSK",
+        }
+    }
+}
+
+/// Where a key's DS is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DsState {
+    /// At every server of the parent.
+    Present,
+    /// At some of them.
+    Partial,
+    /// Asked for, not there yet.
+    Awaited,
+    /// Neither there nor asked for.
+    Absent,
+    /// There, and asked to go.
+    Leaving,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyShow {
+    pub tag: u16,
+    /// The DNSSEC algorithm number.
+    pub algorithm: u8,
+    pub role: KeyRole,
+    /// The operator whose key it is; `None` when that is not known.
+    pub owner: Option<String>,
+    /// The `address`es out of `servers` whose DNSKEY set has it.
+    pub published_at: Vec<SocketAddr>,
+    /// Those that answer with signatures made with it.
+    pub signing_at: Vec<SocketAddr>,
+    /// `None` for keys that are not meant to have one.
+    pub ds: Option<DsState>,
+}
+
+/// One address of one name server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerShow {
+    /// The operator's name, or `parent`.
+    pub who: String,
+    pub host: String,
+    pub address: SocketAddr,
+    /// The last answer that could be used; `None` when there was none yet.
+    pub last_seen: Option<At>,
+    pub trouble: Option<String>,
+}
+
+/// For a parent of mode `manual`, as long as it differs from what should be there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandToRegistrar {
+    /// RDATA in presentation format.
+    pub ds: Vec<String>,
+    pub ns: Vec<String>,
+}
+
+/// `GET /zones/{zone}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneShow {
+    pub zone: String,
+    /// One sentence, the first that anybody should read.
+    pub verdict: String,
+    /// Whether this stays valid for ever with nobody acting.
+    pub rest: bool,
+    pub desired: Vec<String>,
+    pub operators: Vec<OperatorStanding>,
+    /// The one that is under way, else the last one.
+    pub transition: Option<TransitionShow>,
+    pub exposures: Vec<Exposure>,
+    pub parent: ParentShow,
+    pub keys: Vec<KeyShow>,
+    pub servers: Vec<ServerShow>,
+    #[serde(default)]
+    pub hand_to_registrar: Option<HandToRegistrar>,
+    pub policy: ZonePolicy,
+    /// What to do or to expect next: one sentence.
+    #[serde(default)]
+    pub next: Option<String>,
+    /// The last observation that any of this is from; `None` before the first.
+    pub updated_at: Option<At>,
+    /// The daemon's clock as it answered: what remaining times are counted from.
+    pub now: At,
+}
+
+/// A zone in the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneSummary {
+    pub zone: String,
+    pub verdict: String,
+    pub rest: bool,
+    pub desired: Vec<String>,
+    pub transition: Option<TransitionShow>,
+}
+
+/// `GET /zones`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneList {
+    pub zones: Vec<ZoneSummary>,
+    pub now: At,
+}

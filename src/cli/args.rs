@@ -1,0 +1,328 @@
+//! What can be typed. Each command's `--help` has an example; `tests/doors` holds the whole tree against a stored text.
+
+use super::input;
+use crate::api::wire::{NameServer, ParentMode, PolicyChange, TsigAlgorithm};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Keeps DNSSEC zones that several operators sign at once consistent, and moves them between operators without any
+/// resolver failing.
+#[derive(Debug, Parser)]
+#[command(
+    name = "chorus",
+    version,
+    disable_help_subcommand = true,
+    after_help = "\
+Example:
+  chorus zone join example.org b --reason 'second operator' --wait
+
+Exit codes:
+  0 ok   1 error   2 wrong usage   3 the plan has changes (zone plan --detailed-exitcode)
+  4 blocked, or preflight failed   5 --wait timed out   6 conflict   7 not authorised
+  130 Ctrl-C in a --wait: the transition goes on"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Where the daemon listens; plain HTTP on a loopback address
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Common options",
+        env = "CHORUS_URL",
+        default_value = "http://127.0.0.1:8420"
+    )]
+    pub url: String,
+    /// The token that 'chorus serve' wrote into its data directory
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Common options",
+        env = "CHORUS_TOKEN_FILE",
+        value_name = "FILE",
+        default_value = "./chorus-data/token"
+    )]
+    pub token_file: PathBuf,
+    /// As a table for people, or the API's JSON as it is
+    #[arg(
+        short = 'o',
+        long = "output",
+        global = true,
+        help_heading = "Common options",
+        value_enum,
+        default_value = "table"
+    )]
+    pub output: Output,
+    /// No colours, as with NO_COLOR in the environment
+    #[arg(long, global = true, help_heading = "Common options")]
+    pub no_color: bool,
+    /// Data and errors only
+    #[arg(short, long, global = true, help_heading = "Common options")]
+    pub quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Table,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon
+    #[command(after_help = "Example:\n  chorus serve --data /var/lib/chorus --listen 127.0.0.1:8420")]
+    Serve(ServeArgs),
+    /// Operators: who signs and serves zones, and how they are driven
+    #[command(after_help = "Example:\n  chorus operator list", disable_help_subcommand = true)]
+    Operator {
+        #[command(subcommand)]
+        command: OperatorCommand,
+    },
+    /// Zones: adopt them, look at them, change their operators
+    #[command(after_help = "Example:\n  chorus zone show example.org", disable_help_subcommand = true)]
+    Zone {
+        #[command(subcommand)]
+        command: ZoneCommand,
+    },
+    /// Run the parent's side: follow the CDS, CDNSKEY and CSYNC of a zone's delegations
+    #[command(after_help = "Example:\n  chorus parent-agent --config /etc/chorus/parent-agent.toml")]
+    ParentAgent {
+        /// The parent zone, its update address and key, and the interval
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ServeArgs {
+    /// Where everything is kept: database, key, token. Made if it is not there
+    #[arg(long, value_name = "DIR", default_value = "./chorus-data")]
+    pub data: PathBuf,
+    /// Where to listen; a loopback address
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8420")]
+    pub listen: SocketAddr,
+    /// A resolver to look up name servers' addresses with; else those of this host
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = input::dns_address)]
+    pub resolver: Option<SocketAddr>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum OperatorCommand {
+    /// Add an operator that takes DNS updates
+    #[command(after_help = "\
+Example:
+  chorus operator add a --provider rfc2136 --update 192.0.2.1 --tsig-name chorus --tsig-algorithm hmac-sha256 \\
+    --tsig-secret-file a.secret --name-server ns1.a.example=192.0.2.1 --name-server ns2.a.example")]
+    Add(OperatorAddArgs),
+    /// All operators
+    #[command(after_help = "Example:\n  chorus operator list -o json")]
+    List,
+    /// One operator
+    #[command(after_help = "Example:\n  chorus operator show a")]
+    Show {
+        #[arg(value_parser = input::operator_name)]
+        name: String,
+    },
+    /// Check that an operator can take part in a zone, without changing anything
+    #[command(after_help = "Example:\n  chorus operator test b --zone example.org")]
+    Test {
+        #[arg(value_parser = input::operator_name)]
+        name: String,
+        #[arg(long, value_parser = input::zone_name)]
+        zone: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct OperatorAddArgs {
+    /// A short name of your choice
+    #[arg(value_parser = input::operator_name)]
+    pub name: String,
+    /// The kind of interface
+    #[arg(long, value_parser = ["rfc2136"])]
+    pub provider: String,
+    /// Where DNS updates are sent
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = input::dns_address)]
+    pub update: SocketAddr,
+    /// The TSIG key's name
+    #[arg(long, value_name = "NAME")]
+    pub tsig_name: String,
+    /// The TSIG key's algorithm
+    #[arg(long, value_enum)]
+    pub tsig_algorithm: TsigAlgorithm,
+    /// A file with the TSIG key's secret in base64 and nothing else; '-' reads it from stdin
+    #[arg(long, value_name = "FILE")]
+    pub tsig_secret_file: PathBuf,
+    /// A name server of this operator; without addresses they are looked up. Give each, and each address
+    #[arg(long, value_name = "HOST[=ADDR[:PORT]]", required = true, value_parser = input::name_server)]
+    pub name_server: Vec<NameServer>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ZoneCommand {
+    /// Adopt a zone: look at what is there, and write nothing
+    #[command(after_help = "\
+Example:
+  chorus zone add example.org --operator a
+  chorus zone add example.ch --operator a --parent manual --data-ttl-max 12h")]
+    Add(ZoneAddArgs),
+    /// Show or change what is assumed because it cannot be seen
+    #[command(after_help = "Example:\n  chorus zone policy example.org --slack 60s --stale 3d")]
+    Policy {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        #[command(flatten)]
+        policy: PolicyArgs,
+    },
+    /// All zones
+    #[command(after_help = "Example:\n  chorus zone list")]
+    List,
+    /// One zone: verdict, keys, servers, and what is awaited
+    #[command(after_help = "Example:\n  chorus zone show example.org -o json")]
+    Show {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+    },
+    /// What a change would do, step by step, and how long it takes. Changes nothing
+    #[command(after_help = "Example:\n  chorus zone plan example.org --operators a,b --detailed-exitcode")]
+    Plan {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        /// The wanted group
+        #[arg(long, value_name = "NAME,...", required = true, value_delimiter = ',', value_parser = input::operator_name)]
+        operators: Vec<String>,
+        /// Exit with 3 when there is something to change
+        #[arg(long)]
+        detailed_exitcode: bool,
+    },
+    /// Say which operators shall sign and serve the zone; begins the transition there
+    #[command(
+        after_help = "Example:\n  chorus zone set example.org --operators a,b --reason 'CHG-812' --wait --timeout 6h"
+    )]
+    Set {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        /// The wanted group
+        #[arg(long, value_name = "NAME,...", required = true, value_delimiter = ',', value_parser = input::operator_name)]
+        operators: Vec<String>,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Set, with one operator more
+    #[command(after_help = "Example:\n  chorus zone join example.org b --wait")]
+    Join {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        #[arg(value_parser = input::operator_name)]
+        operator: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Set, with one operator less
+    #[command(after_help = "Example:\n  chorus zone leave example.org a --reason 'contract ends'")]
+    Leave {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        #[arg(value_parser = input::operator_name)]
+        operator: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Set, with one operator in place of another: the new one joins before the old one leaves
+    #[command(after_help = "Example:\n  chorus zone replace example.org a b --wait")]
+    Replace {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        #[arg(value_parser = input::operator_name)]
+        old: String,
+        #[arg(value_parser = input::operator_name)]
+        new: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// What happened, one line per event
+    #[command(after_help = "Example:\n  chorus zone history example.org --limit 20")]
+    History {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        /// The newest so many
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: Option<u32>,
+    },
+    /// Whether any resolver could have failed in a transition that is over
+    #[command(after_help = "Example:\n  chorus zone certificate example.org")]
+    Certificate {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        /// Another than the last one
+        #[arg(long, value_name = "ID")]
+        transition: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct ZoneAddArgs {
+    #[arg(value_parser = input::zone_name)]
+    pub zone: String,
+    /// The operator that serves it now
+    #[arg(long, value_name = "NAME", value_parser = input::operator_name)]
+    pub operator: String,
+    /// A server of the parent zone; give each. Else they are looked up
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = input::dns_address)]
+    pub parent_server: Vec<SocketAddr>,
+    /// How the parent learns of changes: it scans for CDS and CSYNC, or you tell a registrar [default: scan]
+    #[arg(long, value_enum)]
+    pub parent: Option<ParentMode>,
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+}
+
+/// The four assumptions that a user may know better.
+#[derive(Clone, Debug, Args)]
+pub struct PolicyArgs {
+    /// Added to every wait, for clocks and queries in flight [default: 60s]
+    #[arg(long, value_name = "DURATION", value_parser = input::seconds)]
+    pub slack: Option<u64>,
+    /// How long resolvers may use what has expired [default: 3d]
+    #[arg(long, value_name = "DURATION", value_parser = input::seconds)]
+    pub stale: Option<u64>,
+    /// The largest TTL in the zone [default: what a zone transfer shows, else 1d]
+    #[arg(long, value_name = "DURATION", value_parser = input::seconds)]
+    pub data_ttl_max: Option<u64>,
+    /// From the parent's scan until its servers show the outcome [default: 48h]
+    #[arg(long, value_name = "DURATION", value_parser = input::seconds)]
+    pub parent_pipeline: Option<u64>,
+}
+
+impl From<PolicyArgs> for PolicyChange {
+    fn from(args: PolicyArgs) -> PolicyChange {
+        PolicyChange {
+            slack_s: args.slack,
+            stale_s: args.stale,
+            data_ttl_max_s: args.data_ttl_max,
+            parent_pipeline_s: args.parent_pipeline,
+        }
+    }
+}
+
+/// How a change is begun and followed.
+#[derive(Debug, Args)]
+pub struct How {
+    /// Why; kept in the history
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Stay, and show each step until the end. Ctrl-C detaches: the transition goes on
+    #[arg(long)]
+    pub wait: bool,
+    /// Give up waiting after this long; the transition goes on
+    #[arg(long, value_name = "DURATION", requires = "wait", value_parser = humantime::parse_duration)]
+    pub timeout: Option<Duration>,
+}

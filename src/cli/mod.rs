@@ -1,0 +1,218 @@
+//! The command line: reads arguments, asks the daemon's JSON API, writes what a person or a program can read.
+//!
+//! Data goes to stdout, all else to stderr; an error is one line that says what to do. Invariants: nothing that a server
+//! sent reaches a terminal with its control characters; no secret is an argument.
+//!
+//! No DNS and no rules here: what a zone may do is asked, never worked out.
+
+pub mod args;
+pub mod client;
+pub mod exit;
+pub mod input;
+pub mod render;
+pub mod serve;
+pub mod wait;
+
+use crate::api::wire::{
+    Certificate, Change, History, NameServer, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Outcome,
+    ParentMode, Plan, PlanRequest, PolicyChange, SecretText, SetAnswer, SetGroup, TransitionState, TsigAdd, ZoneAdd,
+    ZoneList, ZonePolicy, ZoneShow,
+};
+use args::{Cli, Command, Global, OperatorCommand, Output, ZoneCommand};
+use client::Client;
+use exit::{Exit, Failure};
+use render::Look;
+use reqwest::Method;
+use serde_json::Value;
+use std::io::{self, Write};
+
+/// Does what the arguments say.
+pub async fn run(cli: Cli) -> Result<Exit, Failure> {
+    let global = cli.global;
+    match cli.command {
+        Command::Serve(args) => serve::serve(args).await.map(|()| Exit::Ok),
+        Command::ParentAgent { config } => serve::parent_agent(&config).await.map(|()| Exit::Ok),
+        Command::Operator { command } => operator(&Asker::new(global)?, command).await,
+        Command::Zone { command } => zone(&Asker::new(global)?, command).await,
+    }
+}
+
+/// What every command that asks the daemon needs.
+struct Asker {
+    client: Client,
+    global: Global,
+    look: Look,
+}
+
+impl Asker {
+    fn new(global: Global) -> Result<Asker, Failure> {
+        let client = Client::new(&global.url, &global.token_file)?;
+        let look = Look::of_stdout(global.no_color);
+        Ok(Asker { client, global, look })
+    }
+
+    /// Writes an answer: as it came, or as `render` shows it.
+    fn show<T: serde::de::DeserializeOwned>(
+        &self,
+        answer: Value,
+        render: impl FnOnce(&T, &Look) -> String,
+    ) -> Result<T, Failure> {
+        let value: T = client::understand(answer.clone())?;
+        match self.global.output {
+            Output::Json => say(&render::json(&answer))?,
+            Output::Table => say(&render(&value, &self.look))?,
+        }
+        Ok(value)
+    }
+
+    /// For a person at the terminal; never data.
+    fn chat(&self, text: &str) {
+        if !self.global.quiet {
+            // Nothing can be done when stderr is gone.
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+}
+
+/// To stdout. A reader that has had enough (`| head`) is no error.
+fn say(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let text = text.trim_end_matches('\n');
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Error, format!("stdout cannot be written: {error}"), "Check where it goes"))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn operator(asker: &Asker, command: OperatorCommand) -> Result<Exit, Failure> {
+    let client = &asker.client;
+    match command {
+        OperatorCommand::Add(args) => {
+            let secret = input::tsig_secret(&args.tsig_secret_file)?;
+            let add = OperatorAdd {
+                name: args.name,
+                provider: args.provider,
+                update: args.update,
+                tsig: TsigAdd { name: args.tsig_name, algorithm: args.tsig_algorithm, secret: SecretText::new(secret) },
+                name_servers: same_hosts_together(args.name_server),
+            };
+            let body = add.body().map_err(|error| Failure::internal(&error))?;
+            let answer = client.send(Method::POST, &["operators"], &[], Some(body)).await?;
+            asker.show::<OperatorShow>(answer, |value, _| render::operator(value))?;
+        }
+        OperatorCommand::List => {
+            let answer = client.get(&["operators"], &[]).await?;
+            asker.show::<OperatorList>(answer, render::operators)?;
+        }
+        OperatorCommand::Show { name } => {
+            let answer = client.get(&["operators", &name], &[]).await?;
+            asker.show::<OperatorShow>(answer, |value, _| render::operator(value))?;
+        }
+        OperatorCommand::Test { name, zone } => {
+            let path = ["operators", name.as_str(), "test"];
+            let answer = client.send(Method::POST, &path, &[("zone", &zone)], None).await?;
+            let test = asker.show::<OperatorTest>(answer, render::operator_test)?;
+            if test.checks.iter().any(|check| check.outcome == Outcome::Fail) {
+                return Ok(Exit::Blocked);
+            }
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// `ns1=192.0.2.1` and `ns1=[2001:db8::1]` are one name server with two addresses.
+fn same_hosts_together(given: Vec<NameServer>) -> Vec<NameServer> {
+    let mut together: Vec<NameServer> = Vec::new();
+    for server in given {
+        match together.iter_mut().find(|known| known.host == server.host) {
+            Some(known) => known.addresses.extend(server.addresses),
+            None => together.push(server),
+        }
+    }
+    together
+}
+
+async fn zone(asker: &Asker, command: ZoneCommand) -> Result<Exit, Failure> {
+    let client = &asker.client;
+    match command {
+        ZoneCommand::Add(args) => {
+            let add = ZoneAdd {
+                zone: args.zone.clone(),
+                operator: args.operator,
+                parent_servers: args.parent_server,
+                parent: args.parent.unwrap_or(ParentMode::Scan),
+                policy: args.policy.into(),
+            };
+            let answer = client.send(Method::POST, &["zones"], &[], Some(client::body(&add)?)).await?;
+            asker.chat(&format!("{} is adopted. Nothing was written anywhere; this is what was found:", args.zone));
+            asker.show::<ZoneShow>(answer, render::zone)?;
+        }
+        ZoneCommand::Policy { zone, policy } => {
+            let change = PolicyChange::from(policy);
+            let path = ["zones", zone.as_str(), "policy"];
+            let answer = if change.is_empty() {
+                client.get(&path, &[]).await?
+            } else {
+                client.send(Method::PATCH, &path, &[], Some(client::body(&change)?)).await?
+            };
+            asker.show::<ZonePolicy>(answer, |value, _| render::policy(value))?;
+        }
+        ZoneCommand::List => {
+            let answer = client.get(&["zones"], &[]).await?;
+            asker.show::<ZoneList>(answer, render::zones)?;
+        }
+        ZoneCommand::Show { zone } => {
+            let answer = client.get(&["zones", &zone], &[]).await?;
+            asker.show::<ZoneShow>(answer, render::zone)?;
+        }
+        ZoneCommand::Plan { zone, operators, detailed_exitcode } => {
+            let request = PlanRequest { change: Change::Set(operators) };
+            let path = ["zones", zone.as_str(), "plan"];
+            let answer = client.send(Method::POST, &path, &[], Some(client::body(&request)?)).await?;
+            let plan = asker.show::<Plan>(answer, render::plan)?;
+            if plan.refusals.iter().any(|check| check.outcome == Outcome::Fail) {
+                return Ok(Exit::Blocked);
+            }
+            if detailed_exitcode && !plan.steps.is_empty() {
+                return Ok(Exit::Changes);
+            }
+        }
+        ZoneCommand::Set { zone, operators, how } => return set(asker, &zone, Change::Set(operators), how).await,
+        ZoneCommand::Join { zone, operator, how } => return set(asker, &zone, Change::Join(operator), how).await,
+        ZoneCommand::Leave { zone, operator, how } => return set(asker, &zone, Change::Leave(operator), how).await,
+        ZoneCommand::Replace { zone, old, new, how } => {
+            return set(asker, &zone, Change::Replace { old, new }, how).await;
+        }
+        ZoneCommand::History { zone, limit } => {
+            let limit = limit.map(|limit| limit.to_string());
+            let query: Vec<(&str, &str)> = limit.iter().map(|limit| ("limit", limit.as_str())).collect();
+            let answer = client.get(&["zones", &zone, "history"], &query).await?;
+            asker.show::<History>(answer, |value, _| render::history(value))?;
+        }
+        ZoneCommand::Certificate { zone, transition } => {
+            let query: Vec<(&str, &str)> = transition.iter().map(|id| ("transition", id.as_str())).collect();
+            let answer = client.get(&["zones", &zone, "certificate"], &query).await?;
+            asker.show::<Certificate>(answer, render::certificate)?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+async fn set(asker: &Asker, zone: &str, change: Change, how: args::How) -> Result<Exit, Failure> {
+    let request = SetGroup { change, reason: how.reason };
+    let path = ["zones", zone, "operators"];
+    let answer = asker.client.send(Method::PUT, &path, &[], Some(client::body(&request)?)).await?;
+    let set: SetAnswer = client::understand(answer.clone())?;
+    let under_way = set.transition.as_ref().filter(|transition| transition.state != TransitionState::Done);
+    let Some(transition) = under_way.filter(|_| how.wait) else {
+        asker.show::<SetAnswer>(answer, |value, _| render::set(value))?;
+        return Ok(Exit::Ok);
+    };
+    asker.chat(render::set(&set).lines().next().unwrap_or_default());
+    let mut progress = wait::Progress::new(asker.global.quiet);
+    let end = wait::wait(&asker.client, zone, &transition.id, how.timeout, &mut progress).await?;
+    asker.show::<ZoneShow>(end, render::zone)?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,78 @@
+//! Operators as text.
+
+use super::grid::Grid;
+use super::{Colour, Look};
+use crate::api::wire::{NameServer, OperatorList, OperatorShow, OperatorTest, Outcome};
+use std::fmt::Write;
+
+fn name_server(server: &NameServer) -> String {
+    if server.addresses.is_empty() {
+        return server.host.clone();
+    }
+    let addresses: Vec<String> = server.addresses.iter().map(ToString::to_string).collect();
+    format!("{}={}", server.host, addresses.join(","))
+}
+
+fn or_none(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+pub fn operators(list: &OperatorList, look: &Look) -> String {
+    if list.operators.is_empty() {
+        return "no operators yet; add one with 'chorus operator add'\n".to_owned();
+    }
+    let mut grid = Grid::new(["NAME", "PROVIDER", "UPDATE", "NAME SERVERS", "ZONES"]);
+    for operator in &list.operators {
+        grid.row(vec![
+            operator.name.clone(),
+            operator.provider.clone(),
+            operator.update.to_string(),
+            operator.name_servers.iter().map(name_server).collect::<Vec<_>>().join(" "),
+            operator.zones.len().to_string(),
+        ]);
+    }
+    grid.draw(look)
+}
+
+pub fn operator(operator: &OperatorShow) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "{}", operator.name);
+    let _ = writeln!(text, "provider      {}, updates to {}", operator.provider, operator.update);
+    let _ = writeln!(text, "TSIG key      {} ({})", operator.tsig.name, operator.tsig.algorithm.name());
+    for (index, server) in operator.name_servers.iter().enumerate() {
+        let label = if index == 0 { "name servers" } else { "" };
+        let lookup = if server.addresses.is_empty() { " (addresses are looked up)" } else { "" };
+        let _ = writeln!(text, "{label:12}  {}{lookup}", name_server(server));
+    }
+    let _ = writeln!(text, "zones         {}", or_none(&operator.zones));
+    text
+}
+
+pub fn operator_test(test: &OperatorTest, look: &Look) -> String {
+    let failed = test.checks.iter().filter(|check| check.outcome == Outcome::Fail).count();
+    let verdict = match failed {
+        0 => look.paint(Colour::Good, &format!("{} can take part in {}.", test.operator, test.zone)),
+        1 => look.paint(Colour::Bad, &format!("{} cannot take part in {}: a check failed.", test.operator, test.zone)),
+        n => {
+            look.paint(Colour::Bad, &format!("{} cannot take part in {}: {n} checks failed.", test.operator, test.zone))
+        }
+    };
+    format!("{verdict}\n{}", checks(&test.checks, look))
+}
+
+pub(super) fn checks(checks: &[crate::api::wire::Check], look: &Look) -> String {
+    let width = checks.iter().map(|check| check.code.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for check in checks {
+        let outcome = match check.outcome {
+            Outcome::Pass => look.paint(Colour::Good, "pass"),
+            Outcome::Warn => look.paint(Colour::Waiting, "warn"),
+            Outcome::Fail => look.paint(Colour::Bad, "FAIL"),
+        };
+        let _ = writeln!(text, "{outcome}  {:width$}  {}", check.code, check.text);
+        if let Some(fix) = &check.fix {
+            let _ = writeln!(text, "      {:width$}  do: {fix}", "");
+        }
+    }
+    text
+}

@@ -1,0 +1,65 @@
+//! What is over, as text: the history and the certificate.
+
+use super::{Colour, Look, length, people};
+use crate::api::wire::{Certificate, Exposure, History};
+use std::fmt::Write;
+use std::time::Duration;
+
+pub fn history(history: &History) -> String {
+    if history.events.is_empty() {
+        return format!("nothing has happened to {} yet\n", history.zone);
+    }
+    let width = history.events.iter().map(|event| event.kind.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    if history.more {
+        text.push_str("(there are older events)\n");
+    }
+    for event in &history.events {
+        // Most texts name the operator themselves: "wrote at a: ...", "a is Serving".
+        let named = |name: &&String| !event.text.split([' ', ':', ',']).take(3).any(|word| word == name.as_str());
+        let operator = event.operator.as_ref().filter(named).map(|name| format!("{name}: ")).unwrap_or_default();
+        let _ = writeln!(text, "{}  {:width$}  {operator}{}", event.at, event.kind, event.text);
+    }
+    text
+}
+
+pub fn certificate(certificate: &Certificate, look: &Look) -> String {
+    let mut text = String::new();
+    let colour = if certificate.exposures.is_empty() { Colour::Good } else { Colour::Bad };
+    let took = certificate.started.time().until(certificate.ended.time());
+    let _ = writeln!(text, "{}", look.paint(colour, &certificate.verdict));
+    let _ = writeln!(text, "zone            {}", certificate.zone);
+    let _ = writeln!(text, "transition      {}", certificate.transition);
+    let _ = writeln!(text, "from            {}", people(&certificate.from));
+    let _ = writeln!(text, "to              {}", people(&certificate.to));
+    let _ = writeln!(text, "started         {}", certificate.started);
+    let _ = writeln!(text, "ended           {} (took {})", certificate.ended, length(took));
+    let _ = writeln!(text, "pairs checked   {}", certificate.pairs_checked);
+    if let Some(slack) = certificate.smallest_slack_s {
+        let readable = length(Duration::from_secs(slack.unsigned_abs()));
+        let short = if slack < 0 { "short by " } else { "" };
+        let between = certificate.smallest_slack_what.as_ref().map(|what| format!(": {what}")).unwrap_or_default();
+        let _ = writeln!(text, "kept apart by   {short}{readable} at the least{between}");
+    }
+    text.push_str(&exposures("exposures       ", &certificate.exposures));
+    text.push_str("assumed, not observed:\n");
+    for assumption in &certificate.assumptions {
+        let _ = writeln!(text, "  - {assumption}");
+    }
+    text
+}
+
+/// `label` is as wide as the column it stands in.
+pub(super) fn exposures(label: &str, exposures: &[Exposure]) -> String {
+    if exposures.is_empty() {
+        return format!("{label}none\n");
+    }
+    let mut text = String::new();
+    let indent = " ".repeat(label.len());
+    for (index, exposure) in exposures.iter().enumerate() {
+        let start = if index == 0 { label } else { &indent };
+        let until = exposure.until.map_or_else(|| "still".to_owned(), |until| format!("until {until}"));
+        let _ = writeln!(text, "{start}from {} {until}: {} ({})", exposure.from, exposure.what, exposure.who);
+    }
+    text
+}

@@ -1,0 +1,222 @@
+//! Zones as text: the verdict first, then who stands where, what is awaited, and which key is where.
+
+use super::grid::Grid;
+use super::past::exposures;
+use super::{Colour, Look, ago, ahead, exactly, length, people};
+use crate::api::wire::{
+    DsState, KeyShow, ParentMode, ServerShow, SetAnswer, TransitionShow, TransitionState, ZoneList, ZonePolicy,
+    ZoneShow, ZoneSummary,
+};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// An answer that is older than this is said to be old; at rest zones are looked at once an hour or so.
+const OLD: Duration = Duration::from_secs(2 * 3600);
+
+fn is_over(transition: &TransitionShow) -> bool {
+    matches!(transition.state, TransitionState::Done | TransitionState::Superseded)
+}
+
+pub fn zones(list: &ZoneList, look: &Look) -> String {
+    if list.zones.is_empty() {
+        return "no zones yet; adopt one with 'chorus zone add'\n".to_owned();
+    }
+    let mut grid = Grid::new(["ZONE", "STATE", "STEP", "DESIRED", "WAITING FOR", "UNTIL (UTC)"]);
+    for zone in &list.zones {
+        let under_way = zone.transition.as_ref().filter(|transition| !is_over(transition));
+        let waiting = under_way.and_then(|transition| transition.waiting_for.as_ref());
+        grid.row(vec![
+            zone.zone.clone(),
+            state(zone, under_way),
+            under_way.map_or_else(dash, |transition| format!("{}/{}", transition.step_number, transition.steps)),
+            zone.desired.join(","),
+            waiting
+                .map_or_else(|| if zone.rest { dash() } else { zone.verdict.clone() }, |waiting| waiting.text.clone()),
+            waiting.and_then(|waiting| waiting.until).map_or_else(dash, |until| until.to_string()),
+        ]);
+    }
+    grid.draw(look)
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
+fn state(zone: &ZoneSummary, under_way: Option<&TransitionShow>) -> String {
+    match under_way {
+        Some(transition) => transition.state.name().to_owned(),
+        None if zone.rest => "rest".to_owned(),
+        None => "not at rest".to_owned(),
+    }
+}
+
+pub fn zone(zone: &ZoneShow, look: &Look) -> String {
+    let under_way = zone.transition.as_ref().filter(|transition| !is_over(transition));
+    let blocked = under_way.is_some_and(|transition| transition.state == TransitionState::Blocked);
+    let exposed = zone.exposures.iter().any(|exposure| exposure.until.is_none());
+    let colour = match (blocked || exposed, under_way.is_none() && zone.rest) {
+        (true, _) => Colour::Bad,
+        (_, true) => Colour::Good,
+        _ => Colour::Waiting,
+    };
+    let mut text = format!("{}: {}\n\n", look.paint(Colour::Bold, &zone.zone), look.paint(colour, &zone.verdict));
+
+    let standings: Vec<String> =
+        zone.operators.iter().map(|one| format!("{} {:?}", one.operator, one.standing)).collect();
+    let rest = if zone.rest { "a rest state: stays valid with nobody acting" } else { "not a rest state" };
+    let _ = writeln!(text, "operators    {}", if standings.is_empty() { dash() } else { standings.join(", ") });
+    let _ = writeln!(text, "desired      {} ({rest})", people(&zone.desired));
+    if let Some(transition) = &zone.transition {
+        self::transition(&mut text, transition);
+    }
+    if let Some(waiting) = under_way.and_then(|transition| transition.waiting_for.as_ref()) {
+        let until = waiting.until.map(|until| format!(", until {}", ahead(until, zone.now))).unwrap_or_default();
+        let _ = writeln!(text, "waiting for  {} ({}){until}", waiting.text, waiting.code);
+    }
+    text.push_str(&exposures("exposures    ", &zone.exposures));
+    let mode = match zone.parent.mode {
+        ParentMode::Scan => "scans for CDS and CSYNC",
+        ParentMode::Manual => "told by you",
+    };
+    let _ = writeln!(text, "parent       {}, {mode}; delegates to {}", zone.parent.zone, people(&zone.parent.ns));
+    if let Some(updated) = zone.updated_at {
+        let _ = writeln!(text, "looked at    {}", ago(updated, zone.now));
+    }
+
+    text.push('\n');
+    text.push_str(&keys(zone, look));
+    text.push_str(&troubles(zone));
+    if let Some(hand) = &zone.hand_to_registrar {
+        let _ = writeln!(
+            text,
+            "\nhand this to your registrar; it is waited for until every server of {} has it:",
+            zone.parent.zone
+        );
+        for ds in &hand.ds {
+            let _ = writeln!(text, "  DS  {ds}");
+        }
+        for ns in &hand.ns {
+            let _ = writeln!(text, "  NS  {ns}");
+        }
+    }
+    if let Some(next) = &zone.next {
+        let _ = writeln!(text, "\nnext: {next}");
+    }
+    text
+}
+
+fn transition(text: &mut String, transition: &TransitionShow) {
+    let TransitionShow { id, state, step, step_number, steps, .. } = transition;
+    let _ = write!(text, "transition   {id}, from {} to {}: ", people(&transition.from), people(&transition.to));
+    match transition.ended {
+        Some(ended) => {
+            let _ = writeln!(text, "{}, {ended}", state.name());
+        }
+        None => {
+            let _ = writeln!(text, "{}, step {step_number} of {steps}: {step}", state.name());
+        }
+    }
+    if let Some(reason) = &transition.reason {
+        let _ = writeln!(text, "reason       {reason}");
+    }
+}
+
+/// Which key is where: a row for each key, a column for each address of an operator.
+fn keys(zone: &ZoneShow, look: &Look) -> String {
+    let servers: Vec<&ServerShow> = zone.servers.iter().filter(|server| server.who != "parent").collect();
+    let mut header: Vec<String> = ["KEY", "OWNER", "DS"].map(str::to_owned).to_vec();
+    header.extend(servers.iter().map(|server| column(server, &servers)));
+    let mut grid = Grid::new(header);
+    for key in &zone.keys {
+        let mut row = vec![
+            format!("{} {:05}/{}", key.role.name(), key.tag, key.algorithm),
+            key.owner.clone().unwrap_or_else(|| "?".to_owned()),
+            ds(key.ds).to_owned(),
+        ];
+        row.extend(servers.iter().map(|server| cell(key, server).to_owned()));
+        grid.row(row);
+    }
+    if zone.keys.is_empty() { "no keys were seen\n".to_owned() } else { grid.draw(look) }
+}
+
+/// `a:ns1`; with the address where that would be two columns' name.
+fn column(server: &ServerShow, all: &[&ServerShow]) -> String {
+    let short = |server: &ServerShow| format!("{}:{}", server.who, server.host.split('.').next().unwrap_or_default());
+    let name = short(server);
+    if all.iter().filter(|other| short(other) == name).count() > 1 {
+        format!("{name} {}", server.address)
+    } else {
+        name
+    }
+}
+
+fn cell(key: &KeyShow, server: &ServerShow) -> &'static str {
+    match (key.published_at.contains(&server.address), key.signing_at.contains(&server.address)) {
+        _ if server.last_seen.is_none() => "?",
+        (true, true) => "sign",
+        (true, false) => "pub",
+        (false, true) => "SIGN, NOT PUB",
+        (false, false) => "-",
+    }
+}
+
+fn ds(state: Option<DsState>) -> &'static str {
+    match state {
+        None => ".",
+        Some(DsState::Present) => "yes",
+        Some(DsState::Partial) => "SOME SERVERS",
+        Some(DsState::Awaited) => "WAITING",
+        Some(DsState::Absent) => "no",
+        Some(DsState::Leaving) => "leaving",
+    }
+}
+
+fn troubles(zone: &ZoneShow) -> String {
+    let mut text = String::new();
+    for server in &zone.servers {
+        let age = server.last_seen.map(|seen| seen.time().until(zone.now.time()));
+        let trouble = match (&server.trouble, age) {
+            (Some(trouble), _) => trouble.clone(),
+            (None, None) => "not seen yet".to_owned(),
+            (None, Some(age)) if age > OLD => "nothing wrong, but long ago".to_owned(),
+            (None, Some(_)) => continue,
+        };
+        let seen = age.map(|age| format!("; last seen {} ago", length(age))).unwrap_or_default();
+        let _ = writeln!(text, "trouble      {} ({}) of {}: {trouble}{seen}", server.host, server.address, server.who);
+    }
+    if text.is_empty() { text } else { format!("\n{text}") }
+}
+
+pub fn set(answer: &SetAnswer) -> String {
+    let (zone, desired) = (&answer.zone, people(&answer.desired));
+    match &answer.transition {
+        Some(transition) if !is_over(transition) => {
+            let end = transition.ends_earliest.map(|end| format!(", ends {end} at the earliest")).unwrap_or_default();
+            let TransitionShow { id, step, step_number, steps, .. } = transition;
+            format!(
+                "{zone} is to be signed and served by {desired}: transition {id}, step {step_number} of {steps}: {step}{end}\n\
+                 look again with: chorus zone show {zone}\n"
+            )
+        }
+        _ => format!("{zone} is signed and served by {desired} already: nothing to do\n"),
+    }
+}
+
+pub fn policy(policy: &ZonePolicy) -> String {
+    let mut text = String::new();
+    for (name, seconds, meaning) in [
+        ("slack", policy.slack_s, "added to every wait"),
+        ("stale", policy.stale_s, "resolvers may use what has expired for so long"),
+        ("data-ttl-max", policy.data_ttl_max_used_s, ""),
+        ("parent-pipeline", policy.parent_pipeline_s, "from the parent's scan until its servers show the outcome"),
+        ("resolver-min-ttl", policy.resolver_min_ttl_s, "resolvers keep records for no shorter"),
+        ("resolver-max-ttl", policy.resolver_max_ttl_s, "resolvers keep records for no longer"),
+    ] {
+        let meaning = match name {
+            "data-ttl-max" => format!("the largest TTL in the zone, from: {}", policy.data_ttl_max_from),
+            _ => meaning.to_owned(),
+        };
+        let _ = writeln!(text, "{name:16}  {:12}  {meaning}", exactly(seconds));
+    }
+    text
+}

@@ -1,0 +1,80 @@
+//! What a zone's own history proves: its exposures, and the certificate of a transition.
+
+use super::picture::Picture;
+use crate::model::chain::{Exposure, Scene, judge};
+use crate::model::time::Time;
+use crate::store::TransitionRecord;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Stored with the transition. Fields are only ever added.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    pub transition: String,
+    pub zone: String,
+    pub from: BTreeSet<String>,
+    pub to: BTreeSet<String>,
+    pub started: Time,
+    pub ended: Time,
+    pub verdict: String,
+    pub exposures: Vec<Exposure>,
+    pub pairs: u64,
+    pub smallest_slack_ms: Option<u64>,
+    pub smallest_slack_what: Option<String>,
+    pub assumptions: Vec<String>,
+}
+
+fn scene(known: &Picture) -> Scene<'_> {
+    Scene { zone: &known.record.name, history: &known.history, lifetimes: &known.lifetimes, hosts: &known.hosts }
+}
+
+/// Exposures that are not over, or that happened in the transition that is under way.
+pub fn exposures(known: &Picture) -> Vec<Exposure> {
+    let from = known.transition.as_ref().map_or(known.observed_at, |transition| transition.started_at);
+    judge(&scene(known), from, known.observed_at).exposures
+}
+
+/// Over all pairs of versions that could have met in a cache between the transition's start and its end.
+pub fn certificate(known: &Picture, transition: &TransitionRecord, now: Time) -> Certificate {
+    let judged = judge(&scene(known), transition.started_at, now);
+    let policy = &known.record.policy;
+    let verdict = if judged.exposures.is_empty() {
+        format!(
+            "no resolver could have failed: {} pairs of versions were tested, and all that do not go together were kept apart",
+            judged.pairs
+        )
+    } else {
+        format!("{} pairs of versions that do not go together could have met in a cache", judged.exposures.len())
+    };
+    let data: Vec<String> =
+        known.members.keys().map(|op| format!("{op} {} s", known.lifetimes.data_ttl_s(op))).collect();
+    let assumptions = vec![
+        format!(
+            "resolvers keep records for no longer than their TTL and at most {} s, and serve them stale for at most {} s more",
+            policy.resolver_max_ttl_s, policy.stale_s
+        ),
+        format!("queries in flight, and the difference of clocks, are covered by {} s", policy.slack_s),
+        format!("no record of the zone has a longer TTL than: {}", data.join(", ")),
+        format!("the parent acts on a CDS or CSYNC at most {} s after it was withdrawn", policy.parent_pipeline_s),
+        "the addresses that were asked speak for every server behind them (anycast)".to_owned(),
+        "no version appeared and vanished again between two samples that agree".to_owned(),
+        "of the time before the zone was adopted nothing is known".to_owned(),
+    ];
+    Certificate {
+        transition: transition.id.clone(),
+        zone: known.record.name.to_string(),
+        from: transition.from.clone(),
+        to: transition.to.clone(),
+        started: transition.started_at,
+        ended: now,
+        verdict,
+        exposures: judged.exposures,
+        pairs: judged.pairs,
+        smallest_slack_ms: judged
+            .smallest_slack
+            .as_ref()
+            .map(|(slack, _)| u64::try_from(slack.as_millis()).unwrap_or(u64::MAX)),
+        smallest_slack_what: judged.smallest_slack.map(|(_, what)| what),
+        assumptions,
+    }
+}

@@ -1,0 +1,35 @@
+//! The loop: zones that are due, observe, plan, check, write, read back, record.
+//!
+//! Invariants: nothing is written that `chain::check` objects to; what a write will place is committed before it is sent;
+//! the moment that a guard is held against is that at which the newest observation began. Every zone acts on deadlines of
+//! its own, and none waits for another. What is decided is decided in `model`; nothing here knows a step by its name.
+//!
+//! Clock, randomness, network, providers and store are parameters ([`Ports`]), so that the same code runs in virtual time.
+
+mod clock;
+mod judge;
+mod picture;
+mod places;
+mod ports;
+mod schedule;
+mod serve;
+mod status;
+mod turn;
+mod writes;
+
+pub use clock::{Clock, Random, SystemClock, SystemRandom};
+pub use judge::Certificate;
+pub use picture::{EngineError, Picture};
+pub use places::{PlaceError, Places};
+pub use ports::{ConfiguredProviders, Pace, Ports, Providers, Switches};
+pub use serve::{StartError, on_this_host, run};
+pub use status::{Status, Unanswered, WaitingFor};
+pub use turn::Engine;
+
+/// Every address of an operator's name servers, resolved where they are not given.
+pub async fn addresses(
+    engine: &Engine,
+    operator: &crate::store::OperatorRecord,
+) -> Result<Vec<crate::model::history::Server>, PlaceError> {
+    places::of_operator(engine.ports(), operator, &crate::model::history::History::default()).await
+}

@@ -1,0 +1,153 @@
+//! A zone with everything that is known of it: put together from the store, and from where its servers are.
+//!
+//! Invariant: a picture is made of what was observed and what was configured; nothing is asked of a name server here, and
+//! nothing is decided.
+
+use super::places::{PlaceError, Places, name_servers, of_operator, of_parent};
+use super::ports::{NoProvider, Ports};
+use super::status::Status;
+use crate::model::dns::Name;
+use crate::model::group::{Member, World, is_present};
+use crate::model::history::{History, Lifetimes, Server, Who};
+use crate::model::time::Time;
+use crate::store::{OperatorRecord, StoreError, TransitionRecord, ZoneRecord};
+use futures::future::{join, join_all};
+use std::collections::BTreeMap;
+
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    #[error(transparent)]
+    Provider(#[from] NoProvider),
+    #[error("there is no zone {0}")]
+    NoZone(Name),
+}
+
+/// A zone with everything that is known of it.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    pub record: ZoneRecord,
+    pub history: History,
+    pub lifetimes: Lifetimes,
+    pub members: BTreeMap<String, Member>,
+    pub hosts: BTreeMap<Name, String>,
+    pub places: Places,
+    pub transition: Option<TransitionRecord>,
+    /// When the newest round of observation began.
+    pub observed_at: Time,
+}
+
+impl Picture {
+    pub fn world<'a>(&'a self, without_guards: &'a [String]) -> World<'a> {
+        World {
+            zone: &self.record.name,
+            history: &self.history,
+            lifetimes: &self.lifetimes,
+            members: &self.members,
+            parent_servers: &self.places.parent,
+            parent: self.record.parent.mode,
+            now: self.observed_at,
+            without_guards,
+        }
+    }
+
+    /// Operators that may not be asked any more need not be: leavers after the last question.
+    pub(super) fn servers(&self) -> (Vec<Server>, Vec<Server>) {
+        let world = self.world(&[]);
+        let present = |name: &str| is_present(&world, name);
+        let operators = self.members.iter().filter(|(name, _)| present(name));
+        (operators.flat_map(|(_, member)| member.servers.clone()).collect(), self.places.parent.clone())
+    }
+}
+
+impl Ports {
+    /// Everything that is stored of a zone, with the addresses that were last asked: nobody is asked anything.
+    pub(crate) async fn recall(&self, zone: &Name) -> Result<(Picture, Status), EngineError> {
+        let store = &self.store;
+        let record = store.zone(zone).await?.ok_or_else(|| EngineError::NoZone(zone.clone()))?;
+        let mut history = store.history(zone).await?;
+        let operators = self.operators(record.members.iter().map(|(name, desired)| (name.clone(), *desired))).await?;
+        let transition = store.running_transition(zone).await?;
+        let status = Status::read(&record.status);
+        status.restore_troubles(&mut history);
+        let of = |who: &Who| history.servers().filter(|server| server.who == *who).cloned().collect::<Vec<_>>();
+        let places = Places {
+            parent_zone: status.parent_zone.parse().unwrap_or_default(),
+            parent: of(&Who::Parent),
+            operators: operators.iter().map(|(op, _)| (op.name.clone(), of(&Who::Operator(op.name.clone())))).collect(),
+        };
+        let observed_at = status.observed_at.unwrap_or(record.created_at);
+        let picture = assemble(record, history, operators, transition, places, observed_at)?;
+        Ok((picture, status))
+    }
+
+    /// Everything else that is stored of a zone, and which addresses there are.
+    pub(crate) async fn load(&self, record: ZoneRecord) -> Result<Picture, EngineError> {
+        let mut history = self.store.history(&record.name).await?;
+        Status::read(&record.status).restore_troubles(&mut history);
+        let operators = self.operators(record.members.iter().map(|(name, desired)| (name.clone(), *desired))).await?;
+        let transition = self.store.running_transition(&record.name).await?;
+        self.picture(record, history, operators, transition).await
+    }
+
+    pub(crate) async fn operators(
+        &self,
+        names: impl Iterator<Item = (String, bool)>,
+    ) -> Result<Vec<(OperatorRecord, bool)>, EngineError> {
+        let mut operators = Vec::new();
+        for (name, desired) in names {
+            let missing =
+                || StoreError::Damaged { what: "operator", key: name.clone(), reason: "it is not there".into() };
+            operators.push((self.store.operator(&name).await?.ok_or_else(missing)?, desired));
+        }
+        Ok(operators)
+    }
+
+    /// Puts a zone together with these operators as its members.
+    pub(crate) async fn picture(
+        &self,
+        record: ZoneRecord,
+        history: History,
+        operators: Vec<(OperatorRecord, bool)>,
+        transition: Option<TransitionRecord>,
+    ) -> Result<Picture, EngineError> {
+        let known_parent = Status::read(&record.status).parent_zone;
+        let asked = operators.iter().map(|(operator, _)| of_operator(self, operator, &history));
+        let (parent, found) = join(of_parent(self, &record, &history, &known_parent), join_all(asked)).await;
+        let (parent_zone, parent) = parent?;
+        let mut places = Places { parent_zone, parent, operators: BTreeMap::new() };
+        for ((operator, _), servers) in operators.iter().zip(found) {
+            places.operators.insert(operator.name.clone(), servers?);
+        }
+        assemble(record, history, operators, transition, places, Time::MIN)
+    }
+}
+
+fn assemble(
+    record: ZoneRecord,
+    history: History,
+    operators: Vec<(OperatorRecord, bool)>,
+    transition: Option<TransitionRecord>,
+    places: Places,
+    observed_at: Time,
+) -> Result<Picture, EngineError> {
+    let mut members = BTreeMap::new();
+    for (operator, desired) in operators {
+        let member = Member {
+            hosts: name_servers(&operator)?.into_iter().map(|server| server.host).collect(),
+            servers: places.operators.get(&operator.name).cloned().unwrap_or_default(),
+            desired,
+            placements: record.placements.get(&operator.name).cloned().unwrap_or_default(),
+        };
+        members.insert(operator.name, member);
+    }
+    let named =
+        members.iter().flat_map(|(op, m): (&String, &Member)| m.hosts.iter().map(move |h| (h.clone(), op.clone())));
+    let hosts = named.collect();
+    let mut lifetimes = Lifetimes::new(record.policy.clone());
+    lifetimes.zone_ttls_s = record.zone_ttls_s.clone();
+    Ok(Picture { record, history, lifetimes, members, hosts, places, transition, observed_at })
+}

@@ -1,0 +1,125 @@
+//! What the engine is given: everything that is not a decision.
+
+use super::clock::{Clock, Random};
+use crate::observe::ask::QueryIds;
+use crate::observe::resolve::Resolve;
+use crate::observe::transport::Transport;
+use crate::store::{OperatorRecord, Store, StoreError};
+use async_trait::async_trait;
+use chorus_providers::Provider;
+use chorus_providers::rfc2136::{Rfc2136, Rfc2136Config};
+use chorus_providers::tsig::{Secret, TsigKey};
+use std::sync::Arc;
+use std::time::Duration;
+
+#[derive(Clone)]
+pub struct Ports {
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+    pub transport: Arc<dyn Transport>,
+    pub resolver: Arc<dyn Resolve>,
+    pub providers: Arc<dyn Providers>,
+    pub store: Store,
+    pub pace: Pace,
+    pub switches: Switches,
+}
+
+impl QueryIds for Ports {
+    fn next(&self) -> u16 {
+        let mut octets = [0; 2];
+        self.random.fill(&mut octets);
+        u16::from_be_bytes(octets)
+    }
+}
+
+/// Why an operator cannot be driven.
+#[derive(Debug, thiserror::Error)]
+pub enum NoProvider {
+    #[error("operator {operator}: {reason}")]
+    Settings { operator: String, reason: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Makes the provider of an operator.
+#[async_trait]
+pub trait Providers: Send + Sync {
+    async fn provider(&self, operator: &OperatorRecord) -> Result<Arc<dyn Provider>, NoProvider>;
+}
+
+/// Providers as they are configured in the store.
+pub struct ConfiguredProviders {
+    pub store: Store,
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Providers for ConfiguredProviders {
+    async fn provider(&self, operator: &OperatorRecord) -> Result<Arc<dyn Provider>, NoProvider> {
+        let failed = |reason: String| NoProvider::Settings { operator: operator.name.clone(), reason };
+        let text = self.store.operator_secret(&operator.name).await?;
+        let text = std::str::from_utf8(&text).map_err(|_| failed("its secret is not text".into()))?;
+        let key = TsigKey::new(
+            operator.tsig_name.parse().map_err(|_| failed(format!("{} is not a name", operator.tsig_name)))?,
+            operator.tsig_algorithm.parse().map_err(|e| failed(format!("{e}")))?,
+            Secret::from_base64_text(text).map_err(|e| failed(e.to_string()))?,
+        );
+        let update = operator.update.parse().map_err(|_| failed(format!("{} is not an address", operator.update)))?;
+        let clock = self.clock.clone();
+        let seconds = Arc::new(move || u64::try_from(clock.now().0 / 1000).unwrap_or_default());
+        Ok(Arc::new(Rfc2136::new(Rfc2136Config::new(update, key), seconds)))
+    }
+}
+
+/// How often a zone is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// While something is expected to change: at the beginning.
+    pub quickest: Duration,
+    /// After it has been expected for long.
+    pub slowest: Duration,
+    /// At rest.
+    pub rest: Duration,
+}
+
+impl Default for Pace {
+    /// A third of a second, because tests and people wait; a minute, because parents take hours; five minutes, because a
+    /// key roll that nobody announced has to be noticed in a fraction of the shortest pre-publication time in use.
+    fn default() -> Self {
+        Pace { quickest: Duration::from_millis(300), slowest: Duration::from_secs(60), rest: Duration::from_secs(300) }
+    }
+}
+
+/// What test builds can switch off, so that it can be seen what the guards are for. Always empty in other builds.
+#[derive(Clone, Debug, Default)]
+pub struct Switches {
+    pub without_guards: Vec<String>,
+    /// End the process, as kill -9 would, at the n-th write: before it is sent, or after.
+    pub crash_before: Option<u64>,
+    pub crash_after: Option<u64>,
+}
+
+impl Switches {
+    #[cfg(feature = "guard-switches")]
+    pub fn from_environment() -> Switches {
+        let read = |name: &str| std::env::var(name).unwrap_or_default();
+        let crash = read("CHORUS_TEST_CRASH");
+        let nth = |when: &str| crash.strip_prefix(when).and_then(|n| n.parse().ok());
+        let off = read("CHORUS_TEST_WITHOUT_GUARD");
+        Switches {
+            without_guards: off.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+            crash_before: nth("before:"),
+            crash_after: nth("after:"),
+        }
+    }
+
+    #[cfg(not(feature = "guard-switches"))]
+    pub fn from_environment() -> Switches {
+        Switches::default()
+    }
+
+    /// The check before every write has to be off as well for a guard that is off to do its harm.
+    pub fn check_is_off(&self) -> bool {
+        !self.without_guards.is_empty()
+    }
+}

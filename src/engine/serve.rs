@@ -1,0 +1,57 @@
+//! The daemon: ports made of the real clock, network and database; the schedule and the API beside each other.
+
+use super::clock::{SystemClock, SystemRandom};
+use super::ports::{ConfiguredProviders, Pace, Ports, Switches};
+use super::turn::Engine;
+use super::{Random, schedule};
+use crate::observe::net::NetTransport;
+use crate::observe::resolve::{ResolveError, SystemResolver};
+use crate::store::{MasterKey, SealError, Store, StoreError};
+use std::fs::DirBuilder;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const MASTER_KEY_FILE: &str = "master.key";
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the data directory {}: {error}", path.display())]
+    Directory { path: PathBuf, error: std::io::Error },
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+}
+
+/// The engine on this host, with its data in `dir`, which is made, for its owner only, if it is not there.
+pub async fn on_this_host(dir: &Path, resolver: Option<SocketAddr>) -> Result<Arc<Engine>, StartError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|error| StartError::Directory { path: dir.to_owned(), error })?;
+    let random = Arc::new(SystemRandom);
+    let key = MasterKey::from_file(&dir.join(MASTER_KEY_FILE), |octets| random.fill(octets))?;
+    let store = Store::open(dir, key).await?;
+    let clock = Arc::new(SystemClock);
+    let resolver = match resolver {
+        Some(address) => SystemResolver::at(address)?,
+        None => SystemResolver::from_system()?,
+    };
+    Ok(Arc::new(Engine::new(Ports {
+        clock: clock.clone(),
+        random,
+        transport: Arc::new(NetTransport::default()),
+        resolver: Arc::new(resolver),
+        providers: Arc::new(ConfiguredProviders { store: store.clone(), clock }),
+        store,
+        pace: Pace::default(),
+        switches: Switches::from_environment(),
+    })))
+}
+
+/// Runs the schedule until `stop` is done.
+pub async fn run(engine: Arc<Engine>, stop: impl Future<Output = ()>) {
+    schedule::run(engine, stop).await;
+}

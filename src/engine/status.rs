@@ -1,0 +1,84 @@
+//! What the last turn of a zone found: stored for whoever asks in between.
+
+use crate::model::chain::Exposure;
+use crate::model::group::{Standing, Step};
+use crate::model::history::{Failure, History, Kind, Outcome, Sample, Server};
+use crate::model::time::Time;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Why nothing happens right now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingFor {
+    pub step: Step,
+    /// Stable, kebab-case.
+    pub code: String,
+    pub text: String,
+    pub until: Option<Time>,
+}
+
+/// An address that did not show something when it was last asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unanswered {
+    pub server: Server,
+    pub kind: Kind,
+    pub since: Time,
+    pub failure: Failure,
+}
+
+/// Kept as JSON in the store. Fields are only ever added.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    pub observed_at: Option<Time>,
+    pub step: Step,
+    pub waiting: Vec<WaitingFor>,
+    pub standings: BTreeMap<String, Standing>,
+    pub exposures: Vec<Exposure>,
+    pub parent_zone: String,
+    pub settled: bool,
+    /// What the parent should have, as RDATA: DS and NS.
+    pub parent_ds: Vec<String>,
+    pub parent_ns: Vec<String>,
+    /// What is wrong with addresses. No part of what was served, hence not in the spans; but since when is remembered.
+    pub unanswered: Vec<Unanswered>,
+    /// Why the last turn did not come to its end, if it did not.
+    pub trouble: Option<String>,
+}
+
+impl Default for Status {
+    fn default() -> Self {
+        Status {
+            observed_at: None,
+            step: Step::Settled,
+            waiting: Vec::new(),
+            standings: BTreeMap::new(),
+            exposures: Vec::new(),
+            parent_zone: String::new(),
+            settled: false,
+            parent_ds: Vec::new(),
+            parent_ns: Vec::new(),
+            unanswered: Vec::new(),
+            trouble: None,
+        }
+    }
+}
+
+impl Status {
+    /// A status of another version, or a damaged one, is as good as none: the next turn makes a new one.
+    pub fn read(text: &str) -> Status {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+
+    /// Puts back what was wrong with addresses into a history that was restored from its spans.
+    pub(super) fn restore_troubles(&self, history: &mut History) {
+        for Unanswered { server, kind, since, failure } in &self.unanswered {
+            let outcome = Outcome::Failed(failure.clone());
+            history.record(&Sample { at: *since, server: server.clone(), kind: *kind, outcome });
+        }
+    }
+
+    pub fn write(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}

@@ -1,0 +1,329 @@
+//! One turn of one zone: observe, decide, check, write, read back; as long as writes bring something about.
+//!
+//! Invariant: a guard is held against the moment at which the round of observation began that showed the world it is
+//! evaluated on. So a version that is replaced by the write that follows was last seen after every death that the guard
+//! waited for, and the history proves it.
+
+use super::judge::{certificate, exposures};
+use super::picture::{EngineError, Picture};
+use super::ports::Ports;
+use super::status::{Status, Unanswered, WaitingFor};
+use super::writes::{Attempts, Written};
+use crate::model::dns::{Name, hex};
+use crate::model::group::{Decision, Step, decide};
+use crate::model::history::{History, Outcome, Sample, Server, Span, Trouble, Who};
+use crate::model::policy::Policy;
+use crate::model::time::Time;
+use crate::observe::ask::Asker;
+use crate::observe::round::observe_all;
+use crate::observe::transport::Protocol;
+use crate::store::{TransitionRecord, ZoneRecord};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// After so many rounds without a pause a turn ends, and the zone is due again at once: others get their turn, too.
+const ROUNDS_MAX: usize = 12;
+/// What is kept of the history at least, for whoever wants to know what happened.
+const REMEMBERED_MIN: Duration = Duration::from_secs(30 * 86_400);
+
+/// What ended longer ago than this no resolver and no parent can remember. The longest that any guard looks back is a few
+/// lifetimes one after the other (a CSYNC, the NS set that it makes, the answers of whom that names) and the parent's
+/// pipeline; policies may be longer than any fixed time.
+fn remembered(policy: &Policy) -> Duration {
+    let lifetime = policy.cached(u64::MAX) + policy.stale() + policy.slack();
+    (lifetime * 4 + policy.parent_pipeline() * 2).max(REMEMBERED_MIN)
+}
+
+/// What is remembered of a zone between turns, and may be forgotten at any moment.
+#[derive(Default)]
+pub(crate) struct Memory {
+    attempts: Attempts,
+    /// Since when the same thing is awaited.
+    awaiting: Option<(Step, String, Time)>,
+    status: Status,
+}
+
+impl Memory {
+    /// A person says that it may go now: what failed is tried again without its pause. Guards are guards all the same.
+    pub(crate) fn try_again(&mut self) {
+        self.attempts = Attempts::default();
+        self.awaiting = None;
+    }
+}
+
+pub struct Engine {
+    pub(super) ports: Ports,
+    memories: Mutex<HashMap<Name, Arc<tokio::sync::Mutex<Memory>>>>,
+    /// Wakes the schedule when a zone became due sooner.
+    pub(super) wake: tokio::sync::Notify,
+}
+
+impl Engine {
+    pub fn new(ports: Ports) -> Engine {
+        Engine { ports, memories: Mutex::default(), wake: tokio::sync::Notify::new() }
+    }
+
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// To be called when a zone was given something to do.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Whoever holds this is the only one that acts on the zone.
+    pub(crate) fn memory(&self, zone: &Name) -> Arc<tokio::sync::Mutex<Memory>> {
+        // The map is whole even if somebody panicked beside it.
+        let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        memories.entry(zone.clone()).or_default().clone()
+    }
+
+    /// One turn. Returns when the zone is due again; that is stored as well.
+    pub async fn turn(&self, zone: &Name) -> Result<Time, EngineError> {
+        let held = self.memory(zone);
+        let mut memory = held.lock().await;
+        let Some(record) = self.ports.store.zone(zone).await? else {
+            drop(memory);
+            self.forget(zone, &held);
+            return Err(EngineError::NoZone(zone.clone()));
+        };
+        // Before anything else can fail: what the last turn found is not known any worse because this one finds nothing.
+        memory.status = Status::read(&record.status);
+        let turned = self.rounds(record, &mut memory).await;
+        let now = self.ports.clock.now();
+        let (due, trouble) = match turned {
+            Ok(due) => (due, None),
+            Err(e) => (now.plus(self.ports.pace.slowest), Some(e.to_string())),
+        };
+        if trouble != memory.status.trouble {
+            if let Some(trouble) = &trouble {
+                tracing::warn!(%zone, "the turn could not be finished: {trouble}");
+            }
+            memory.status.trouble = trouble;
+        }
+        self.ports.store.set_status(zone, due, &memory.status.write()).await?;
+        drop(memory);
+        self.forget(zone, &held);
+        Ok(due)
+    }
+
+    /// A zone that nobody else is busy with costs no memory until its next turn, unless something is awaited.
+    fn forget(&self, zone: &Name, held: &Arc<tokio::sync::Mutex<Memory>>) {
+        let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        // The map's and ours: whoever else wanted it would have taken it from the map, which is locked.
+        let unused = Arc::strong_count(held) == 2;
+        if unused && held.try_lock().is_ok_and(|memory| memory.awaiting.is_none() && memory.attempts.is_empty()) {
+            memories.remove(zone);
+        }
+    }
+
+    async fn rounds(&self, record: ZoneRecord, memory: &mut Memory) -> Result<Time, EngineError> {
+        let zone = &record.name.clone();
+        let mut known = self.ports.load(record).await?;
+        for _ in 0..ROUNDS_MAX {
+            let at_rest = known.transition.is_none() && memory.status.settled;
+            let protocol = if at_rest { Protocol::Udp } else { Protocol::Tcp };
+            self.observe(&mut known, protocol).await?;
+            // Alone and without a wish, a zone is watched and left as it is.
+            let managed = known.transition.is_some() || known.members.len() > 1;
+            let world = known.world(&self.ports.switches.without_guards);
+            let decision = decide(&world);
+            self.tell(zone, memory, &known, &decision).await?;
+            if managed && !decision.writes.is_empty() {
+                let written = self.write(&mut known, &decision, &mut memory.attempts).await?;
+                self.note(memory, &known, &decision, &written);
+                if written.changed {
+                    continue;
+                }
+            } else {
+                memory.attempts = Attempts::default();
+                self.note(memory, &known, &decision, &Written::default());
+            }
+            if decision.is_settled()
+                && let Some(transition) = known.transition.take()
+            {
+                self.finish(&known, &transition).await?;
+                memory.status.settled = true;
+            }
+            if known.transition.is_none() {
+                self.forget_the_dead(&known).await?;
+            }
+            return Ok(self.due(memory, &decision, managed));
+        }
+        Ok(self.ports.clock.now())
+    }
+
+    /// Asks every address and records what it shows. A quick round that shows anything new or wrong is asked again over TCP,
+    /// and only that counts.
+    pub(crate) async fn observe(&self, known: &mut Picture, protocol: Protocol) -> Result<(), EngineError> {
+        self.look(known, protocol).await;
+        self.ports.store.record(&known.record.name, &known.history, known.observed_at).await?;
+        Ok(())
+    }
+
+    /// [`Engine::observe`] without storing anything: for a zone that is not adopted yet, or a change that is only planned.
+    pub(crate) async fn look(&self, known: &mut Picture, protocol: Protocol) {
+        let (mut began, mut samples) = self.ask(known, protocol).await;
+        if protocol == Protocol::Udp && samples.iter().any(|sample| is_news(&known.history, sample)) {
+            (began, samples) = self.ask(known, Protocol::Tcp).await;
+        }
+        let listed = |server: &Server| match &server.who {
+            Who::Parent => known.places.parent.contains(server),
+            Who::Operator(name) => known.places.operators.get(name).is_none_or(|servers| servers.contains(server)),
+        };
+        let retired: Vec<Server> = known.history.servers().filter(|server| !listed(server)).cloned().collect();
+        for server in retired {
+            known.history.retire(&server, began);
+        }
+        for sample in &samples {
+            known.history.record(sample);
+        }
+        known.observed_at = began;
+    }
+
+    async fn ask(&self, known: &Picture, protocol: Protocol) -> (Time, Vec<Sample>) {
+        let clock = || self.ports.clock.now();
+        let asker = Asker { transport: self.ports.transport.as_ref(), ids: &self.ports, clock: &clock };
+        let (operators, parent) = known.servers();
+        let began = clock();
+        let (zone, parent_zone) = (&known.record.name, &known.places.parent_zone);
+        let mut samples = observe_all(asker, zone, parent_zone, &operators, protocol).await.samples;
+        // The parent after the operators: what it shows must not look older than the CDS that it came out of.
+        samples.extend(observe_all(asker, zone, parent_zone, &parent, protocol).await.samples);
+        (began, samples)
+    }
+
+    /// Events for what has changed since the last round.
+    async fn tell(
+        &self,
+        zone: &Name,
+        memory: &Memory,
+        known: &Picture,
+        decision: &Decision,
+    ) -> Result<(), EngineError> {
+        let transition = known.transition.as_ref().map(|transition| transition.id.as_str());
+        let now = self.ports.clock.now();
+        for (operator, standing) in &decision.standings {
+            if memory.status.standings.get(operator).is_some_and(|before| before != standing) {
+                let text = format!("{operator} is {standing:?}");
+                tracing::info!(%zone, %operator, "{text}");
+                self.ports.store.add_event(zone, now, "standing", &text, transition, Some(operator)).await?;
+            }
+        }
+        if transition.is_some() && memory.status.step != decision.step && decision.step != Step::Settled {
+            let waiting = decision.waits.iter().find(|wait| wait.step == decision.step);
+            let writing = decision.writes.iter().find(|write| write.step == decision.step);
+            let text = waiting
+                .map(|w| w.text.clone())
+                .or(writing.map(|w| format!("{}: {}", w.operator, w.why)))
+                .unwrap_or_default();
+            self.ports.store.add_event(zone, now, "step", &text, transition, None).await?;
+        }
+        for exposure in exposures(known) {
+            let before = memory.status.exposures.iter().any(|old| old.what == exposure.what);
+            if !before {
+                tracing::error!(%zone, "exposure from {} until {}: {}", exposure.from, exposure.until, exposure.what);
+                let text = format!("from {} until {}: {}", exposure.from, exposure.until, exposure.what);
+                self.ports.store.add_event(zone, now, "exposure", &text, transition, None).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts down what the round found.
+    fn note(&self, memory: &mut Memory, known: &Picture, decision: &Decision, written: &Written) {
+        let mut waiting: Vec<WaitingFor> = written.waiting.clone();
+        waiting.extend(decision.waits.iter().map(|wait| WaitingFor {
+            step: wait.step,
+            code: wait.code.to_owned(),
+            text: wait.text.clone(),
+            until: wait.until,
+        }));
+        // That something is not served yet says the least: an address that does not answer, for instance, says why.
+        waiting.sort_by_key(|wait| (wait.step, wait.code == "operator-lag"));
+        let (operators, parent) = known.servers();
+        let asked = |server: &Server| operators.contains(server) || parent.contains(server);
+        let unanswered =
+            known.history.tracks().filter(|(server, _, _)| asked(server)).filter_map(|(server, kind, track)| {
+                let Trouble { since, failure } = track.trouble.clone()?;
+                Some(Unanswered { server: server.clone(), kind, since, failure })
+            });
+        let ns = decision.parent_ns.iter().map(|ns| hex(ns.as_wire())).collect();
+        memory.status = Status {
+            observed_at: Some(known.observed_at),
+            step: decision.step,
+            waiting,
+            standings: decision.standings.clone(),
+            exposures: exposures(known),
+            parent_zone: known.places.parent_zone.to_string(),
+            settled: decision.is_settled(),
+            parent_ds: decision.parent_ds_keys.iter().map(|key| hex(key.as_wire())).collect(),
+            parent_ns: ns,
+            unanswered: unanswered.collect(),
+            trouble: memory.status.trouble.take(),
+        };
+        let first = memory.status.waiting.first().map(|wait| (wait.step, wait.code.clone()));
+        memory.awaiting = first.map(|(step, code)| match memory.awaiting.take() {
+            Some((same_step, same_code, since)) if same_step == step && same_code == code => (step, code, since),
+            _ => (step, code, self.ports.clock.now()),
+        });
+    }
+
+    /// Quick at first while something is expected to change, exact at a guard's end, slow at rest.
+    fn due(&self, memory: &Memory, decision: &Decision, managed: bool) -> Time {
+        let (now, pace) = (self.ports.clock.now(), self.ports.pace);
+        if !managed || decision.is_settled() {
+            return now.plus(pace.rest);
+        }
+        let awaited = memory.awaiting.as_ref().map_or(Duration::ZERO, |(_, _, since)| since.until(now));
+        let waits = &memory.status.waiting;
+        let poll = now.plus((awaited / 20).clamp(pace.quickest, pace.slowest));
+        let guard = waits.iter().filter_map(|wait| wait.until).filter(|until| *until > now).min();
+        let only_guards = !waits.is_empty() && waits.iter().all(|wait| wait.until.is_some_and(|until| until > now));
+        match guard {
+            // Nothing but time is awaited: somebody may still change something, or fail, in between.
+            Some(guard) if only_guards => {
+                guard.min(now.plus((now.until(guard) / 10).clamp(pace.quickest * 4, pace.slowest)))
+            }
+            Some(guard) => guard.min(poll),
+            None => poll,
+        }
+        .min(memory.attempts.next_try().unwrap_or(Time::MAX).max(now.plus(pace.quickest / 2)))
+    }
+
+    async fn finish(&self, known: &Picture, transition: &TransitionRecord) -> Result<(), EngineError> {
+        let now = self.ports.clock.now();
+        let zone = &known.record.name;
+        let certificate = certificate(known, transition, now);
+        let text = certificate.verdict.clone();
+        let certificate = serde_json::to_string(&certificate).unwrap_or_default();
+        self.ports.store.end_transition(zone, &transition.id, &certificate, now, &text).await?;
+        tracing::info!(%zone, transition = %transition.id, "the transition is done: {text}");
+        Ok(())
+    }
+
+    /// At rest only: in a transition everything since its beginning is needed for the certificate.
+    async fn forget_the_dead(&self, known: &Picture) -> Result<(), EngineError> {
+        let long = i64::try_from(remembered(&known.record.policy).as_millis()).unwrap_or(i64::MAX);
+        let before = Time(known.observed_at.0.saturating_sub(long));
+        let dead = |span: &Span| span.until.is_some_and(|until| until < before);
+        if known.history.tracks().any(|(_, _, track)| track.spans.iter().any(dead)) {
+            self.ports.store.forget_before(&known.record.name, before).await?;
+        }
+        Ok(())
+    }
+}
+
+fn is_news(history: &History, sample: &Sample) -> bool {
+    match (&sample.outcome, history.current(&sample.server, sample.kind)) {
+        (Outcome::Served(served), Some(span)) => {
+            span.served.records != served.records
+                || span.served.ttl_s != served.ttl_s
+                || span.served.signers != served.signers
+                || history.trouble(&sample.server, sample.kind).is_some()
+        }
+        _ => true,
+    }
+}

@@ -1,0 +1,274 @@
+//! Writes: checked, their placements committed, sent, and tried again with growing patience when they bring nothing about.
+//!
+//! Invariant: nothing is sent that `chain::check` objects to, and nothing whose placements are not committed.
+
+use super::picture::{EngineError, Picture};
+use super::ports::NoProvider;
+use super::status::WaitingFor;
+use super::turn::Engine;
+use crate::model::chain::{Planned, Scene, check};
+use crate::model::dns::{Rdata, RecordSet};
+use crate::model::group::{Change, Decision, Write};
+use crate::model::history::Kind;
+use crate::model::time::Time;
+use chorus_providers::{Category, Provider, ProviderError, Wanted};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What is tried again after so long at the latest.
+const PATIENCE_MAX: Duration = Duration::from_secs(60);
+const PATIENCE_MIN: Duration = Duration::from_millis(150);
+
+/// What came of a round's writes.
+#[derive(Default)]
+pub(super) struct Written {
+    /// Something was changed: worth reading back at once.
+    pub changed: bool,
+    pub waiting: Vec<WaitingFor>,
+}
+
+/// Writes that brought nothing about, per operator.
+#[derive(Default)]
+pub(super) struct Attempts(BTreeMap<String, Attempt>);
+
+struct Attempt {
+    write: Write,
+    times: u32,
+    next: Time,
+    waiting: WaitingFor,
+}
+
+impl Attempts {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn next_try(&self) -> Option<Time> {
+        self.0.values().map(|attempt| attempt.next).min()
+    }
+
+    fn still_waiting(&self, write: &Write, now: Time) -> Option<&WaitingFor> {
+        let attempt = self.0.get(&write.operator)?;
+        // Further away than the longest pause: the clock was set back.
+        let pausing = attempt.next > now && attempt.next <= now.plus(PATIENCE_MAX);
+        (same_sets(&attempt.write, write) && pausing).then_some(&attempt.waiting)
+    }
+
+    fn again(&mut self, write: &Write, now: Time, waiting: WaitingFor, quick: bool) {
+        let before = self.0.remove(&write.operator).filter(|attempt| same_sets(&attempt.write, write));
+        let times = before.map_or(0, |attempt| attempt.times + 1);
+        let first = if quick { PATIENCE_MIN } else { PATIENCE_MIN * 8 };
+        let next = now.plus((first * 2u32.saturating_pow(times.min(16))).min(PATIENCE_MAX));
+        self.0.insert(write.operator.clone(), Attempt { write: write.clone(), times, next, waiting });
+    }
+}
+
+fn same_sets(a: &Write, b: &Write) -> bool {
+    a.sets == b.sets && a.step == b.step
+}
+
+impl Engine {
+    /// Makes the writes that nothing objects to.
+    pub(super) async fn write(
+        &self,
+        known: &mut Picture,
+        decision: &Decision,
+        attempts: &mut Attempts,
+    ) -> Result<Written, EngineError> {
+        let mut written = Written::default();
+        // What this round sends is judged together: each write has to go with those before it as well.
+        let mut planned = Vec::new();
+        let wanted: Vec<&String> = decision.writes.iter().map(|write| &write.operator).collect();
+        attempts.0.retain(|operator, _| wanted.contains(&operator));
+        for write in &decision.writes {
+            let now = self.ports.clock.now();
+            if let Some(waiting) = attempts.still_waiting(write, now) {
+                written.waiting.push(waiting.clone());
+                continue;
+            }
+            let provider = match self.provider(&write.operator).await? {
+                Ok(provider) => provider,
+                // One operator's settings are no reason to leave the others alone.
+                Err(e) => {
+                    let waiting = WaitingFor {
+                        step: write.step,
+                        code: "operator-unusable".into(),
+                        text: e.to_string(),
+                        until: None,
+                    };
+                    self.report(known, write, &waiting.code, &waiting.text, attempts).await?;
+                    attempts.again(write, now, waiting.clone(), false);
+                    written.waiting.push(waiting);
+                    continue;
+                }
+            };
+            let before = planned.len();
+            planned.extend(planned_by(known, write));
+            if let Some(objected) = self.objection(known, write, &planned) {
+                planned.truncate(before);
+                written.waiting.push(objected);
+                continue;
+            }
+            self.ports.store.intend(&known.record.name, &write.operator, &placements(write), now).await?;
+            if let Some(member) = known.members.get_mut(&write.operator) {
+                for (kind, records) in placements(write) {
+                    member.placements.entry(kind).or_default().extend(records);
+                }
+            }
+            match self.send(known, write, provider.as_ref()).await? {
+                Ok(true) => {
+                    written.changed = true;
+                    // The same again, if somebody undoes it, only with growing patience.
+                    attempts.again(write, now, lagging(write), true);
+                    written.waiting.push(lagging(write));
+                }
+                Ok(false) => {
+                    attempts.again(write, now, lagging(write), true);
+                    written.waiting.push(lagging(write));
+                }
+                Err(e) => {
+                    let waiting = WaitingFor {
+                        step: write.step,
+                        code: e.code().to_owned(),
+                        text: format!("{}: {e}; {}", write.operator, e.advice()),
+                        until: None,
+                    };
+                    let text = format!("{}: {}: {e}", write.operator, write.why);
+                    self.report(known, write, e.code(), &text, attempts).await?;
+                    attempts.again(write, now, waiting.clone(), e.category() == Category::ReadBack);
+                    written.waiting.push(waiting);
+                }
+            }
+        }
+        Ok(written)
+    }
+
+    /// The check before the write, on the world as it was just observed.
+    fn objection(&self, known: &Picture, write: &Write, planned: &[Planned]) -> Option<WaitingFor> {
+        if self.ports.switches.check_is_off() {
+            return None;
+        }
+        let (zone, history, lifetimes, hosts) = (&known.record.name, &known.history, &known.lifetimes, &known.hosts);
+        let objections = check(&Scene { zone, history, lifetimes, hosts }, planned, known.observed_at);
+        let worst = objections.iter().max_by_key(|objection| objection.until.unwrap_or(Time::MAX))?;
+        tracing::warn!(%zone, operator = %write.operator, "held back: {}", worst.text);
+        Some(WaitingFor {
+            step: write.step,
+            code: "invariant-refused".into(),
+            text: format!("{}: {} is held back, for {}", write.operator, write.why, worst.text),
+            until: worst.until,
+        })
+    }
+
+    async fn provider(&self, name: &str) -> Result<Result<Arc<dyn Provider>, NoProvider>, EngineError> {
+        let operators = self.ports.operators(std::iter::once((name.to_owned(), true))).await?;
+        let gone = || NoProvider::Settings { operator: name.to_owned(), reason: "it is not there".into() };
+        let Some((operator, _)) = operators.first() else { return Ok(Err(gone())) };
+        Ok(self.ports.providers.provider(operator).await)
+    }
+
+    /// Whether anything was changed.
+    async fn send(
+        &self,
+        known: &Picture,
+        write: &Write,
+        provider: &dyn Provider,
+    ) -> Result<Result<bool, ProviderError>, EngineError> {
+        let wanted: Vec<Wanted> = write.sets.iter().map(wanted).collect();
+        self.crash_point(self.ports.switches.crash_before, &BEFORE);
+        let applied = provider.apply(&known.record.name, &wanted).await;
+        self.crash_point(self.ports.switches.crash_after, &AFTER);
+        let changes = match applied {
+            Ok(changes) => changes,
+            Err(e) => return Ok(Err(e)),
+        };
+        if changes.is_empty() {
+            return Ok(Ok(false));
+        }
+        let counts: Vec<String> =
+            changes.iter().map(|c| format!("{} +{} −{}", c.rtype, c.added.len(), c.removed.len())).collect();
+        let text = format!("wrote at {}: {} ({})", write.operator, write.why, counts.join(", "));
+        tracing::info!(zone = %known.record.name, operator = %write.operator, "{text}");
+        let transition = known.transition.as_ref().map(|transition| transition.id.as_str());
+        let now = self.ports.clock.now();
+        self.ports.store.add_event(&known.record.name, now, "wrote", &text, transition, Some(&write.operator)).await?;
+        Ok(Ok(true))
+    }
+
+    /// An event for a refusal, once, and not for every try.
+    async fn report(
+        &self,
+        known: &Picture,
+        write: &Write,
+        code: &str,
+        text: &str,
+        attempts: &Attempts,
+    ) -> Result<(), EngineError> {
+        let again = attempts.0.get(&write.operator).is_some_and(|attempt| attempt.waiting.code == code);
+        if !again {
+            tracing::warn!(zone = %known.record.name, operator = %write.operator, "{text}");
+            let transition = known.transition.as_ref().map(|transition| transition.id.as_str());
+            let now = self.ports.clock.now();
+            self.ports.store.add_event(&known.record.name, now, code, text, transition, Some(&write.operator)).await?;
+        }
+        Ok(())
+    }
+
+    /// Test builds only: ends the process here as kill -9 would.
+    fn crash_point(&self, at: Option<u64>, counter: &AtomicU64) {
+        let nth = counter.fetch_add(1, Ordering::SeqCst) + 1;
+        if at == Some(nth) {
+            std::process::abort();
+        }
+    }
+}
+
+static BEFORE: AtomicU64 = AtomicU64::new(0);
+static AFTER: AtomicU64 = AtomicU64::new(0);
+
+fn wanted((kind, ttl_s, change): &(Kind, u32, Change)) -> Wanted {
+    let octets = |set: &RecordSet| set.iter().map(|rdata: &Rdata| rdata.as_wire().to_vec()).collect();
+    let rtype = kind.record_type();
+    match change {
+        Change::Exactly(records) => Wanted::Exactly { rtype, ttl_s: *ttl_s, records: octets(records) },
+        Change::Partly { with, without } => {
+            Wanted::Partly { rtype, ttl_s: *ttl_s, with: octets(with), without: octets(without) }
+        }
+    }
+}
+
+/// What the operator's servers will serve after a write.
+fn planned_by(known: &Picture, write: &Write) -> Vec<Planned> {
+    let world = known.world(&[]);
+    let sets = write.sets.iter().map(|(kind, ttl_s, change)| {
+        let records = match change {
+            Change::Exactly(records) => records.clone(),
+            Change::Partly { with, without } => {
+                let served = world.served(&write.operator, *kind);
+                served.union(with).filter(|record| !without.contains(*record)).cloned().collect()
+            }
+        };
+        Planned { operator: write.operator.clone(), kind: *kind, ttl_s: *ttl_s, records }
+    });
+    sets.collect()
+}
+
+fn placements(write: &Write) -> Vec<(Kind, RecordSet)> {
+    let placed = |change: &Change| match change {
+        Change::Exactly(records) => records.clone(),
+        Change::Partly { with, .. } => with.clone(),
+    };
+    write.sets.iter().map(|(kind, _, change)| (*kind, placed(change))).collect()
+}
+
+fn lagging(write: &Write) -> WaitingFor {
+    let at: Vec<String> = write.missing_at.iter().map(ToString::to_string).collect();
+    WaitingFor {
+        step: write.step,
+        code: "operator-lag".into(),
+        text: format!("written at {}, and not yet served by {}: {}", write.operator, at.join(", "), write.why),
+        until: None,
+    }
+}

@@ -1,0 +1,17 @@
+//! Chorus keeps DNSSEC zones that several operators sign at once (RFC 8901 model 2) consistent, and moves them from one
+//! group of operators to another without any resolver failing.
+//!
+//! * [`model`]: the functional core. Histories, chains, ladders. No I/O, no clock, no async, no randomness.
+//! * [`observe`]: asks every address of every name server, and turns the answers into samples for the history.
+//! * [`engine`]: the loop: zones that are due, observe, plan, check, write, read back, record.
+//! * [`parent`]: the ways a parent is reached, and the parental agent.
+//! * [`store`]: what must survive a crash.
+//! * [`api`], [`cli`]: doors to the same services.
+
+pub mod api;
+pub mod cli;
+pub mod engine;
+pub mod model;
+pub mod observe;
+pub mod parent;
+pub mod store;

@@ -1,0 +1,142 @@
+//! The check before every write: would the world that it makes let incompatible versions meet?
+//!
+//! Invariant: a write is objected to for what it adds. What is wrong already, without it, is no objection to the write
+//! that mends it. While a set is being replaced, the old and the new version both count as served.
+
+use super::Scene;
+use super::exposure::for_each_discord;
+use super::interval::Interval;
+use super::lives::{Item, items, lives};
+use crate::model::dns::{RecordSet, ns_name};
+use crate::model::history::{Kind, Served, Server, Who};
+use crate::model::time::Time;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What an operator's servers will serve after a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    pub operator: String,
+    pub kind: Kind,
+    pub ttl_s: u32,
+    pub records: RecordSet,
+}
+
+/// Why a write must not be made now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Objection {
+    pub text: String,
+    /// When it will have gone by itself; `None` when time alone does not help.
+    pub until: Option<Time>,
+}
+
+/// Objections to making these writes at `now`; none means that no resolver can fail because of them, even if the parent
+/// acts on what they ask it for at any moment from now on (RFC 7344, RFC 7477).
+pub fn check(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Objection> {
+    let before = discords(scene, Vec::new(), now);
+    let after = discords(scene, planned_items(scene, planned, now), now);
+    let mut objections = unanswered(scene, planned);
+    for (why, ends) in after {
+        if before.get(&why).is_none_or(|already| *already < ends) {
+            objections.push(Objection { text: why, until: (ends < Time::MAX).then_some(ends) });
+        }
+    }
+    objections.extend(insecure(planned));
+    objections
+}
+
+/// The pairs that do not go together and are alive at `now` or later, with the moment from which they no longer meet.
+fn discords(scene: &Scene<'_>, planned: Vec<Item>, now: Time) -> BTreeMap<String, Time> {
+    let items = items(scene, planned);
+    let lives = lives(scene, &items);
+    let from_now = Interval { start: now, end: Time::MAX };
+    let mut found = BTreeMap::new();
+    for_each_discord(scene, &lives, |discord| {
+        let overlap = discord.a.alive.meets(&discord.b.alive).and_then(|overlap| overlap.meets(&from_now));
+        if let Some(overlap) = overlap {
+            let ends = found.entry(discord.why).or_insert(overlap.end);
+            *ends = overlap.end.max(*ends);
+        }
+    });
+    found
+}
+
+/// The planned sets as versions: at every address of the operator, from now on. The signatures will be made by the keys
+/// that sign the set today.
+fn planned_items(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Item> {
+    let servers: BTreeSet<&Server> = scene.history.servers().collect();
+    let mut items = Vec::new();
+    for planned in planned {
+        let who = Who::Operator(planned.operator.clone());
+        for server in servers.iter().filter(|server| server.who == who) {
+            let signers = match planned.kind {
+                Kind::Dnskey => scene.history.current(server, Kind::Dnskey),
+                _ => scene.history.current(server, planned.kind).or(scene.history.current(server, Kind::Data)),
+            };
+            items.push(Item {
+                server: (*server).clone(),
+                kind: planned.kind,
+                served: Served {
+                    records: planned.records.clone(),
+                    ttl_s: planned.ttl_s,
+                    signers: signers.map(|span| span.served.signers.clone()).unwrap_or_default(),
+                    expires: None,
+                },
+                served_in: Interval { start: now, end: Time::MAX },
+                planned: true,
+                asked_at: None,
+            });
+        }
+    }
+    items
+}
+
+/// Name servers that are about to be named have to be known, and every one of their addresses has to have answered when
+/// it was last asked.
+fn unanswered(scene: &Scene<'_>, planned: &[Planned]) -> Vec<Objection> {
+    let mut objections = Vec::new();
+    for planned in planned.iter().filter(|planned| planned.kind == Kind::Ns) {
+        if planned.records.is_empty() {
+            objections
+                .push(Objection { text: format!("the NS set of {} would be empty", planned.operator), until: None });
+        }
+        for host in planned.records.iter().filter_map(|ns| ns_name(ns).ok()) {
+            let named: Vec<&Server> =
+                scene.history.servers().filter(|s| s.host == host && s.who != Who::Parent).collect();
+            if !scene.hosts.contains_key(&host) || named.is_empty() {
+                let text = format!("{host} would be a name server, and it is not known to which operator it belongs");
+                objections.push(Objection { text, until: None });
+            }
+            for server in named {
+                let silent = [Kind::Data, Kind::Dnskey, Kind::Ns].iter().find_map(|kind| {
+                    let trouble = scene.history.trouble(server, *kind).map(|t| t.failure.to_string());
+                    let nothing = scene.history.current(server, *kind).is_none();
+                    trouble.or(nothing.then(|| format!("has never shown its {kind}")))
+                });
+                if let Some(why) = silent {
+                    objections.push(Objection {
+                        text: format!("{server} would be named as a name server and {why}"),
+                        until: None,
+                    });
+                }
+            }
+        }
+    }
+    objections
+}
+
+/// Nothing that Chorus writes may ask the parent to turn the zone insecure (RFC 8078 §4).
+fn insecure(planned: &[Planned]) -> Vec<Objection> {
+    use crate::model::dns::{DELETE_CDNSKEY, DELETE_CDS};
+    let asks = planned.iter().filter(|planned| {
+        matches!(planned.kind, Kind::Cds | Kind::Cdnskey)
+            && planned
+                .records
+                .iter()
+                .any(|r| [&DELETE_CDS, &DELETE_CDNSKEY].contains(&&<[u8; 5]>::try_from(r.as_wire()).unwrap_or([1; 5])))
+    });
+    asks.map(|p| Objection {
+        text: format!("the {} at {} would ask for the removal of all DS", p.kind, p.operator),
+        until: None,
+    })
+    .collect()
+}

@@ -1,0 +1,137 @@
+//! Pairs of versions that some resolver could have held together and that do not go together, and how far the others were
+//! apart.
+
+use super::Scene;
+use super::compat::{answer_validates, keys_validate};
+use super::lives::{Item, Life, items, lives};
+use crate::model::dns::{Dnskey, Ds, RecordSet};
+use crate::model::history::{Kind, Server};
+use crate::model::time::Time;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Two versions that could meet in a cache and do not go together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exposure {
+    pub from: Time,
+    /// [`Time::MAX`] while no end is in sight.
+    pub until: Time,
+    /// Which versions, at which servers, and why they do not go together.
+    pub what: String,
+    pub servers: Vec<Server>,
+}
+
+/// What a history proves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    pub exposures: Vec<Exposure>,
+    /// How many pairs of versions were tested.
+    pub pairs: u64,
+    /// Of the pairs that do not go together, how long after the death of the one the other appeared, at the least; and which.
+    pub smallest_slack: Option<(Duration, String)>,
+}
+
+/// Two lives that do not go together.
+pub(super) struct Discord<'a> {
+    pub a: &'a Life<'a>,
+    pub b: &'a Life<'a>,
+    pub why: String,
+}
+
+/// All exposures of the history that reach beyond `from`, up to `now`.
+pub fn judge(scene: &Scene<'_>, from: Time, now: Time) -> Verdict {
+    let items = items(scene, Vec::new());
+    // What may still be enacted has not been seen by any resolver: it counts for the check of a write, not here.
+    let seen: Vec<Item> = items.into_iter().filter(|item| item.asked_at.is_none()).collect();
+    let lives = lives(scene, &seen);
+    let mut verdict = Verdict::default();
+    verdict.pairs = for_each_discord(scene, &lives, |discord| {
+        let (a, b) = (discord.a.alive, discord.b.alive);
+        match a.meets(&b) {
+            Some(overlap) if overlap.end > from && overlap.start <= now => {
+                let servers = vec![discord.a.item.server.clone(), discord.b.item.server.clone()];
+                let exposure = Exposure { from: overlap.start, until: overlap.end, what: discord.why, servers };
+                if !verdict.exposures.contains(&exposure) {
+                    verdict.exposures.push(exposure);
+                }
+            }
+            Some(_) => {}
+            None => {
+                let (earlier, later) = if a.start < b.start { (a, b) } else { (b, a) };
+                let slack = earlier.end.until(later.start);
+                if later.start >= from && verdict.smallest_slack.as_ref().is_none_or(|(least, _)| slack < *least) {
+                    verdict.smallest_slack = Some((slack, discord.why));
+                }
+            }
+        }
+    });
+    verdict
+}
+
+/// Tests all pairs that a validator can put together, and reports those that do not go together. Returns how many it tested.
+pub(super) fn for_each_discord<'a>(
+    scene: &Scene<'_>,
+    lives: &'a [Life<'a>],
+    mut report: impl FnMut(Discord<'a>),
+) -> u64 {
+    let of = |kind: Kind| lives.iter().filter(move |life| life.item.kind == kind);
+    let mut pairs = 0;
+    for dnskey in of(Kind::Dnskey) {
+        for ds in of(Kind::Ds) {
+            pairs += 1;
+            if !keys_validate(scene.zone, &ds.item.served, &dnskey.item.served) {
+                report(Discord { a: ds, b: dnskey, why: ds_and_keys(ds.item, dnskey.item) });
+            }
+        }
+        let answers = lives.iter().filter(|life| {
+            let kind = life.item.kind;
+            !matches!(kind, Kind::Ds | Kind::Delegation | Kind::Dnskey) && !life.item.served.signers.is_empty()
+        });
+        for answer in answers {
+            pairs += 1;
+            if !answer_validates(&dnskey.item.served, &answer.item.served) {
+                report(Discord { a: dnskey, b: answer, why: keys_and_answer(dnskey.item, answer.item) });
+            }
+        }
+    }
+    pairs
+}
+
+fn ds_and_keys(ds: &Item, dnskey: &Item) -> String {
+    let whose = match &ds.asked_at {
+        Some(server) => format!("the DS set that the CDS or CDNSKEY at {server} asks for"),
+        None => format!("the DS set of {}", ds.server),
+    };
+    let keys = tags_of_ds(&ds.served.records);
+    let signed = tags(&dnskey.served.signers);
+    format!("{whose} ({keys}) does not cover a key that signs the DNSKEY set of {} (signed by {signed})", dnskey.server)
+}
+
+fn keys_and_answer(dnskey: &Item, answer: &Item) -> String {
+    format!(
+        "the DNSKEY set of {} ({}) has none of the keys that sign the {} answer of {} ({})",
+        dnskey.server,
+        tags(&dnskey.served.records),
+        answer.kind,
+        answer.server,
+        tags(&answer.served.signers)
+    )
+}
+
+fn tags(keys: &RecordSet) -> String {
+    list("key", keys.iter().filter_map(Dnskey::read).map(|key| key.key_tag()).collect())
+}
+
+fn tags_of_ds(set: &RecordSet) -> String {
+    list("for key", set.iter().filter_map(Ds::read).map(|ds| ds.key_tag).collect())
+}
+
+fn list(word: &str, mut tags: Vec<u16>) -> String {
+    tags.sort_unstable();
+    tags.dedup();
+    if tags.is_empty() {
+        return "empty".into();
+    }
+    let tags: Vec<String> = tags.iter().map(u16::to_string).collect();
+    format!("{word} {}", tags.join(", "))
+}

@@ -1,0 +1,151 @@
+//! When a resolver could ask an operator at all: the least fixed point over delegations and the NS sets of whoever can be
+//! asked already.
+//!
+//! Invariant: errs towards reachable. A name server set may be used from the first moment it may have been fetched until it
+//! is dead; child-centric, parent-centric and sticky resolvers are all covered, for each set counts on its own.
+
+use super::Scene;
+use super::interval::{Interval, Union};
+use super::lives::{Item, same_keys_asked};
+use crate::model::dns::{Name, RecordSet, ns_name};
+use crate::model::history::{Kind, Served, Who};
+use std::collections::BTreeMap;
+
+/// After so many turns without an end, sets that keep each other alive are taken to do so for as long as they are served.
+const TURNS_MAX: usize = 64;
+
+/// When each operator could be asked.
+pub(super) fn reach(scene: &Scene<'_>, items: &[Item]) -> BTreeMap<String, Union> {
+    let mut reach: BTreeMap<String, Union> = BTreeMap::new();
+    let delegations = items.iter().filter(|item| item.kind == Kind::Delegation);
+    for item in delegations {
+        add_named(scene, &mut reach, &item.served.records, usable(scene, item, item.served_in));
+    }
+    for turn in 0.. {
+        let mut changed = false;
+        for item in items.iter().filter(|item| item.kind == Kind::Ns) {
+            let Who::Operator(operator) = &item.server.who else { continue };
+            let reached = reach.entry(operator.clone()).or_default().within(item.served_in);
+            for mut exposed in reached {
+                if turn >= TURNS_MAX {
+                    exposed.end = item.served_in.end;
+                }
+                changed |= add_named(scene, &mut reach, &item.served.records, usable(scene, item, exposed));
+                for asked in asked_of_the_parent(scene, items, item, exposed) {
+                    changed |= add_named(scene, &mut reach, &item.served.records, asked);
+                }
+            }
+        }
+        if !changed || turn > 2 * TURNS_MAX {
+            return reach;
+        }
+    }
+    reach
+}
+
+fn usable(scene: &Scene<'_>, item: &Item, exposed: Interval) -> Interval {
+    Interval {
+        start: exposed.start,
+        end: scene.lifetimes.death_after(exposed.end, &item.server, item.kind, &item.served),
+    }
+}
+
+/// A CSYNC beside an NS set lets the parent delegate to it until the CSYNC has been withdrawn, its TTL and the parent's
+/// pipeline have passed; unless the parent does so already, when acting on it changes nothing.
+fn asked_of_the_parent(scene: &Scene<'_>, items: &[Item], ns: &Item, exposed: Interval) -> Vec<Interval> {
+    let delegations = || items.iter().filter(|item| item.kind == Kind::Delegation);
+    let ttl_s = delegations().map(|item| u64::from(item.served.ttl_s)).max().unwrap_or(0);
+    let csyncs =
+        items.iter().filter(|i| i.kind == Kind::Csync && i.server == ns.server && !i.served.records.is_empty());
+    // What the parent read earlier it may publish only now, and then go back on it for this set.
+    let enacts_another = |together: &Interval| {
+        items.iter().filter(|i| i.kind == Kind::Ns && i.served.records != ns.served.records).any(|earlier| {
+            items.iter().filter(|c| c.kind == Kind::Csync && c.server == earlier.server).any(|csync| {
+                !csync.served.records.is_empty()
+                    && csync.served_in.meets(&earlier.served_in).is_some()
+                    && read_before(scene, earlier, together)
+            })
+        })
+    };
+    let open = csyncs.filter_map(|csync| {
+        let together = csync.served_in.meets(&exposed)?;
+        let has_another =
+            delegations().any(|d| d.served_in.meets(&together).is_some() && d.served.records != ns.served.records);
+        let lives_on = scene.lifetimes.policy.cached(u64::from(csync.served.ttl_s.max(ns.served.ttl_s)));
+        let enacted = together.end.plus(lives_on).plus(scene.lifetimes.policy.parent_pipeline());
+        let end = enacted.plus(scene.lifetimes.outlives_ttl(ttl_s));
+        (has_another || enacts_another(&together)).then_some(Interval { start: together.start, end })
+    });
+    open.collect()
+}
+
+fn add_named(scene: &Scene<'_>, reach: &mut BTreeMap<String, Union>, ns: &RecordSet, usable: Interval) -> bool {
+    let mut changed = false;
+    for host in ns.iter().filter_map(|ns| ns_name(ns).ok()) {
+        if let Some(operator) = scene.hosts.get(&host) {
+            changed |= reach.entry(operator.clone()).or_default().add(usable);
+        }
+    }
+    changed
+}
+
+/// Whether the parent may have read `earlier` before `now` began, and not have published it yet when it did.
+fn read_before(scene: &Scene<'_>, earlier: &Item, now: &Interval) -> bool {
+    let policy = &scene.lifetimes.policy;
+    let fetched = earlier.served_in.end.plus(policy.cached(u64::from(earlier.served.ttl_s)));
+    earlier.served_in.start < now.start && now.start < fetched.plus(policy.parent_pipeline())
+}
+
+/// The DS sets that CDS and CDNSKEY sets let the parent publish (RFC 7344), as versions of their own: at any moment from
+/// when they could be fetched until withdrawn, plus TTL and pipeline. One that asks for what the parent's servers have
+/// while it is served, when nothing else is on its way there, changes nothing and is no version. That it does not go back to
+/// a set that was replaced before it read the new one is asked of the parent by RFC 7344 §6.2.
+pub(super) fn enactable(scene: &Scene<'_>, items: &[Item], reach: &BTreeMap<String, Union>) -> Vec<Item> {
+    let parents: Vec<&Item> = items.iter().filter(|item| item.kind == Kind::Ds).collect();
+    let Some(template) = parents.first() else { return Vec::new() };
+    let ttl_s = parents.iter().map(|item| item.served.ttl_s).max().unwrap_or(0);
+    let mut enactable = Vec::new();
+    for item in
+        items.iter().filter(|item| matches!(item.kind, Kind::Cds | Kind::Cdnskey) && !item.served.records.is_empty())
+    {
+        let Who::Operator(operator) = &item.server.who else { continue };
+        let Some(asked) = asked_ds(scene.zone, item) else { continue };
+        for exposed in reach.get(operator).map(|r| r.within(item.served_in)).unwrap_or_default() {
+            let meets = |ds: &&&Item| ds.served_in.meets(&exposed).is_some();
+            let in_sync = parents.iter().filter(meets).all(|ds| same_keys_asked(&ds.served.records, &asked));
+            let enacts_another = || {
+                let earlier = items.iter().filter(|i| matches!(i.kind, Kind::Cds | Kind::Cdnskey));
+                earlier.filter(|earlier| read_before(scene, earlier, &item.served_in)).any(|e| {
+                    !e.served.records.is_empty()
+                        && asked_ds(scene.zone, e).is_some_and(|other| !same_keys_asked(&other, &asked))
+                })
+            };
+            if in_sync && !enacts_another() {
+                continue;
+            }
+            let lives_on = scene.lifetimes.policy.cached(u64::from(item.served.ttl_s));
+            let end = exposed.end.plus(lives_on).plus(scene.lifetimes.policy.parent_pipeline());
+            enactable.push(Item {
+                server: template.server.clone(),
+                kind: Kind::Ds,
+                served: Served { records: asked.clone(), ttl_s, signers: Default::default(), expires: None },
+                served_in: Interval { start: exposed.start, end },
+                planned: item.planned,
+                asked_at: Some(item.server.clone()),
+            });
+        }
+    }
+    enactable
+}
+
+/// The DS set that a CDS or CDNSKEY set asks for; a delete record asks for none (RFC 8078 §4).
+fn asked_ds(zone: &Name, item: &Item) -> Option<RecordSet> {
+    use crate::model::dns::{DELETE_CDNSKEY, DELETE_CDS, cds_for};
+    let keep =
+        |delete: &[u8]| item.served.records.iter().filter(|r| r.as_wire() != delete).cloned().collect::<RecordSet>();
+    match item.kind {
+        Kind::Cds => Some(keep(&DELETE_CDS)),
+        Kind::Cdnskey => Some(cds_for(zone, &keep(&DELETE_CDNSKEY), &[2])),
+        _ => None,
+    }
+}

@@ -1,0 +1,17 @@
+//! What the model needs of DNS: names, RDATA in canonical form, keys, digests, signatures. A thin layer over
+//! `hickory-proto`, which parses and prints; comparison and verification always work on the canonical wire form.
+//!
+//! Nothing here knows servers, time of observation or operators.
+
+mod csync;
+mod keys;
+mod present;
+mod rdata;
+mod verify;
+
+pub use csync::{Csync, IMMEDIATE, SOA_MINIMUM};
+pub use hickory_proto::rr::{Name, RecordType};
+pub use keys::{DELETE_CDNSKEY, DELETE_CDS, Dnskey, Ds, cds_for, key_of_ds};
+pub use present::{ds_label, key_label, rdata_text, record_label, set_label, type_text};
+pub use rdata::{Rdata, RdataError, RecordSet, hex, ns_name, ns_rdata, unhex};
+pub use verify::{CLOCK_SKEW_S, OPERATIONS_MAX, Refusal, Rrsig, SignedSet, Verdict, Verification, verify};

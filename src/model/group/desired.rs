@@ -1,0 +1,49 @@
+//! The sets that each operator should publish, given who is in and how far.
+//!
+//! Invariant: CDS and CDNSKEY are one identical set at every operator (RFC 8901 §8, RFC 9975), and a key that is needed by
+//! anything still alive is in it or beside it.
+
+use super::view::World;
+use crate::model::dns::{Ds, Name, Rdata, RecordSet, cds_for, key_of_ds};
+use crate::model::history::Kind;
+use std::collections::BTreeSet;
+
+/// SHA-256, which every agent and validator takes (RFC 9904's tables; RFC 10026).
+const DIGEST_TYPE: u8 = 2;
+
+/// The keys that should be placed at an operator: those of every other member, all of them, key-signing keys too. A
+/// scanner that asks through one resolver may get one operator's DNSKEY set and another's CDS set.
+pub(super) fn placed_keys(world: &World<'_>, at: &str) -> RecordSet {
+    let others = world.members.keys().filter(|other| *other != at);
+    let own = world.own_keys(at);
+    others.flat_map(|other| world.own_keys(other)).filter(|key| !own.contains(key)).collect()
+}
+
+/// The digest types in use: an operator that publishes CDS for its own keys by itself decides with which. Once in use a
+/// type stays: a set that its operator puts back each time it is taken away would never be equal everywhere. SHA-1 is
+/// never taken over (RFC 9905).
+pub(super) fn digest_types(world: &World<'_>) -> Vec<u8> {
+    let mut types = BTreeSet::from([DIGEST_TYPE]);
+    for operator in world.members.keys() {
+        let own = world.own_keys(operator);
+        let of_own =
+            world.served(operator, Kind::Cds).into_iter().filter(|cds| key_of_ds(world.zone, cds, &own).is_some());
+        types.extend(of_own.filter_map(|cds| Ds::read(&cds).map(|ds| ds.digest_type)));
+    }
+    types.into_iter().collect()
+}
+
+/// The CDS and CDNSKEY sets that ask for exactly these keys' DS.
+pub(super) fn cds_and_cdnskey(world: &World<'_>, keys: &RecordSet) -> (RecordSet, RecordSet) {
+    (cds_for(world.zone, keys, &digest_types(world)), keys.clone())
+}
+
+/// `CSYNC 0 1 NS [A AAAA]`: act at once, whatever the serial, and take addresses along when name servers are inside the
+/// zone (RFC 7477 §2.1).
+pub(super) fn csync(zone: &Name, hosts: impl IntoIterator<Item = Name>) -> RecordSet {
+    let inside = hosts.into_iter().any(|host| zone.zone_of(&host));
+    let mut wire = vec![0, 0, 0, 0, 0, 1];
+    // Type bit map, window 0: NS is type 2, A is 1, AAAA is 28 (RFC 4034 §4.1.2).
+    wire.extend_from_slice(if inside { &[0, 4, 0x60, 0, 0, 0x08] } else { &[0, 1, 0x20] });
+    RecordSet::from([Rdata::from_canonical(wire)])
+}

@@ -1,0 +1,334 @@
+//! The guards: before which moment a step is not allowed, and because of which version.
+//!
+//! Invariant: each is "every version that is incompatible with what the step makes reachable is dead" for one step of the
+//! ladder, worked out for that step. `chain::check` asks the same question in general; the two share no code, and
+//! `tests/guards_and_check_agree.rs` holds them against each other.
+
+use super::say::{key_label, outlived};
+use super::view::World;
+use crate::model::dns::{Ds, Rdata, RecordSet, cds_for, key_of_ds};
+use crate::model::history::{Kind, Server, Span, Who};
+use crate::model::time::Time;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A guard, evaluated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// Stable, kebab-case.
+    pub code: &'static str,
+    /// From when on the step is allowed. `None`: not before something else has been seen.
+    pub from: Option<Time>,
+    /// The version that decides, with its TTL, where and when it was last seen.
+    pub because: String,
+}
+
+impl Guard {
+    pub fn open(code: &'static str) -> Guard {
+        Guard { code, from: Some(Time::MIN), because: String::new() }
+    }
+
+    pub fn is_open(&self, now: Time) -> bool {
+        self.from.is_some_and(|from| from <= now)
+    }
+
+    /// Makes the guard wait for this, too.
+    fn and(&mut self, from: Option<Time>, because: impl FnOnce() -> String) {
+        let later = match (self.from, from) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(old), Some(new)) => new > old,
+        };
+        if later {
+            self.from = from;
+            self.because = because();
+        }
+    }
+}
+
+/// Trusted → Serving: every DNSKEY set without one of the group's keys is dead at every operator, and every DS set that
+/// does not cover the newcomer's keys at every parent server; nor may such a DS set still come out of an older CDS.
+pub fn may_serve(world: &World<'_>, joiners: &[&String]) -> Guard {
+    let mut guard = Guard::open("guard-ttl");
+    let ends: BTreeMap<&str, Option<Time>> =
+        world.leavers().map(|leaver| (leaver.as_str(), last_question(world, leaver).from)).collect();
+    // A leaver's keys that an operator may take out are needed by nothing alive that its own set has to go with.
+    let needed_at = |at: &str| -> RecordSet {
+        let of_leavers = world.leavers().flat_map(|leaver| world.own_keys(leaver));
+        let needed = of_leavers.filter(|key| !may_lose_key(world, key, at).is_open(world.now));
+        world.desired().flat_map(|operator| world.own_keys(operator)).chain(needed).collect()
+    };
+    let needed: BTreeMap<&String, RecordSet> = world.members.keys().map(|at| (at, needed_at(at))).collect();
+    for (server, span) in spans_of_members(world, Kind::Dnskey).filter(|_| !world.guard_is_off("dnskey")) {
+        let Who::Operator(at) = &server.who else { continue };
+        let (Some(span), Some(needed)) = (&clipped(span, server, &ends), needed.get(at)) else { continue };
+        if let Some(missing) = needed.difference(&span.served.records).next() {
+            guard.and(world.lifetimes.death(server, Kind::Dnskey, span), || {
+                outlived(world, server, Kind::Dnskey, span, &format!("without {}", key_label(missing)))
+            });
+        }
+    }
+    for joiner in joiners {
+        // One DS of a key that signs is enough (RFC 6840 §5.11), and one of a key that does not sign yet is none.
+        let vouched = |covers: &dyn Fn(&RecordSet) -> bool| {
+            let signing = spans_of(world, joiner, Kind::Dnskey).filter(|(_, span)| span.until.is_none());
+            signing.into_iter().all(|(_, span)| covers(&span.served.signers))
+        };
+        for (server, span) in world.history.spans(Kind::Ds).filter(|_| !world.guard_is_off("ds")) {
+            if !vouched(&|keys| covers_any(world, &span.served.records, keys)) {
+                guard.and(world.lifetimes.death(server, Kind::Ds, span), || {
+                    outlived(world, server, Kind::Ds, span, &format!("without a DS for {joiner}"))
+                });
+            }
+        }
+        for kind in [Kind::Cds, Kind::Cdnskey] {
+            for (server, span) in spans_of_members(world, kind).filter(|_| !world.guard_is_off("ds")) {
+                let asked = asked_keys(world, kind, &span.served.records);
+                if asked.is_empty() || vouched(&|keys| !asked.is_disjoint(&asked_keys(world, Kind::Cdnskey, keys))) {
+                    continue;
+                }
+                let Some(span) = &clipped(span, server, &ends) else { continue };
+                let Some(acted) = may_be_acted_on_until(world, server, kind, span) else { continue };
+                guard.and(acted, || {
+                    outlived(world, server, kind, span, &format!("without {joiner} that the parent may still act on"))
+                });
+            }
+        }
+    }
+    guard
+}
+
+/// `T_q`: when nobody can ask the leaver any more. Every NS set that names it is dead, at the parent and at every
+/// operator, the leaver included; and none can come out of an older CSYNC. What another leaver serves counts until nobody
+/// can ask that one: it is not asked, nor written to, after its own last question.
+pub fn last_question(world: &World<'_>, leaver: &str) -> Guard {
+    last_question_besides(world, leaver, &BTreeSet::new())
+}
+
+/// `asking`: the leavers whose own last question is being worked out. What they serve counts for as long as it is served.
+fn last_question_besides(world: &World<'_>, leaver: &str, asking: &BTreeSet<&str>) -> Guard {
+    let mut asking = asking.clone();
+    asking.extend(world.leavers().map(String::as_str).filter(|name| *name == leaver));
+    let mut guard = Guard::open("guard-ns");
+    if world.guard_is_off("ns") {
+        return guard;
+    }
+    let delegation = world.history.spans(Kind::Delegation);
+    for (server, span) in delegation.filter(|(_, span)| world.names(&span.served.records, leaver)) {
+        guard.and(world.lifetimes.death(server, Kind::Delegation, span), || {
+            outlived(world, server, Kind::Delegation, span, &format!("that names {leaver}"))
+        });
+    }
+    let others = world.leavers().filter(|other| !asking.contains(other.as_str()));
+    let ends: BTreeMap<&str, Option<Time>> =
+        others.map(|other| (other.as_str(), last_question_besides(world, other, &asking).from)).collect();
+    let naming = spans_of_members(world, Kind::Ns).filter(|(_, span)| world.names(&span.served.records, leaver));
+    for (server, span) in naming {
+        let Some(span) = &clipped(span, server, &ends) else { continue };
+        guard.and(world.lifetimes.death(server, Kind::Ns, span), || {
+            outlived(world, server, Kind::Ns, span, &format!("that names {leaver}"))
+        });
+        if let Some(enacted) = delegation_may_return(world, server, span) {
+            guard.and(enacted, || {
+                format!("delegation that names {leaver} and that the parent may still make of the CSYNC at {server}")
+            });
+        }
+    }
+    guard
+}
+
+/// The part of a span in which its server could be asked; `None` where there is none. `ends`: the last questions of leavers.
+fn clipped(span: &Span, server: &Server, ends: &BTreeMap<&str, Option<Time>>) -> Option<Span> {
+    let mut span = span.clone();
+    if let Who::Operator(name) = &server.who
+        && let Some(Some(end)) = ends.get(name.as_str())
+    {
+        if span.since.unwrap_or(Time::MIN) >= *end && *end > Time::MIN {
+            return None;
+        }
+        span.until = Some(span.until.unwrap_or(Time::MAX).min(*end));
+    }
+    Some(span)
+}
+
+/// The leaver's DS may go: its DNSKEY sets, which nothing else vouches for, are dead.
+pub fn may_lose_ds(world: &World<'_>, leaver: &str) -> Guard {
+    let mut guard = last_question(world, leaver);
+    let Some(last_asked) = guard.from else { return guard };
+    if world.guard_is_off("leaver-dnskey") {
+        return guard;
+    }
+    guard.code = "guard-ttl";
+    for (server, span) in spans_of(world, leaver, Kind::Dnskey) {
+        if span.since.unwrap_or(Time::MIN) >= last_asked {
+            continue;
+        }
+        let last = span.until.unwrap_or(Time::MAX).min(last_asked);
+        let dead = world.lifetimes.death_after(last, server, Kind::Dnskey, &span.served);
+        guard.and(Some(dead), || {
+            format!("DNSKEY set (TTL {}, to be had from {server} until {last})", span.served.ttl_s)
+        });
+    }
+    guard
+}
+
+/// A placed key may be taken out of the other operators' DNSKEY sets: nothing that it signed, or may have signed while its
+/// owner published it, is alive. For a leaver's keys its answers end with the last question that can reach it.
+pub fn may_lose_key(world: &World<'_>, key: &Rdata, at: &str) -> Guard {
+    let mut guard = Guard::open("guard-ttl");
+    if world.guard_is_off("data") {
+        return guard;
+    }
+    for (owner, member) in world.members.iter().filter(|(owner, _)| *owner != at) {
+        let mut asked_until = Time::MAX;
+        if !member.desired {
+            let last = last_question(world, owner);
+            let Some(from) = last.from else { return last };
+            asked_until = from;
+            guard.and(Some(from), || last.because);
+        }
+        let placed_there = member.placements.get(&Kind::Dnskey).is_some_and(|placed| placed.contains(key));
+        for kind in Kind::OPERATOR {
+            for (server, span) in spans_of(world, owner, kind) {
+                let signed = span.served.signers.contains(key);
+                // Which RRsets a key signs is seen in a sample only; while its owner publishes it, it may sign any.
+                let may_sign = kind == Kind::Dnskey && !placed_there && span.served.records.contains(key);
+                if !(signed || may_sign) || span.since.unwrap_or(Time::MIN) >= asked_until {
+                    continue;
+                }
+                let last = span.until.unwrap_or(Time::MAX).min(asked_until);
+                let ttl_s = if may_sign {
+                    world.lifetimes.data_ttl_s(owner).max(u64::from(span.served.ttl_s))
+                } else {
+                    world.lifetimes.ttl_s(server, kind, &span.served)
+                };
+                let dead = (last < Time::MAX).then(|| last.plus(world.lifetimes.outlives_ttl(ttl_s)));
+                guard.and(dead, || {
+                    let end = if last < Time::MAX { format!("until {last}") } else { "still".into() };
+                    format!("answers that {} signed (TTL up to {ttl_s}, to be had from {server} {end})", key_label(key))
+                });
+            }
+        }
+    }
+    guard
+}
+
+fn covers_any(world: &World<'_>, ds: &RecordSet, keys: &RecordSet) -> bool {
+    ds.iter().any(|ds| key_of_ds(world.zone, ds, keys).is_some())
+}
+
+/// The keys that a DS, CDS or CDNSKEY set is about, by tag and algorithm: digest types are the parent's choice.
+fn asked_keys(world: &World<'_>, kind: Kind, set: &RecordSet) -> BTreeSet<(u16, u8)> {
+    let as_ds = if kind == Kind::Cdnskey { cds_for(world.zone, set, &[2]) } else { set.clone() };
+    as_ds.iter().filter_map(Ds::read).map(|ds| (ds.key_tag, ds.algorithm)).collect()
+}
+
+/// For how long a parent may act on a CDS set: it was not what the parent had already. `None`: acting changes nothing.
+/// `Some(None)`: it is still served.
+fn may_be_acted_on_until(world: &World<'_>, server: &Server, kind: Kind, span: &Span) -> Option<Option<Time>> {
+    if !could_be_asked(world, server, span) {
+        return None;
+    }
+    let asked = asked_keys(world, kind, &span.served.records);
+    let has_another = world
+        .history
+        .spans(Kind::Ds)
+        .any(|(_, ds)| served_together(ds, span) && asked_keys(world, Kind::Ds, &ds.served.records) != asked);
+    // The parent may already have decided on what an earlier set asked for, and go back on it for this one.
+    let enacts_another = || {
+        [Kind::Cds, Kind::Cdnskey].into_iter().flat_map(|of| spans_of_members(world, of).map(move |at| (of, at))).any(
+            |(of, (_, earlier))| {
+                let earlier_asked = asked_keys(world, of, &earlier.served.records);
+                !earlier_asked.is_empty()
+                    && earlier_asked != asked
+                    && in_the_pipeline(world, earlier, earlier.served.ttl_s, span)
+            },
+        )
+    };
+    let news = has_another || enacts_another();
+    let acted = |until: Time| {
+        let fetched = world.lifetimes.policy.cached(world.lifetimes.ttl_s(server, kind, &span.served));
+        let published = until.plus(fetched).plus(world.lifetimes.policy.parent_pipeline());
+        let ds_ttl_s = world.history.spans(Kind::Ds).map(|(_, ds)| u64::from(ds.served.ttl_s)).max().unwrap_or(0);
+        published.plus(world.lifetimes.outlives_ttl(ds_ttl_s))
+    };
+    news.then(|| span.until.map(acted))
+}
+
+/// Whether a parent that read `earlier` before `later` appeared may be about to publish it while `later` is served.
+fn in_the_pipeline(world: &World<'_>, earlier: &Span, ttl_s: u32, later: &Span) -> bool {
+    let policy = &world.lifetimes.policy;
+    let published =
+        earlier.until.unwrap_or(Time::MAX).plus(policy.cached(u64::from(ttl_s))).plus(policy.parent_pipeline());
+    earlier.since < later.since && later.since.unwrap_or(Time::MIN) < published
+}
+
+/// The delegation that the CSYNC beside this NS set asked for, if it asked for anything new: when it is dead at the latest.
+fn delegation_may_return(world: &World<'_>, server: &Server, ns: &Span) -> Option<Option<Time>> {
+    let news = |csync: &&Span| {
+        !csync.served.records.is_empty()
+            && served_together(csync, ns)
+            && (world.history.spans(Kind::Delegation).any(|(_, delegation)| {
+                served_together(delegation, ns)
+                    && served_together(delegation, csync)
+                    && delegation.served.records != ns.served.records
+            }) || spans_of_members(world, Kind::Ns).any(|(at, earlier)| {
+                // The parent may already have decided on what an earlier CSYNC asked for.
+                earlier.served.records != ns.served.records
+                    && asked_for_by_csync(world, at, earlier)
+                    && in_the_pipeline(world, earlier, earlier.served.ttl_s, ns)
+            }))
+    };
+    let ttl_s = world.history.spans(Kind::Delegation).map(|(_, d)| u64::from(d.served.ttl_s)).max().unwrap_or(0);
+    let csyncs = world.history.track(server, Kind::Csync).map(|track| track.spans.as_slice()).unwrap_or_default();
+    let ends = csyncs.iter().filter(news).map(|csync| {
+        let until = [csync.until, ns.until].into_iter().flatten().min()?;
+        let fetched = world.lifetimes.policy.cached(u64::from(csync.served.ttl_s.max(ns.served.ttl_s)));
+        Some(
+            until
+                .plus(fetched)
+                .plus(world.lifetimes.policy.parent_pipeline())
+                .plus(world.lifetimes.outlives_ttl(ttl_s)),
+        )
+    });
+    // A set without an end outlasts all others.
+    ends.reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)))
+}
+
+fn asked_for_by_csync(world: &World<'_>, server: &Server, ns: &Span) -> bool {
+    let track = world.history.track(server, Kind::Csync);
+    track.is_some_and(|track| track.spans.iter().any(|c| !c.served.records.is_empty() && served_together(c, ns)))
+}
+
+fn served_together(a: &Span, b: &Span) -> bool {
+    a.since.unwrap_or(Time::MIN) < b.until.unwrap_or(Time::MAX)
+        && b.since.unwrap_or(Time::MIN) < a.until.unwrap_or(Time::MAX)
+}
+
+/// Whether any NS set that was served while `span` was, or before, names the server's operator: scanners and resolvers
+/// alike only ask servers that they were told of.
+fn could_be_asked(world: &World<'_>, server: &Server, span: &Span) -> bool {
+    let Who::Operator(operator) = &server.who else { return true };
+    let before_its_end = |ns: &Span| ns.since.unwrap_or(Time::MIN) < span.until.unwrap_or(Time::MAX);
+    let delegated = world
+        .history
+        .spans(Kind::Delegation)
+        .chain(spans_of_members(world, Kind::Ns).filter(|(at, _)| at.who != server.who));
+    delegated.into_iter().any(|(_, ns)| before_its_end(ns) && world.names(&ns.served.records, operator))
+}
+
+fn spans_of_members<'a>(world: &World<'a>, kind: Kind) -> impl Iterator<Item = (&'a Server, &'a Span)> + use<'a> {
+    let members = world.members;
+    world.history.spans(kind).filter(move |(server, _)| match &server.who {
+        Who::Operator(name) => members.contains_key(name),
+        Who::Parent => false,
+    })
+}
+
+fn spans_of<'a>(
+    world: &World<'a>,
+    operator: &str,
+    kind: Kind,
+) -> impl Iterator<Item = (&'a Server, &'a Span)> + use<'a> {
+    let who = Who::Operator(operator.to_owned());
+    world.history.spans(kind).filter(move |(server, _)| server.who == who)
+}

@@ -1,0 +1,40 @@
+//! Standings, desired sets, guards, plan and forecast: what should be published where, and when the next step is allowed.
+//!
+//! ```text
+//!              keys everywhere, DS at the parent,         NS everywhere,
+//!              every version without them dead            CSYNC until the parent has it
+//!   Outside ───────────────────────────────► Trusted ───────────────────────────► Serving
+//!           ◄───────────────────────────────         ◄───────────────────────────
+//!              nobody can ask it any more; its            NS without it everywhere, at the
+//!              keys, then its answers, are dead           leaver too, then at the parent
+//! ```
+//!
+//! Invariant: everything is derived from the history and the desired group, every time anew; nothing is remembered about
+//! what was done before, but which records are placements. A set that may not be changed yet is left as it is.
+
+mod decision;
+mod desired;
+mod forecast;
+mod guards;
+mod ladder;
+mod preflight;
+mod say;
+mod standing;
+mod view;
+
+pub use decision::{Change, Decision, Step, Wait, Write};
+pub use forecast::{Forecast, ForecastStep, ForecastWrite, forecast};
+pub use guards::Guard;
+pub use ladder::{decide, is_present};
+pub use preflight::{Refused, preflight};
+pub use view::{Member, ParentMode, Shown, World};
+
+use serde::{Deserialize, Serialize};
+
+/// How far an operator is in (design: the ladder above).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Standing {
+    Outside,
+    Trusted,
+    Serving,
+}

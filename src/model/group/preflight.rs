@@ -1,0 +1,152 @@
+//! What has to be true of an operator before it may be let in at all.
+//!
+//! Invariant: nothing is written while any of this is unmet. The finer checks (content, sizes, lifetimes) belong to
+//! `zone check`, not here.
+
+use super::ladder::stranger;
+use super::view::{Shown, World};
+use crate::model::dns::{Dnskey, RecordSet};
+use crate::model::history::Kind;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Why a desired group cannot be brought about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Stable, kebab-case.
+    pub code: &'static str,
+    pub text: String,
+    /// What the user can do.
+    pub fix: String,
+}
+
+/// Everything that speaks against the desired group of this world; empty means that the ladder may be entered.
+pub fn preflight(world: &World<'_>) -> Vec<Refused> {
+    let mut refused = Vec::new();
+    if world.desired().next().is_none() {
+        refused.push(Refused {
+            code: "last-operator",
+            text: format!("{} would have no operator left", world.zone),
+            fix: "name at least one operator that stays, or replace this one by another".into(),
+        });
+        return refused;
+    }
+    let mut algorithms: BTreeMap<&String, BTreeSet<u8>> = BTreeMap::new();
+    for (name, member) in world.members {
+        let own = world.own_keys(name);
+        if !own.is_empty() {
+            let usable = own.iter().filter_map(Dnskey::read).filter(Dnskey::is_usable);
+            algorithms.insert(name, usable.map(|key| key.algorithm).collect());
+        }
+        // A leaver that does not answer must not keep the others from going on. Its keys count nevertheless: they are in the
+        // DNSKEY sets of all until it is gone.
+        if !member.desired {
+            continue;
+        }
+        let answering = world.shown(&member.servers, Kind::Dnskey, |_, span| !span.served.records.is_empty());
+        match answering {
+            Shown::Unknown(server, why) => refused.push(Refused {
+                code: "operator-unreachable",
+                text: format!("{name}: {server} {why}"),
+                fix: format!(
+                    "see that {} is configured and reachable at every address of {name}, by UDP and TCP",
+                    world.zone
+                ),
+            }),
+            Shown::NotAt(_) => refused.push(Refused {
+                code: "operator-unsigned",
+                text: format!("{name} serves {} without DNSKEY: the zone is not signed there", world.zone),
+                fix: format!("let {name} sign the zone with keys of its own"),
+            }),
+            Shown::Everywhere if own.is_empty() => refused.push(Refused {
+                code: "operator-unsigned",
+                text: format!("{name} serves no DNSKEY of its own for {}", world.zone),
+                fix: format!("let {name} sign the zone with keys of its own"),
+            }),
+            Shown::Everywhere => {}
+        }
+    }
+    let distinct: BTreeSet<&BTreeSet<u8>> = algorithms.values().collect();
+    if distinct.len() > 1 {
+        let each: Vec<String> =
+            algorithms.iter().map(|(name, used)| format!("{name} uses {}", numbers(used))).collect();
+        refused.push(Refused {
+            code: "algorithm-mismatch",
+            text: format!("the operators sign with different algorithms: {}", each.join(", ")),
+            fix: "let all operators sign with the same algorithm (RFC 8901 §4), ECDSAP256SHA256 (13) for instance"
+                .into(),
+        });
+    }
+    refused.extend(colliding_tags(world));
+    refused.extend(shared_name_server(world));
+    if let Some(text) = stranger(world) {
+        refused.push(Refused {
+            code: "ns-unexpected",
+            text,
+            fix: "add every name server of an operator with --name-server, its secondaries too, or take the record out"
+                .into(),
+        });
+    }
+    if let Shown::NotAt(_) = world.shown(world.parent_servers, Kind::Ds, |_, span| !span.served.records.is_empty()) {
+        refused.push(Refused {
+            code: "zone-insecure",
+            text: format!("the parent has no DS for {}: the zone is not secure yet", world.zone),
+            fix: "bring the zone's first DS to the parent with its present operator, then join others".into(),
+        });
+    }
+    if let Shown::Unknown(server, why) = world.shown(world.parent_servers, Kind::Ds, |_, _| true) {
+        refused.push(Refused {
+            code: "parent-unreachable",
+            text: format!("the parent's server {server} {why}"),
+            fix: "see that the parent's servers can be reached, or say them with --parent-server".into(),
+        });
+    }
+    refused
+}
+
+/// What is seen at one address must speak for one operator.
+fn shared_name_server(world: &World<'_>) -> Option<Refused> {
+    let mut of: BTreeMap<String, &String> = BTreeMap::new();
+    for (name, member) in world.members {
+        let hosts = member.hosts.iter().map(ToString::to_string);
+        let addresses: BTreeSet<String> = member.servers.iter().map(|server| server.address.to_string()).collect();
+        for what in hosts.chain(addresses) {
+            if let Some(other) = of.insert(what.clone(), name) {
+                return Some(Refused {
+                    code: "name-server-shared",
+                    text: format!("{what} is a name server of {other} and of {name}"),
+                    fix: "let every name server belong to one operator, and each operator sign with keys of its own"
+                        .into(),
+                });
+            }
+        }
+    }
+    None
+}
+
+/// Two keys of one tag and algorithm make validators try both, and some give up at the first failure.
+fn colliding_tags(world: &World<'_>) -> Option<Refused> {
+    let keys: RecordSet = world.members.keys().flat_map(|name| world.own_keys(name)).collect();
+    let mut seen = BTreeMap::new();
+    for key in &keys {
+        let read = Dnskey::read(key)?;
+        if let Some(other) = seen.insert((read.key_tag(), read.algorithm), key) {
+            let owner =
+                |key| world.members.keys().find(|name| world.own_keys(name).contains(key)).cloned().unwrap_or_default();
+            return Some(Refused {
+                code: "key-tag-collision",
+                text: format!(
+                    "{} and {} have different keys with the tag {}",
+                    owner(other),
+                    owner(key),
+                    read.key_tag()
+                ),
+                fix: "roll one of the two keys first".into(),
+            });
+        }
+    }
+    None
+}
+
+fn numbers(algorithms: &BTreeSet<u8>) -> String {
+    algorithms.iter().map(u8::to_string).collect::<Vec<_>>().join(" and ")
+}

@@ -1,0 +1,43 @@
+//! How keys, name servers and versions are called in reasons and waits.
+
+use super::view::World;
+use crate::model::dns::{Dnskey, Rdata, RecordSet, ns_name};
+use crate::model::history::{Kind, Server, Span};
+
+pub(super) fn key_label(key: &Rdata) -> String {
+    match Dnskey::read(key) {
+        Some(key) => format!("key {}", key.key_tag()),
+        None => "an unreadable key".into(),
+    }
+}
+
+/// A version that a guard waits for, as the object of a sentence: "the … a cache holds".
+pub(super) fn outlived(world: &World<'_>, server: &Server, kind: Kind, span: &Span, which: &str) -> String {
+    let ttl_s = world.lifetimes.ttl_s(server, kind, &span.served);
+    let what = if kind == Kind::Delegation { "delegation".to_owned() } else { format!("{kind} set") };
+    match span.until {
+        Some(until) => format!("{what} {which} (TTL {ttl_s}, last served by {server} at {until})"),
+        None => format!("{what} {which} (TTL {ttl_s}, still served by {server})"),
+    }
+}
+
+pub(super) fn key_list(keys: &RecordSet) -> String {
+    keys.iter().map(key_label).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn host_list(ns: &RecordSet) -> String {
+    ns.iter().filter_map(|ns| ns_name(ns).ok()).map(|host| host.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn names(operators: &[&String]) -> String {
+    operators.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn describe_keys(with: &RecordSet, without: &RecordSet, served: &RecordSet) -> String {
+    let added: RecordSet = with.difference(served).cloned().collect();
+    match (added.is_empty(), without.is_empty()) {
+        (_, true) => format!("DNSKEY set with {}", key_list(if added.is_empty() { with } else { &added })),
+        (true, false) => format!("DNSKEY set without {}", key_list(without)),
+        (false, false) => format!("DNSKEY set with {} and without {}", key_list(&added), key_list(without)),
+    }
+}

@@ -1,0 +1,48 @@
+//! How far an operator is in, read off what is observed. For people and for the end of a join; no write depends on it.
+
+use super::Standing;
+use super::guards::may_serve;
+use super::ladder::is_admitted;
+use super::view::{Member, Shown, World};
+use crate::model::dns::key_of_ds;
+use crate::model::history::{Kind, Server};
+
+/// Where an operator stands on the ladder.
+pub(super) fn standing(world: &World<'_>, name: &String) -> Standing {
+    let Some(member) = world.member(name) else { return Standing::Outside };
+    let others = || world.members.iter().filter(|(other, member)| *other != name && member.desired).map(|(_, m)| m);
+    let admitted = || {
+        let others = world.members.iter().filter(|(other, member)| *other != name && member.desired);
+        others.filter(|(other, _)| is_admitted(world, other)).map(|(_, member)| member)
+    };
+    let named = |servers: &[Server], kind| {
+        world.shown(servers, kind, |_, s| world.names(&s.served.records, name)) == Shown::Everywhere
+    };
+    if named(world.parent_servers, Kind::Delegation)
+        && named(&member.servers, Kind::Ns)
+        && admitted().all(|other| named(&other.servers, Kind::Ns))
+    {
+        return Standing::Serving;
+    }
+    let own = world.own_keys(name);
+    let key_signing = world.key_signing_keys(name);
+    let trusted_by_parent = world.shown(world.parent_servers, Kind::Ds, |_, span| {
+        key_signing.iter().all(|key| span.served.records.iter().any(|ds| key_of_ds(world.zone, ds, [key]).is_some()))
+    });
+    let shares = |servers: &[Server]| {
+        world.shown(servers, Kind::Dnskey, |_, s| own.is_subset(&s.served.records)) == Shown::Everywhere
+    };
+    let trusted = if member.desired {
+        let known =
+            !own.is_empty() && trusted_by_parent == Shown::Everywhere && others().all(|other| shares(&other.servers));
+        known && may_serve(world, &[name]).is_open(world.now)
+    } else {
+        let known_at = |other: &Member| {
+            other.servers.iter().any(|server| {
+                world.history.current(server, Kind::Dnskey).is_some_and(|s| !own.is_disjoint(&s.served.records))
+            })
+        };
+        trusted_by_parent == Shown::Everywhere || others().any(known_at)
+    };
+    if trusted { Standing::Trusted } else { Standing::Outside }
+}

@@ -1,0 +1,169 @@
+//! The world as the ladder sees it: who is in the zone, and what all of an operator's addresses agree on.
+//!
+//! Invariant: "shown" means that every address of the operator showed it when it was last asked. An address that failed
+//! to answer makes that untrue, whatever it showed before.
+
+use crate::model::dns::{Dnskey, Name, RecordSet, ns_name, ns_rdata};
+use crate::model::history::{History, Kind, Lifetimes, Server, Span};
+use crate::model::time::Time;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How the parent comes to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ParentMode {
+    /// It looks for CDS, CDNSKEY and CSYNC by itself.
+    #[default]
+    Scan,
+    /// A person hands DS and NS to a registrar.
+    Manual,
+}
+
+/// An operator of the zone: wanted in the group, or still on its way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The names of its name servers.
+    pub hosts: BTreeSet<Name>,
+    /// Every address of each of them.
+    pub servers: Vec<Server>,
+    /// Whether the desired group has it.
+    pub desired: bool,
+    /// What Chorus put, or was about to put, into its zone.
+    pub placements: BTreeMap<Kind, RecordSet>,
+}
+
+/// Everything that the next step depends on.
+#[derive(Clone, Copy)]
+pub struct World<'a> {
+    pub zone: &'a Name,
+    pub history: &'a History,
+    pub lifetimes: &'a Lifetimes,
+    pub members: &'a BTreeMap<String, Member>,
+    /// Every address of every name server of the parent.
+    pub parent_servers: &'a [Server],
+    pub parent: ParentMode,
+    pub now: Time,
+    /// Guards that a test has switched off; always empty in builds for users.
+    pub without_guards: &'a [String],
+}
+
+/// What a group of addresses shows of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Each shows what was asked for.
+    Everywhere,
+    /// These do not show it (yet), though they answer.
+    NotAt(Vec<Server>),
+    /// This one could not be asked, and why.
+    Unknown(Server, String),
+}
+
+impl<'a> World<'a> {
+    /// Whether every server shows, at its last answer, a set that `good` accepts.
+    pub fn shown(&self, servers: &[Server], kind: Kind, good: impl Fn(&Server, &Span) -> bool) -> Shown {
+        let mut not_at = Vec::new();
+        for server in servers {
+            if let Some(trouble) = self.history.trouble(server, kind) {
+                return Shown::Unknown(server.clone(), format!("{} since {}", trouble.failure, trouble.since));
+            }
+            match self.history.current(server, kind) {
+                None => return Shown::Unknown(server.clone(), "has not been asked yet".into()),
+                Some(span) if good(server, span) => {}
+                Some(_) => not_at.push(server.clone()),
+            }
+        }
+        if servers.is_empty() {
+            // No address, nothing seen: never a proof of anything.
+            return Shown::NotAt(Vec::new());
+        }
+        if not_at.is_empty() { Shown::Everywhere } else { Shown::NotAt(not_at) }
+    }
+
+    pub fn member(&self, operator: &str) -> Option<&'a Member> {
+        self.members.get(operator)
+    }
+
+    fn current(&self, operator: &str, kind: Kind) -> impl Iterator<Item = &'a Span> + use<'a> {
+        let servers = self.members.get(operator).map(|m| m.servers.as_slice()).unwrap_or_default();
+        let history = self.history;
+        servers.iter().filter_map(move |server| history.current(server, kind))
+    }
+
+    /// Everything that any of the operator's addresses serves of a kind.
+    pub fn served(&self, operator: &str, kind: Kind) -> RecordSet {
+        self.current(operator, kind).flat_map(|span| span.served.records.iter().cloned()).collect()
+    }
+
+    /// The TTL with which the operator serves a kind; the largest, where its addresses differ.
+    pub fn served_ttl_s(&self, operator: &str, kind: Kind) -> Option<u32> {
+        self.current(operator, kind).map(|span| span.served.ttl_s).max()
+    }
+
+    fn signing_at(&self, operator: &str) -> RecordSet {
+        let kinds = [Kind::Dnskey, Kind::Data, Kind::Ns];
+        let spans = kinds.into_iter().flat_map(|kind| self.current(operator, kind));
+        spans.flat_map(|span| span.served.signers.iter().cloned()).collect()
+    }
+
+    /// The operator's own keys: what it serves, without what Chorus placed there, and without keys that were found there
+    /// but sign at another operator and not here: somebody else placed those.
+    pub fn own_keys(&self, operator: &str) -> RecordSet {
+        let Some(member) = self.member(operator) else { return RecordSet::new() };
+        let placed = member.placements.get(&Kind::Dnskey);
+        let signing = self.signing_at(operator);
+        let elsewhere: RecordSet =
+            self.members.keys().filter(|other| *other != operator).flat_map(|other| self.signing_at(other)).collect();
+        let own = self.served(operator, Kind::Dnskey).into_iter().filter(|key| {
+            let foreign = elsewhere.contains(key) && !signing.contains(key);
+            signing.contains(key) || !(foreign || placed.is_some_and(|placed| placed.contains(key)))
+        });
+        own.collect()
+    }
+
+    /// The operator's keys that the parent has to have a DS for: those with the secure entry point bit, or, where none
+    /// has it, those that sign the DNSKEY set.
+    pub fn key_signing_keys(&self, operator: &str) -> RecordSet {
+        let own = self.own_keys(operator);
+        let sep: RecordSet = own
+            .iter()
+            .filter(|key| Dnskey::read(key).is_some_and(|key| key.is_key_signing() && key.is_usable()))
+            .cloned()
+            .collect();
+        if !sep.is_empty() {
+            return sep;
+        }
+        let signers: RecordSet =
+            self.current(operator, Kind::Dnskey).flat_map(|span| span.served.signers.iter().cloned()).collect();
+        own.intersection(&signers).cloned().collect()
+    }
+
+    /// The NS records that name these operators' servers.
+    pub fn ns_of<'o>(&self, operators: impl IntoIterator<Item = &'o String>) -> RecordSet {
+        let members = operators.into_iter().filter_map(|operator| self.members.get(operator));
+        members.flat_map(|member| member.hosts.iter().map(ns_rdata)).collect()
+    }
+
+    /// Which operator a name server belongs to.
+    pub fn operator_of_host(&self, host: &Name) -> Option<&'a str> {
+        self.members.iter().find(|(_, member)| member.hosts.contains(host)).map(|(name, _)| name.as_str())
+    }
+
+    /// Whether an NS set names one of the operator's servers.
+    pub fn names(&self, ns: &RecordSet, operator: &str) -> bool {
+        let Some(member) = self.members.get(operator) else { return false };
+        ns.iter().filter_map(|ns| ns_name(ns).ok()).any(|host| member.hosts.contains(&host))
+    }
+
+    pub fn desired(&self) -> impl Iterator<Item = &'a String> + use<'a> {
+        self.members.iter().filter(|(_, member)| member.desired).map(|(name, _)| name)
+    }
+
+    pub fn leavers(&self) -> impl Iterator<Item = &'a String> + use<'a> {
+        self.members.iter().filter(|(_, member)| !member.desired).map(|(name, _)| name)
+    }
+
+    pub fn guard_is_off(&self, name: &str) -> bool {
+        self.without_guards.iter().any(|off| off == name)
+    }
+}

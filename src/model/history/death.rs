@@ -1,0 +1,60 @@
+//! When a version is dead: the one formula that every guard and every check is made of.
+//!
+//! Invariant: `E(v) = last moment served + min(max(TTL, resolver minimum), resolver maximum) + serve-stale allowance +
+//! slack`, with the TTL that was served. Nothing shortens it, not even the expiry of the signatures that were seen: a
+//! server may have signed anew between two samples.
+
+use super::{Kind, Served, Server, Span, Who};
+use crate::model::policy::{DATA_TTL_MAX_UNKNOWN_S, Policy};
+use crate::model::time::Time;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What determines how long a zone's records live on after they were last served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    pub policy: Policy,
+    /// Per operator, the largest TTL of any record that a zone transfer or the operator's interface ever showed.
+    pub zone_ttls_s: BTreeMap<String, u32>,
+}
+
+impl Lifetimes {
+    pub fn new(policy: Policy) -> Lifetimes {
+        Lifetimes { policy, zone_ttls_s: BTreeMap::new() }
+    }
+
+    /// The TTL that counts for a version. For [`Kind::Data`] it stands for every RRset and negative answer of the
+    /// operator, and so is the largest of the zone.
+    pub fn ttl_s(&self, server: &Server, kind: Kind, served: &Served) -> u64 {
+        let seen = u64::from(served.ttl_s);
+        match (&server.who, kind) {
+            (Who::Operator(name), Kind::Data) => seen.max(self.data_ttl_s(name)),
+            _ => seen,
+        }
+    }
+
+    /// The largest TTL of ordinary data at an operator: said by the policy, else seen, else one day.
+    pub fn data_ttl_s(&self, operator: &str) -> u64 {
+        let seen = self.zone_ttls_s.get(operator).copied().map(u64::from);
+        self.policy.data_ttl_max_s.or(seen).unwrap_or(DATA_TTL_MAX_UNKNOWN_S)
+    }
+
+    /// How long after the last moment at which it was served a version is dead.
+    pub fn outlives(&self, server: &Server, kind: Kind, served: &Served) -> Duration {
+        self.outlives_ttl(self.ttl_s(server, kind, served))
+    }
+
+    pub fn outlives_ttl(&self, ttl_s: u64) -> Duration {
+        self.policy.cached(ttl_s) + self.policy.stale() + self.policy.slack()
+    }
+
+    /// When a version that was served for the last time at `last` is dead.
+    pub fn death_after(&self, last: Time, server: &Server, kind: Kind, served: &Served) -> Time {
+        last.plus(self.outlives(server, kind, served))
+    }
+
+    /// When a version is dead; `None` while it may still be served.
+    pub fn death(&self, server: &Server, kind: Kind, span: &Span) -> Option<Time> {
+        span.until.map(|until| self.death_after(until, server, kind, &span.served))
+    }
+}

@@ -1,0 +1,171 @@
+//! Versions and when they die, and nothing else.
+//!
+//! A [`History`] keeps, for every server address and kind of RRset, every version that was seen and between which
+//! moments a resolver may have fetched it. Invariant: it errs to one side only. A version counts as served from the last
+//! sample that showed something else until the first sample that shows something newer; an address that does not answer
+//! goes on serving what it last served.
+//!
+//! Which versions go together is `chain`'s matter, which should exist is `group`'s.
+
+mod death;
+mod track;
+
+pub use death::Lifetimes;
+pub use track::{History, Span, Track, Trouble};
+
+use crate::model::dns::{Name, Rdata, RecordSet, RecordType};
+use crate::model::time::Time;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::SocketAddr;
+
+/// Whose server an address is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Who {
+    Parent,
+    /// An operator, by its name.
+    Operator(String),
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Who::Parent => f.write_str("the parent"),
+            Who::Operator(name) => f.write_str(name),
+        }
+    }
+}
+
+/// One address of one name server: what can show a version of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Server {
+    pub who: Who,
+    pub host: Name,
+    pub address: SocketAddr,
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.host, self.address)
+    }
+}
+
+/// What is sampled. The first two come from the parent's servers, the others from the operators'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Kind {
+    Ds,
+    /// The NS set in the parent's referral: unsigned.
+    Delegation,
+    Dnskey,
+    Cds,
+    Cdnskey,
+    Csync,
+    /// The NS set at the apex of the child.
+    Ns,
+    /// Ordinary answers, as the SOA record shows them: who signs, and for how long they may be kept. Its records are
+    /// left empty, for the serial says nothing about a chain.
+    Data,
+}
+
+impl Kind {
+    pub const PARENT: [Kind; 2] = [Kind::Ds, Kind::Delegation];
+    pub const OPERATOR: [Kind; 6] = [Kind::Dnskey, Kind::Cds, Kind::Cdnskey, Kind::Csync, Kind::Ns, Kind::Data];
+
+    /// The type to ask for.
+    pub fn record_type(self) -> RecordType {
+        match self {
+            Kind::Ds => RecordType::DS,
+            Kind::Delegation | Kind::Ns => RecordType::NS,
+            Kind::Dnskey => RecordType::DNSKEY,
+            Kind::Cds => RecordType::CDS,
+            Kind::Cdnskey => RecordType::CDNSKEY,
+            Kind::Csync => RecordType::CSYNC,
+            Kind::Data => RecordType::SOA,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Ds => "DS",
+            Kind::Delegation => "delegation NS",
+            Kind::Dnskey => "DNSKEY",
+            Kind::Cds => "CDS",
+            Kind::Cdnskey => "CDNSKEY",
+            Kind::Csync => "CSYNC",
+            Kind::Ns => "NS",
+            Kind::Data => "SOA",
+        })
+    }
+}
+
+/// A version of an RRset as one address served it: what RFC 1034 calls an RRset, with what a validator makes of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Served {
+    /// Empty: the server said, with authority, that there is none.
+    pub records: RecordSet,
+    /// As served. For an empty set the negative TTL: the smaller of the SOA's TTL and its minimum (RFC 2308 §5).
+    pub ttl_s: u32,
+    /// The keys, as whole DNSKEY RDATA out of the same server's DNSKEY set, whose signatures over this set verify now.
+    /// For DS the keys are the parent's, and not told: always empty there and for a delegation.
+    pub signers: BTreeSet<Rdata>,
+    /// When the last of those signatures expires.
+    pub expires: Option<Time>,
+}
+
+/// What came of asking one address for one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    Served(Served),
+    /// Nothing that can be believed. The last version goes on counting as served.
+    Failed(Failure),
+}
+
+/// Why an address showed nothing. Each is a different fact, and none of them ever means "in sync".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// No answer in time, or no connection.
+    Silent,
+    Refused,
+    ServFail,
+    /// The server says that the zone's own name does not exist.
+    NxDomain,
+    /// An answer without authority: the server does not have the zone.
+    NotAuthoritative,
+    /// Another response code.
+    Rcode(u16),
+    /// Not a DNS message, another question, another id, RDATA of a wrong form.
+    Malformed(String),
+    /// The RRset is signed, and no signature over it verifies with the server's own keys, or it is not signed at all
+    /// in a zone that is.
+    Unverifiable(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Silent => f.write_str("does not answer"),
+            Failure::Refused => f.write_str("answers REFUSED"),
+            Failure::ServFail => f.write_str("answers SERVFAIL"),
+            Failure::NxDomain => f.write_str("says that the zone does not exist (NXDOMAIN)"),
+            Failure::NotAuthoritative => f.write_str("answers without authority: it does not have the zone"),
+            Failure::Rcode(code) => write!(f, "answers with response code {code}"),
+            Failure::Malformed(what) => write!(f, "sends what cannot be read: {what}"),
+            Failure::Unverifiable(what) => write!(f, "serves signatures that do not verify: {what}"),
+        }
+    }
+}
+
+/// One question to one address, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    pub at: Time,
+    pub server: Server,
+    pub kind: Kind,
+    pub outcome: Outcome,
+}

@@ -1,0 +1,142 @@
+//! The history itself: which version each address served, and between which moments it may have been fetched.
+//!
+//! Invariant: the spans of a track follow one another in time, and only the last one is open. An outcome that is a failure
+//! never opens, closes or prolongs a span.
+
+use super::{Failure, Kind, Outcome, Sample, Served, Server};
+use crate::model::time::Time;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One version at one address, from first to last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    pub served: Served,
+    /// The last sample that showed something else: it may have been served since then. `None`: nothing is known of the
+    /// time before.
+    pub since: Option<Time>,
+    pub first_seen: Time,
+    pub last_seen: Time,
+    /// The first sample that showed something newer: it may have been served until then. `None`: it still is.
+    pub until: Option<Time>,
+}
+
+/// The versions that one address served of one kind, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Track {
+    pub spans: Vec<Span>,
+    /// Set while the newest answers are failures.
+    pub trouble: Option<Trouble>,
+}
+
+/// What is wrong with an address, and since when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    pub since: Time,
+    pub failure: Failure,
+}
+
+/// Everything that was seen of a zone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    tracks: BTreeMap<(Server, Kind), Track>,
+}
+
+impl History {
+    /// Takes in one sample. Samples of one address and kind come in the order of their times.
+    pub fn record(&mut self, sample: &Sample) {
+        let track = self.tracks.entry((sample.server.clone(), sample.kind)).or_default();
+        let served = match &sample.outcome {
+            Outcome::Failed(failure) => {
+                let since = track.trouble.as_ref().map_or(sample.at, |trouble| trouble.since);
+                track.trouble = Some(Trouble { since, failure: failure.clone() });
+                return;
+            }
+            Outcome::Served(served) => served,
+        };
+        track.trouble = None;
+        let mut since = None;
+        if let Some(last) = track.spans.last_mut() {
+            if let Some(until) = last.until {
+                // A retired address that is back: what it serves now it may have served ever since.
+                since = Some(until);
+            } else if same_version(&last.served, served) {
+                last.last_seen = last.last_seen.max(sample.at);
+                last.served.expires = last.served.expires.max(served.expires);
+                return;
+            } else {
+                last.until = Some(sample.at);
+                since = Some(last.last_seen);
+            }
+        }
+        track.spans.push(Span {
+            served: served.clone(),
+            since,
+            first_seen: sample.at,
+            last_seen: sample.at,
+            until: None,
+        });
+    }
+
+    /// Puts back a span that was stored; spans of one track in the order of their times.
+    pub fn restore(&mut self, server: Server, kind: Kind, span: Span) {
+        self.tracks.entry((server, kind)).or_default().spans.push(span);
+    }
+
+    /// An address that the operator no longer has. What it served last may have been fetched until now.
+    pub fn retire(&mut self, server: &Server, at: Time) {
+        for ((of, _), track) in &mut self.tracks {
+            if of == server {
+                track.trouble = None;
+                if let Some(open) = track.spans.last_mut().filter(|span| span.until.is_none()) {
+                    open.until = Some(at);
+                }
+            }
+        }
+    }
+
+    /// Every span of a kind, at every address.
+    pub fn spans(&self, kind: Kind) -> impl Iterator<Item = (&Server, &Span)> {
+        let tracks = self.tracks.iter().filter(move |((_, of), _)| *of == kind);
+        tracks.flat_map(|((server, _), track)| track.spans.iter().map(move |span| (server, span)))
+    }
+
+    pub fn tracks(&self) -> impl Iterator<Item = (&Server, Kind, &Track)> {
+        self.tracks.iter().map(|((server, kind), track)| (server, *kind, track))
+    }
+
+    pub fn track(&self, server: &Server, kind: Kind) -> Option<&Track> {
+        self.tracks.get(&(server.clone(), kind))
+    }
+
+    /// What an address serves, as far as is known: its last version, even while it does not answer.
+    pub fn current(&self, server: &Server, kind: Kind) -> Option<&Span> {
+        self.track(server, kind)?.spans.last().filter(|span| span.until.is_none())
+    }
+
+    pub fn trouble(&self, server: &Server, kind: Kind) -> Option<&Trouble> {
+        self.track(server, kind)?.trouble.as_ref()
+    }
+
+    /// The addresses that were ever sampled and are not retired.
+    pub fn servers(&self) -> impl Iterator<Item = &Server> {
+        let mut last: Option<&Server> = None;
+        let of_tracks = self.tracks.iter().filter(|(_, track)| {
+            track.trouble.is_some() || track.spans.last().is_some_and(|span| span.until.is_none())
+        });
+        of_tracks.map(|((server, _), _)| server).filter(move |server| last.replace(server) != Some(server))
+    }
+
+    /// The spans that samples at or after `at` opened, prolonged or closed.
+    pub fn touched_since(&self, at: Time) -> impl Iterator<Item = (&Server, Kind, &Span)> {
+        self.tracks().flat_map(move |(server, kind, track)| {
+            let touched = track.spans.iter().filter(move |span| span.last_seen >= at || span.until >= Some(at));
+            touched.map(move |span| (server, kind, span))
+        })
+    }
+}
+
+/// New signatures by the same keys do not make a new version: a resolver gets along with either.
+fn same_version(a: &Served, b: &Served) -> bool {
+    a.records == b.records && a.ttl_s == b.ttl_s && a.signers == b.signers
+}

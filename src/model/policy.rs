@@ -1,0 +1,63 @@
+//! What cannot be seen from outside, and is therefore assumed: one value each, per zone, with its reason.
+//!
+//! Everything else that a guard uses was observed. Larger values cost time, smaller ones may cost answers.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The assumptions of a zone. All in seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Added to every death: queries in flight, servers that answer from several processes, our clock against theirs.
+    /// 60 s: a resolver gives a query up after some 10 s, and hosts with NTP differ by far less than the rest.
+    pub slack_s: u64,
+    /// How long resolvers may go on to use what has expired (RFC 8767 §5 suggests one to three days).
+    /// It counts for every kind of record: a validator behind a forwarder that serves stale data gets stale keys too.
+    pub stale_s: u64,
+    /// The largest TTL of any RRset or negative answer in the zone. `None`: what a zone transfer showed, else one day,
+    /// the default TTL of most zone templates; a zone with longer ones and no transfer has to say so.
+    pub data_ttl_max_s: Option<u64>,
+    /// From the moment a parent's scanner reads CDS or CSYNC until the parent's servers show the outcome. 48 h: agents
+    /// run daily and registries publish within a day; no shorter common bound is known.
+    pub parent_pipeline_s: u64,
+    /// Resolvers that keep records for longer than their TTL says (`cache-min-ttl`). 0: not done by default anywhere.
+    pub resolver_min_ttl_s: u64,
+    /// Resolvers that keep records for no longer than this. 7 days: the default of BIND, the largest known.
+    pub resolver_max_ttl_s: u64,
+}
+
+/// Used where neither policy nor a zone transfer says what the largest TTL is.
+pub const DATA_TTL_MAX_UNKNOWN_S: u64 = 86_400;
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy {
+            slack_s: 60,
+            stale_s: 3 * 86_400,
+            data_ttl_max_s: None,
+            parent_pipeline_s: 48 * 3600,
+            resolver_min_ttl_s: 0,
+            resolver_max_ttl_s: 7 * 86_400,
+        }
+    }
+}
+
+impl Policy {
+    pub fn slack(&self) -> Duration {
+        Duration::from_secs(self.slack_s)
+    }
+
+    pub fn stale(&self) -> Duration {
+        Duration::from_secs(self.stale_s)
+    }
+
+    pub fn parent_pipeline(&self) -> Duration {
+        Duration::from_secs(self.parent_pipeline_s)
+    }
+
+    /// How long a resolver may hold what was served with `ttl_s`, signatures and stale serving not counted.
+    pub fn cached(&self, ttl_s: u64) -> Duration {
+        Duration::from_secs(ttl_s.max(self.resolver_min_ttl_s).min(self.resolver_max_ttl_s))
+    }
+}

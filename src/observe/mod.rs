@@ -1,0 +1,12 @@
+//! Asks every address of every name server of operators and parent, directly, and turns the answers into samples.
+//!
+//! Invariant: what is not a verified, authoritative answer to the question that was asked is a [`Failure`], never an
+//! empty set. Nothing is decided here.
+//!
+//! [`Failure`]: crate::model::history::Failure
+
+pub mod ask;
+pub mod net;
+pub mod resolve;
+pub mod round;
+pub mod transport;

@@ -1,0 +1,227 @@
+//! One round of questions to the servers of an operator or of the parent, as samples for the history.
+//!
+//! Invariant: every server and kind that is asked for yields exactly one sample, and an RRset in it is either verified
+//! with the DNSKEY set that the same address served in the same round, or from a zone without any DNSKEY. Whether
+//! servers agree, or what follows from it, is not said here.
+
+use crate::model::dns::{Name, RecordSet, RecordType, SignedSet, key_label, ns_name, verify};
+use crate::model::history::{Failure, Kind, Outcome, Sample, Served, Server, Who};
+use crate::model::time::Time;
+use crate::observe::ask::{Answer, Asker, Question, answer, rrset};
+use crate::observe::transport::Protocol;
+use futures::future::{join, join_all};
+use hickory_proto::op::Message;
+use hickory_proto::rr::RData;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// Addresses of name servers that a referral brought along: (host, address), hosts in lower case.
+pub type Glue = BTreeSet<(Name, IpAddr)>;
+
+/// What one server of the parent showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParentView {
+    /// One each for [`Kind::PARENT`].
+    pub samples: Vec<Sample>,
+    /// Of hosts in the delegation's NS set only.
+    pub glue: Glue,
+}
+
+/// What all servers showed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Round {
+    /// In the order of the servers that were asked.
+    pub samples: Vec<Sample>,
+    /// Per server of the parent that showed a delegation.
+    pub glue: BTreeMap<Server, Glue>,
+}
+
+/// Asks every server, all at once, for what its side has to show: [`Kind::PARENT`] or [`Kind::OPERATOR`].
+pub async fn observe_all(
+    asker: Asker<'_>,
+    zone: &Name,
+    parent_zone: &Name,
+    servers: &[Server],
+    protocol: Protocol,
+) -> Round {
+    let views = servers.iter().map(|server| async move {
+        match server.who {
+            Who::Parent => observe_parent_server(asker, zone, parent_zone, server, protocol).await,
+            Who::Operator(_) => {
+                ParentView { samples: observe_operator_server(asker, zone, server, protocol).await, glue: Glue::new() }
+            }
+        }
+    });
+    let mut round = Round::default();
+    for (server, view) in servers.iter().zip(join_all(views).await) {
+        round.samples.extend(view.samples);
+        if !view.glue.is_empty() {
+            round.glue.insert(server.clone(), view.glue);
+        }
+    }
+    round
+}
+
+/// Asks one address of an operator for every [`Kind::OPERATOR`], all at once, and verifies what comes.
+pub async fn observe_operator_server(
+    asker: Asker<'_>,
+    zone: &Name,
+    server: &Server,
+    protocol: Protocol,
+) -> Vec<Sample> {
+    let zone = absolute(zone);
+    let answers = join_all(Kind::OPERATOR.map(|kind| ask_apex(asker, &zone, server, protocol, kind))).await;
+    let keys = answers.iter().find(|answered| answered.kind == Kind::Dnskey).map_or(Err(Failure::Silent), |dnskey| {
+        let (answer, ttl_s) = dnskey.seen.as_ref().map_err(Failure::clone)?;
+        // A set of keys that none of them signs proves nothing about the other sets.
+        served(Kind::Dnskey, &zone, answer, *ttl_s, Ok(&answer.records), dnskey.at).map(|_| &answer.records)
+    });
+    let samples = answers.iter().map(|Answered { kind, at, seen }| {
+        let seen = seen.as_ref().map_err(Failure::clone);
+        let outcome = seen.and_then(|(answer, ttl_s)| served(*kind, &zone, answer, *ttl_s, keys.clone(), *at));
+        sample(*at, server, *kind, outcome)
+    });
+    samples.collect()
+}
+
+/// What one question about the zone's own name brought: the RRset, and the TTL that counts for this kind.
+struct Answered {
+    kind: Kind,
+    at: Time,
+    seen: Result<(Answer, u32), Failure>,
+}
+
+async fn ask_apex(asker: Asker<'_>, zone: &Name, server: &Server, protocol: Protocol, kind: Kind) -> Answered {
+    let question = Question::new(zone, kind.record_type());
+    let message = asker.ask(server.address, protocol, &question).await;
+    let at = (asker.clock)();
+    let seen = message.and_then(|message| {
+        let answer = answer(&message, &question, zone)?;
+        let ttl_s = if kind == Kind::Data { data_ttl_s(&message, &answer)? } else { answer.ttl_s };
+        Ok((answer, ttl_s))
+    });
+    Answered { kind, at, seen }
+}
+
+/// The SOA record shows two TTLs of the zone's data: its own, and the one of "there is none". The larger one counts.
+fn data_ttl_s(message: &Message, answer: &Answer) -> Result<u32, Failure> {
+    let minimum = message.answers.iter().find_map(|record| match &record.data {
+        RData::SOA(soa) => Some(soa.minimum),
+        _ => None,
+    });
+    let minimum = minimum.ok_or_else(|| Failure::Malformed("the zone has no SOA record".into()))?;
+    Ok(answer.ttl_s.max(minimum))
+}
+
+/// Verifies `answer` with `keys`. An empty set needs none, and in a zone without keys nothing is signed.
+fn served(
+    kind: Kind,
+    zone: &Name,
+    answer: &Answer,
+    ttl_s: u32,
+    keys: Result<&RecordSet, Failure>,
+    now: Time,
+) -> Result<Served, Failure> {
+    let mut served = Served { records: RecordSet::new(), ttl_s, signers: BTreeSet::new(), expires: None };
+    if answer.records.is_empty() {
+        return Ok(served);
+    }
+    let keys = keys?;
+    if !keys.is_empty() {
+        let rtype = kind.record_type();
+        let set = SignedSet { owner: zone, rtype, records: &answer.records, signatures: &answer.signatures };
+        let verification = verify(set, zone, keys, now);
+        if !verification.is_verified() {
+            let known: Vec<_> = keys.iter().map(key_label).collect();
+            let reasons = verification.reasons();
+            return Err(Failure::Unverifiable(format!("{kind} set: {reasons}; served keys: {}", known.join(", "))));
+        }
+        (served.signers, served.expires) = (verification.signers, verification.expires);
+    }
+    if kind != Kind::Data {
+        served.records = answer.records.clone();
+    }
+    Ok(served)
+}
+
+/// Asks one address of the parent for the DS set and the delegation. DS is believed with authority; its signatures are
+/// the parent's, and are not verified here.
+pub async fn observe_parent_server(
+    asker: Asker<'_>,
+    zone: &Name,
+    parent_zone: &Name,
+    server: &Server,
+    protocol: Protocol,
+) -> ParentView {
+    let (zone, parent_zone) = (absolute(zone), absolute(parent_zone));
+    let (ds, ns) = (Question::new(&zone, RecordType::DS), Question::new(&zone, RecordType::NS));
+    let asked = |question: &Question| {
+        let question = question.clone();
+        async move {
+            let message = asker.ask(server.address, protocol, &question).await;
+            (message, (asker.clock)())
+        }
+    };
+    let ((ds_message, ds_at), (ns_message, ns_at)) = join(asked(&ds), asked(&ns)).await;
+    let ds_served = ds_message.and_then(|message| answer(&message, &ds, &parent_zone)).map(unsigned);
+    let delegation = ns_message.and_then(|message| delegation(&message, &ns, &parent_zone));
+    let (ns_served, glue) = match delegation {
+        Ok((answer, glue)) => (Ok(unsigned(answer)), glue),
+        Err(failure) => (Err(failure), Glue::new()),
+    };
+    let samples = vec![sample(ds_at, server, Kind::Ds, ds_served), sample(ns_at, server, Kind::Delegation, ns_served)];
+    ParentView { samples, glue }
+}
+
+/// The NS set out of a referral, or out of an answer where the parent's server has the child as well, with its glue.
+fn delegation(message: &Message, question: &Question, parent_zone: &Name) -> Result<(Answer, Glue), Failure> {
+    let set = if message.metadata.authoritative {
+        // The whole answer of the child, or the parent's word that there is no delegation.
+        if message.answers.is_empty() {
+            answer(message, question, parent_zone)?
+        } else {
+            answer(message, question, &question.name)?
+        }
+    } else {
+        // A referral has no answer, and its NS set is that of this very zone. One that points elsewhere, upwards above
+        // all, comes from a server that does not have the parent; one with an answer comes out of a cache.
+        let ours = |rtype| move |record: &&_| is_of(record, &question.name, rtype);
+        let referral: Vec<_> = message.authorities.iter().filter(ours(RecordType::NS)).cloned().collect();
+        if !message.answers.is_empty() || referral.is_empty() {
+            return Err(Failure::NotAuthoritative);
+        }
+        rrset(&referral, question)?
+    };
+    let hosts: BTreeSet<Name> = set.records.iter().filter_map(|ns| ns_name(ns).ok()).collect();
+    let glue = message.additionals.iter().filter_map(|record| {
+        let address = match &record.data {
+            RData::A(address) => IpAddr::V4(address.0),
+            RData::AAAA(address) => IpAddr::V6(address.0),
+            _ => return None,
+        };
+        let host = record.name.to_lowercase();
+        hosts.contains(&host).then_some((host, address))
+    });
+    let glue = glue.collect();
+    Ok((set, glue))
+}
+
+fn is_of(record: &hickory_proto::rr::Record, name: &Name, rtype: RecordType) -> bool {
+    record.name == *name && record.record_type() == rtype
+}
+
+fn unsigned(answer: Answer) -> Served {
+    Served { records: answer.records, ttl_s: answer.ttl_s, signers: BTreeSet::new(), expires: None }
+}
+
+fn sample(at: Time, server: &Server, kind: Kind, outcome: Result<Served, Failure>) -> Sample {
+    let outcome = outcome.map_or_else(Outcome::Failed, Outcome::Served);
+    Sample { at, server: server.clone(), kind, outcome }
+}
+
+/// With its final dot: names read from messages have it, and would differ from one that was typed without.
+fn absolute(name: &Name) -> Name {
+    let mut name = name.to_lowercase();
+    name.set_fqdn(true);
+    name
+}

@@ -1,0 +1,30 @@
+//! How a DNS question reaches one address and its answer comes back: octets in, octets out.
+//!
+//! The engine is given a [`Transport`], so that a simulated network can stand in for the real one. Whether an answer may
+//! be believed is decided in `ask`.
+
+use async_trait::async_trait;
+use std::net::SocketAddr;
+
+/// Which transport protocol to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    Udp,
+    Tcp,
+}
+
+/// Why no answer came.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    #[error("no answer in time")]
+    Timeout,
+    #[error("no connection: {0}")]
+    Connection(String),
+}
+
+/// One exchange with one address. An implementation checks that an answer comes from the address that was asked; for
+/// UDP it drops what has another id than `query` and goes on waiting.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    async fn exchange(&self, server: SocketAddr, protocol: Protocol, query: &[u8]) -> Result<Vec<u8>, NoAnswer>;
+}

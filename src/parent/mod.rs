@@ -1,0 +1,3 @@
+//! The ways a parent is reached, and the parental agent.
+
+pub mod agent;

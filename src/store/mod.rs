@@ -1,0 +1,90 @@
+//! What must survive a crash: operators, zones, members, placements, transitions, spans, events.
+//!
+//! Invariant: what a write to an operator depends on is committed before it is sent ([`Store::intend`]). SQL keeps to what
+//! SQLite and PostgreSQL share, and all of it is in this folder. Nothing is decided here.
+
+mod operators;
+mod seal;
+mod transitions;
+mod zones;
+
+pub use operators::OperatorRecord;
+pub use seal::{MasterKey, SealError};
+pub use transitions::{Event, TransitionRecord, TransitionState};
+pub use zones::{ParentRecord, ZoneRecord};
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why something could not be stored or read back.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the database: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("the database's schema cannot be brought up to date: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    #[error("{what} {key} in the database cannot be read: {reason}")]
+    Damaged { what: &'static str, key: String, reason: String },
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error("there is a {what} {name} already")]
+    Exists { what: &'static str, name: String },
+    #[error("{zone} is in the middle of a transition to {to}")]
+    InTransition { zone: String, to: String },
+}
+
+/// The database. One type, so that PostgreSQL becomes a second arm inside it.
+#[derive(Clone)]
+pub struct Store {
+    pool: SqlitePool,
+    key: Arc<MasterKey>,
+}
+
+impl Store {
+    /// Opens or creates `DIR/chorus.db`. Committed means on disk (`synchronous = FULL`): an intent must survive power loss.
+    pub async fn open(dir: &Path, key: MasterKey) -> Result<Store, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(dir.join("chorus.db"))
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(10));
+        // One connection: SQLite has one writer, and waiting for a turn here is better than SQLITE_BUSY there.
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        Store::with_pool(pool, key).await
+    }
+
+    /// A database that lives in memory, for tests and simulations.
+    pub async fn in_memory(key: MasterKey) -> Result<Store, StoreError> {
+        let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options)
+            .await?;
+        Store::with_pool(pool, key).await
+    }
+
+    async fn with_pool(pool: SqlitePool, key: MasterKey) -> Result<Store, StoreError> {
+        sqlx::migrate!("migrations/sqlite").run(&pool).await?;
+        Ok(Store { pool, key: Arc::new(key) })
+    }
+}
+
+/// Reads a JSON column.
+fn read_json<T: serde::de::DeserializeOwned>(what: &'static str, key: &str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|e| StoreError::Damaged { what, key: key.to_owned(), reason: e.to_string() })
+}
+
+/// Writes a JSON column.
+fn json<T: serde::Serialize>(what: &'static str, key: &str, value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|e| StoreError::Damaged { what, key: key.to_owned(), reason: e.to_string() })
+}
+
+fn damaged(what: &'static str, key: &str, reason: impl std::fmt::Display) -> StoreError {
+    StoreError::Damaged { what, key: key.to_owned(), reason: reason.to_string() }
+}

@@ -1,0 +1,82 @@
+//! Operators: how each is driven, and its sealed secret.
+
+use super::{Store, StoreError, json, read_json};
+use crate::model::time::Time;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+/// An operator as it is configured. The secret is read separately, when a write needs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorRecord {
+    pub name: String,
+    pub provider: String,
+    /// For `rfc2136`: `ADDR:PORT` that takes updates.
+    pub update: String,
+    pub tsig_name: String,
+    pub tsig_algorithm: String,
+    /// `HOST` or `HOST=ADDR:PORT`, as the user gave them.
+    pub name_servers: Vec<String>,
+    pub created_at: Time,
+}
+
+impl Store {
+    /// `secret` is sealed with `nonce`, which must be random.
+    pub async fn add_operator(
+        &self,
+        operator: &OperatorRecord,
+        secret: &[u8],
+        nonce: [u8; 24],
+    ) -> Result<(), StoreError> {
+        let sealed = self.key.seal(&place(&operator.name), secret, nonce)?;
+        let settings = json("operator", &operator.name, operator)?;
+        let added = sqlx::query(
+            "INSERT INTO operators (name, provider, settings, secret, created_at) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(&operator.name)
+        .bind(&operator.provider)
+        .bind(settings)
+        .bind(sealed)
+        .bind(operator.created_at.0)
+        .execute(&self.pool)
+        .await?;
+        if added.rows_affected() == 0 {
+            return Err(StoreError::Exists { what: "operator", name: operator.name.clone() });
+        }
+        Ok(())
+    }
+
+    pub async fn operators(&self) -> Result<Vec<OperatorRecord>, StoreError> {
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("SELECT name, settings FROM operators ORDER BY name").fetch_all(&self.pool).await?;
+        rows.iter().map(|(name, settings)| read_json("operator", name, settings)).collect()
+    }
+
+    pub async fn operator(&self, name: &str) -> Result<Option<OperatorRecord>, StoreError> {
+        let row: Option<(String,)> = sqlx::query_as("SELECT settings FROM operators WHERE name = $1")
+            .bind(name)
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|(settings,)| read_json("operator", name, &settings)).transpose()
+    }
+
+    /// The secret, as it was given; to be dropped as soon as it is used.
+    pub async fn operator_secret(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        let (sealed,): (Vec<u8>,) =
+            sqlx::query_as("SELECT secret FROM operators WHERE name = $1").bind(name).fetch_one(&self.pool).await?;
+        Ok(self.key.open(&place(name), &sealed)?)
+    }
+
+    /// The zones that an operator is in.
+    pub async fn zones_of(&self, operator: &str) -> Result<Vec<String>, StoreError> {
+        let rows: Vec<(String,)> = sqlx::query_as("SELECT zone FROM members WHERE operator = $1 ORDER BY zone")
+            .bind(operator)
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(rows.into_iter().map(|(zone,)| zone).collect())
+    }
+}
+
+fn place(name: &str) -> String {
+    format!("operators/{name}/secret/v1")
+}

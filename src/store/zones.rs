@@ -1,0 +1,302 @@
+//! Zones: members, placements, history, and when each is due.
+
+use super::{Store, StoreError, damaged, json, read_json};
+use crate::model::dns::{Name, Rdata, RecordSet, hex, unhex};
+use crate::model::group::ParentMode;
+use crate::model::history::{History, Kind, Server, Span, Who};
+use crate::model::policy::Policy;
+use crate::model::time::Time;
+use serde::{Deserialize, Serialize};
+use sqlx::{Sqlite, Transaction};
+use std::collections::BTreeMap;
+
+/// How the parent is reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentRecord {
+    pub mode: ParentMode,
+    /// `ADDR:PORT` as given; empty: found by walking up.
+    pub servers: Vec<String>,
+}
+
+/// A zone as stored; its history is read apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZoneRecord {
+    pub name: Name,
+    pub parent: ParentRecord,
+    pub policy: Policy,
+    /// Operator → whether it is desired.
+    pub members: BTreeMap<String, bool>,
+    pub placements: BTreeMap<String, BTreeMap<Kind, RecordSet>>,
+    pub zone_ttls_s: BTreeMap<String, u32>,
+    pub due_at: Time,
+    /// What the last turn found: JSON for whoever asks.
+    pub status: String,
+    pub created_at: Time,
+}
+
+impl Store {
+    pub async fn add_zone(&self, zone: &ZoneRecord) -> Result<(), StoreError> {
+        let key = zone.name.to_string();
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let added = sqlx::query(
+            "INSERT INTO zones (name, parent, policy, due_at, status, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(&key)
+        .bind(json("zone", &key, &zone.parent)?)
+        .bind(json("zone", &key, &zone.policy)?)
+        .bind(zone.due_at.0)
+        .bind(&zone.status)
+        .bind(zone.created_at.0)
+        .execute(&mut *tx)
+        .await?;
+        if added.rows_affected() == 0 {
+            return Err(StoreError::Exists { what: "zone", name: key });
+        }
+        set_members(&mut tx, &key, &zone.members).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    pub async fn zone_names(&self) -> Result<Vec<String>, StoreError> {
+        let rows: Vec<(String,)> = sqlx::query_as("SELECT name FROM zones ORDER BY name").fetch_all(&self.pool).await?;
+        Ok(rows.into_iter().map(|(name,)| name).collect())
+    }
+
+    pub async fn zone(&self, zone: &Name) -> Result<Option<ZoneRecord>, StoreError> {
+        let key = zone.to_string();
+        let row: Option<(String, String, i64, String, i64)> =
+            sqlx::query_as("SELECT parent, policy, due_at, status, created_at FROM zones WHERE name = $1")
+                .bind(&key)
+                .fetch_optional(&self.pool)
+                .await?;
+        let Some((parent, policy, due_at, status, created_at)) = row else { return Ok(None) };
+        let members: Vec<(String, bool)> = sqlx::query_as("SELECT operator, desired FROM members WHERE zone = $1")
+            .bind(&key)
+            .fetch_all(&self.pool)
+            .await?;
+        let placed: Vec<(String, String, String)> =
+            sqlx::query_as("SELECT operator, kind, rdata FROM placements WHERE zone = $1")
+                .bind(&key)
+                .fetch_all(&self.pool)
+                .await?;
+        let mut placements: BTreeMap<String, BTreeMap<Kind, RecordSet>> = BTreeMap::new();
+        for (operator, kind, rdata) in placed {
+            let kind = read_kind(&key, &kind)?;
+            let rdata = unhex(&rdata).ok_or_else(|| damaged("placement", &key, "RDATA is not hexadecimal"))?;
+            placements.entry(operator).or_default().entry(kind).or_default().insert(Rdata::from_canonical(rdata));
+        }
+        let ttls: Vec<(String, i64)> = sqlx::query_as("SELECT operator, largest_ttl_s FROM zone_ttls WHERE zone = $1")
+            .bind(&key)
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(Some(ZoneRecord {
+            name: zone.clone(),
+            parent: read_json("zone", &key, &parent)?,
+            policy: read_json("zone", &key, &policy)?,
+            members: members.into_iter().collect(),
+            placements,
+            zone_ttls_s: ttls.into_iter().map(|(op, ttl)| (op, u32::try_from(ttl).unwrap_or(u32::MAX))).collect(),
+            due_at: Time(due_at),
+            status,
+            created_at: Time(created_at),
+        }))
+    }
+
+    pub async fn history(&self, zone: &Name) -> Result<History, StoreError> {
+        let key = zone.to_string();
+        type Row = (String, String, String, String, i64, Option<i64>, i64, Option<i64>, String);
+        // What is still served comes last even if the clock was set back in between.
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT who, host, address, kind, first_seen, since, last_seen, until, served FROM spans WHERE zone = $1
+             ORDER BY who, host, address, kind, until IS NULL, until, first_seen",
+        )
+        .bind(&key)
+        .fetch_all(&self.pool)
+        .await?;
+        let mut history = History::default();
+        for (who, host, address, kind, first_seen, since, last_seen, until, served) in rows {
+            let server = Server {
+                who: read_who(&who),
+                host: host.parse().map_err(|e| damaged("span", &key, e))?,
+                address: address.parse().map_err(|e| damaged("span", &key, e))?,
+            };
+            let span = Span {
+                served: read_json("span", &key, &served)?,
+                since: since.map(Time),
+                first_seen: Time(first_seen),
+                last_seen: Time(last_seen),
+                until: until.map(Time),
+            };
+            history.restore(server, read_kind(&key, &kind)?, span);
+        }
+        Ok(history)
+    }
+
+    /// Stores what a round of observation brought: all spans touched since `since`, in one transaction.
+    pub async fn record(&self, zone: &Name, history: &History, since: Time) -> Result<(), StoreError> {
+        let key = zone.to_string();
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        for (server, kind, span) in history.touched_since(since) {
+            sqlx::query(
+                "INSERT INTO spans (zone, who, host, address, kind, first_seen, since, last_seen, until, served)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                 ON CONFLICT (zone, who, host, address, kind, first_seen)
+                 DO UPDATE SET last_seen = excluded.last_seen, until = excluded.until, served = excluded.served",
+            )
+            .bind(&key)
+            .bind(write_who(&server.who))
+            .bind(server.host.to_string())
+            .bind(server.address.to_string())
+            .bind(json("span", &key, &kind)?)
+            .bind(span.first_seen.0)
+            .bind(span.since.map(|t| t.0))
+            .bind(span.last_seen.0)
+            .bind(span.until.map(|t| t.0))
+            .bind(json("span", &key, &span.served)?)
+            .execute(&mut *tx)
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Leaves out what ended before `before`.
+    pub async fn forget_before(&self, zone: &Name, before: Time) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM spans WHERE zone = $1 AND until IS NOT NULL AND until < $2")
+            .bind(zone.to_string())
+            .bind(before.0)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Commits, before a write is sent, what it is about to place at an operator: from now on none of these records can be
+    /// taken for the operator's own.
+    pub async fn intend(
+        &self,
+        zone: &Name,
+        operator: &str,
+        records: &[(Kind, RecordSet)],
+        at: Time,
+    ) -> Result<(), StoreError> {
+        let key = zone.to_string();
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        for (kind, set) in records {
+            for rdata in set {
+                sqlx::query(
+                    "INSERT INTO placements (zone, operator, kind, rdata, intended_at) VALUES ($1, $2, $3, $4, $5)
+                     ON CONFLICT (zone, operator, kind, rdata) DO NOTHING",
+                )
+                .bind(&key)
+                .bind(operator)
+                .bind(json("placement", &key, kind)?)
+                .bind(hex(rdata.as_wire()))
+                .bind(at.0)
+                .execute(&mut *tx)
+                .await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    pub async fn set_status(&self, zone: &Name, due_at: Time, status: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE zones SET due_at = $2, status = $3 WHERE name = $1")
+            .bind(zone.to_string())
+            .bind(due_at.0)
+            .bind(status)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Puts a zone's next turn off, by its name as it is stored, which may be all of it that can be read.
+    pub async fn set_due(&self, zone: &str, due_at: Time) -> Result<(), StoreError> {
+        sqlx::query("UPDATE zones SET due_at = $2 WHERE name = $1")
+            .bind(zone)
+            .bind(due_at.0)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    pub async fn set_policy(&self, zone: &Name, policy: &Policy, due_at: Time) -> Result<(), StoreError> {
+        let key = zone.to_string();
+        sqlx::query("UPDATE zones SET policy = $2, due_at = $3 WHERE name = $1")
+            .bind(&key)
+            .bind(json("zone", &key, policy)?)
+            .bind(due_at.0)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Keeps the largest TTL that was ever seen in an operator's zone.
+    pub async fn saw_zone_ttl(&self, zone: &Name, operator: &str, ttl_s: u32) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO zone_ttls (zone, operator, largest_ttl_s) VALUES ($1, $2, $3)
+             ON CONFLICT (zone, operator) DO UPDATE SET largest_ttl_s = excluded.largest_ttl_s
+             WHERE zone_ttls.largest_ttl_s < excluded.largest_ttl_s",
+        )
+        .bind(zone.to_string())
+        .bind(operator)
+        .bind(i64::from(ttl_s))
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Zones that are due at `now`, the longest due first, and the moment at which the next one will be. What is due after
+    /// `furthest` is due now: that was said by another clock.
+    pub async fn due(&self, now: Time, furthest: Time, limit: i64) -> Result<(Vec<String>, Option<Time>), StoreError> {
+        let rows: Vec<(String,)> =
+            sqlx::query_as("SELECT name FROM zones WHERE due_at <= $1 OR due_at > $2 ORDER BY due_at LIMIT $3")
+                .bind(now.0)
+                .bind(furthest.0)
+                .bind(limit)
+                .fetch_all(&self.pool)
+                .await?;
+        let (next,): (Option<i64>,) =
+            sqlx::query_as("SELECT MIN(due_at) FROM zones WHERE due_at > $1").bind(now.0).fetch_one(&self.pool).await?;
+        Ok((rows.into_iter().map(|(name,)| name).collect(), next.map(Time)))
+    }
+}
+
+/// Replaces a zone's members.
+pub(super) async fn set_members(
+    tx: &mut Transaction<'_, Sqlite>,
+    zone: &str,
+    members: &BTreeMap<String, bool>,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM members WHERE zone = $1").bind(zone).execute(&mut **tx).await?;
+    for (operator, desired) in members {
+        sqlx::query("INSERT INTO members (zone, operator, desired) VALUES ($1, $2, $3)")
+            .bind(zone)
+            .bind(operator)
+            .bind(desired)
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(())
+}
+
+const PARENT: &str = "parent";
+
+fn write_who(who: &Who) -> String {
+    match who {
+        Who::Parent => PARENT.to_owned(),
+        Who::Operator(name) => format!("operator:{name}"),
+    }
+}
+
+fn read_who(text: &str) -> Who {
+    match text.strip_prefix("operator:") {
+        Some(name) => Who::Operator(name.to_owned()),
+        None => Who::Parent,
+    }
+}
+
+fn read_kind(key: &str, text: &str) -> Result<Kind, StoreError> {
+    read_json("kind", key, text)
+}

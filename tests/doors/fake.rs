@@ -1,0 +1,170 @@
+//! A service that answers by the name it is asked for, and keeps what it was told.
+
+use crate::sample;
+use async_trait::async_trait;
+use chorus::api::service::{Refusal, RefusalKind, Service};
+use chorus::api::token::Token;
+use chorus::api::wire::*;
+use chorus::api::{routes, serve};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Base64 of "canary canary canary".
+pub const CANARY: &str = "Y2FuYXJ5IGNhbmFyeSBjYW5hcnk=";
+
+#[derive(Default)]
+pub struct Fake {
+    pub operators: Mutex<Vec<OperatorAdd>>,
+    pub zones: Mutex<Vec<ZoneAdd>>,
+    pub sets: Mutex<Vec<SetGroup>>,
+    looks: AtomicU32,
+}
+
+fn refusal(name: &str) -> Result<(), Refusal> {
+    let kind = match name.split('.').next().unwrap_or_default() {
+        "missing" => RefusalKind::NotFound,
+        "invalid" => RefusalKind::Invalid,
+        "conflict" => RefusalKind::Conflict,
+        "unfit" => RefusalKind::Preflight,
+        "down" => RefusalKind::Unavailable,
+        "panic" => panic!("as asked"),
+        _ => return Ok(()),
+    };
+    Err(Refusal::new(kind, "as-asked", format!("{name} is refused"))
+        .with_fix("Ask for another")
+        .with_zone(name)
+        .with_operator("b")
+        .with_retry_at(Some(sample::at(60))))
+}
+
+#[async_trait]
+impl Service for Fake {
+    async fn operators(&self) -> Result<OperatorList, Refusal> {
+        let names: Vec<String> = self.operators.lock().unwrap().iter().map(|add| add.name.clone()).collect();
+        Ok(OperatorList { operators: names.iter().map(|name| sample::operator(name)).collect() })
+    }
+
+    async fn operator(&self, name: &str) -> Result<OperatorShow, Refusal> {
+        refusal(name).map(|()| sample::operator(name))
+    }
+
+    async fn add_operator(&self, operator: OperatorAdd) -> Result<OperatorShow, Refusal> {
+        refusal(&operator.name)?;
+        let show = sample::operator(&operator.name);
+        self.operators.lock().unwrap().push(operator);
+        Ok(show)
+    }
+
+    async fn test_operator(&self, name: &str, zone: &str) -> Result<OperatorTest, Refusal> {
+        refusal(name)?;
+        refusal(zone)?;
+        let mut test = sample::operator_test();
+        if name == "fit" {
+            test.checks.retain(|check| check.outcome != Outcome::Fail);
+        }
+        Ok(test)
+    }
+
+    async fn zones(&self) -> Result<ZoneList, Refusal> {
+        Ok(sample::zones())
+    }
+
+    async fn add_zone(&self, zone: ZoneAdd) -> Result<ZoneShow, Refusal> {
+        refusal(&zone.zone)?;
+        self.zones.lock().unwrap().push(zone);
+        Ok(sample::zone_at_rest())
+    }
+
+    /// `example.org` ends after some looks, `blocked.*` is blocked, `other.*` superseded; `slow.*` never ends.
+    async fn zone(&self, zone: &str) -> Result<ZoneShow, Refusal> {
+        refusal(zone)?;
+        let mut show = sample::zone();
+        show.zone = zone.to_owned();
+        if zone == "hostile.example" {
+            show.verdict = "\u{1b}]0;owned\u{7}\nsecond line \u{9b}2J".to_owned();
+            show.keys[0].owner = Some("\u{1b}[31ma".to_owned());
+        }
+        let state = match (zone, self.looks.fetch_add(1, Ordering::Relaxed)) {
+            ("example.org", 0..=1) => TransitionState::WaitingGuard,
+            ("example.org", 2..=3) => TransitionState::WaitingParent,
+            ("example.org", _) => TransitionState::Done,
+            ("blocked.example", _) => TransitionState::Blocked,
+            ("other.example", _) => TransitionState::Superseded,
+            _ => TransitionState::WaitingGuard,
+        };
+        show.transition = Some(sample::transition(state));
+        Ok(show)
+    }
+
+    async fn policy(&self, zone: &str) -> Result<ZonePolicy, Refusal> {
+        refusal(zone).map(|()| sample::policy())
+    }
+
+    async fn change_policy(&self, zone: &str, change: PolicyChange) -> Result<ZonePolicy, Refusal> {
+        refusal(zone)?;
+        let mut policy = sample::policy();
+        policy.slack_s = change.slack_s.unwrap_or(policy.slack_s);
+        Ok(policy)
+    }
+
+    async fn plan(&self, zone: &str, change: Change) -> Result<Plan, Refusal> {
+        refusal(zone)?;
+        let mut plan = sample::plan();
+        if change == Change::Set(vec!["a".to_owned()]) {
+            plan.steps.clear();
+        }
+        if change == Change::Set(vec!["refused".to_owned()]) {
+            plan.refusals = sample::operator_test().checks;
+        }
+        Ok(plan)
+    }
+
+    async fn set_group(&self, zone: &str, set: SetGroup) -> Result<SetAnswer, Refusal> {
+        refusal(zone)?;
+        let there = set.change == Change::Join("a".to_owned());
+        self.sets.lock().unwrap().push(set);
+        let transition = (!there).then(|| sample::transition(TransitionState::Acting));
+        Ok(SetAnswer { zone: zone.to_owned(), desired: vec!["a".to_owned(), "b".to_owned()], transition })
+    }
+
+    async fn history(&self, zone: &str, limit: u32) -> Result<History, Refusal> {
+        refusal(zone)?;
+        let mut history = sample::history();
+        history.events.truncate(limit as usize);
+        Ok(history)
+    }
+
+    async fn certificate(&self, zone: &str, transition: Option<&str>) -> Result<Certificate, Refusal> {
+        refusal(zone)?;
+        refusal(transition.unwrap_or_default()).map(|()| sample::certificate())
+    }
+}
+
+/// The API on a random port of loopback, and its token in a file. Ends when dropped.
+pub struct Daemon {
+    pub address: SocketAddr,
+    pub dir: tempfile::TempDir,
+    pub service: Arc<Fake>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Daemon {
+    pub fn start() -> Daemon {
+        let dir = tempfile::tempdir().unwrap();
+        let token = chorus::api::token::create_or_read(dir.path(), &mut rand::rng()).unwrap();
+        let service = Arc::new(Fake::default());
+        let router = routes::router(service.clone(), token);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let listener = runtime.block_on(serve::bind("127.0.0.1:0".parse().unwrap())).unwrap();
+        let address = listener.local_addr().unwrap();
+        runtime.spawn(serve::serve(listener, router, std::future::pending()));
+        Daemon { address, dir, service, _runtime: runtime }
+    }
+}
+
+pub fn router() -> (axum::Router, Token, Arc<Fake>) {
+    let token = Token::new(&mut rand::rng());
+    let service = Arc::new(Fake::default());
+    (routes::router(service.clone(), token.clone()), token, service)
+}

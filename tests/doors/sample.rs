@@ -1,0 +1,269 @@
+//! Answers such as a daemon gives in the middle of a join of `b` to a zone of `a`.
+
+use chorus::api::wire::*;
+use chorus::model::time::Time;
+
+/// 2026-11-22T10:00:00Z.
+const NOW_S: i64 = 1_795_341_600;
+
+pub fn at(seconds: i64) -> At {
+    At::clock(Time::from_s(NOW_S + seconds))
+}
+
+pub fn operator(name: &str) -> OperatorShow {
+    OperatorShow {
+        name: name.to_owned(),
+        provider: "rfc2136".to_owned(),
+        update: "192.0.2.1:53".parse().unwrap(),
+        tsig: TsigShow { name: "chorus".to_owned(), algorithm: TsigAlgorithm::HmacSha256 },
+        name_servers: vec![
+            NameServer {
+                host: format!("ns1.{name}.example"),
+                addresses: vec!["192.0.2.1:53".parse().unwrap(), "[2001:db8::1]:53".parse().unwrap()],
+            },
+            NameServer { host: format!("ns2.{name}.example"), addresses: Vec::new() },
+        ],
+        zones: vec!["example.org".to_owned()],
+    }
+}
+
+pub fn operator_test() -> OperatorTest {
+    let check = |code: &str, outcome, text: &str, fix: Option<&str>| Check {
+        code: code.to_owned(),
+        outcome,
+        text: text.to_owned(),
+        fix: fix.map(str::to_owned),
+    };
+    OperatorTest {
+        operator: "b".to_owned(),
+        zone: "example.org".to_owned(),
+        checks: vec![
+            check("operator-reachable", Outcome::Pass, "4 of 4 addresses answer over UDP and TCP", None),
+            check("ttl-raised", Outcome::Warn, "DNSKEY TTL is 86400 s", Some("Lower it to 3600 s a day before")),
+            check(
+                "operator-auth",
+                Outcome::Fail,
+                "192.0.2.1:53 refused the TSIG key 'chorus' (BADKEY)",
+                Some("Add the key 'chorus' to the server's configuration"),
+            ),
+        ],
+    }
+}
+
+pub fn policy() -> ZonePolicy {
+    ZonePolicy {
+        slack_s: 60,
+        stale_s: 259_200,
+        data_ttl_max_s: None,
+        data_ttl_max_used_s: 3600,
+        data_ttl_max_from: "zone transfer".to_owned(),
+        parent_pipeline_s: 172_800,
+        resolver_min_ttl_s: 0,
+        resolver_max_ttl_s: 604_800,
+    }
+}
+
+pub fn transition(state: TransitionState) -> TransitionShow {
+    TransitionShow {
+        id: "t-7f3a".to_owned(),
+        state,
+        step: "share the DNSKEYs".to_owned(),
+        step_number: 2,
+        steps: 7,
+        waiting_for: Some(WaitingFor {
+            code: "guard-ttl".to_owned(),
+            text: "DNSKEY set without key 40977, TTL 3600, last seen at ns2.a.example at 09:58:12Z".to_owned(),
+            until: Some(at(3492)),
+        }),
+        from: vec!["a".to_owned()],
+        to: vec!["a".to_owned(), "b".to_owned()],
+        reason: Some("CHG-812".to_owned()),
+        started: at(-130),
+        ended: None,
+        ends_earliest: Some(at(100_000)),
+    }
+}
+
+fn key(tag: u16, role: KeyRole, owner: &str, at: &[&str], signing: &[&str], ds: Option<DsState>) -> KeyShow {
+    let parse = |addresses: &[&str]| addresses.iter().map(|address| address.parse().unwrap()).collect();
+    let owner = Some(owner.to_owned());
+    KeyShow { tag, algorithm: 13, role, owner, published_at: parse(at), signing_at: parse(signing), ds }
+}
+
+fn server(who: &str, host: &str, address: &str, seen: Option<i64>, trouble: Option<&str>) -> ServerShow {
+    ServerShow {
+        who: who.to_owned(),
+        host: host.to_owned(),
+        address: address.parse().unwrap(),
+        last_seen: seen.map(at),
+        trouble: trouble.map(str::to_owned),
+    }
+}
+
+pub fn zone() -> ZoneShow {
+    let (a1, a2, b1, b2) = ("192.0.2.1:53", "192.0.2.2:53", "198.51.100.1:53", "[2001:db8::b]:53");
+    ZoneShow {
+        zone: "example.org".to_owned(),
+        verdict: "Signed by a, b is joining; waiting until resolvers have forgotten the DNSKEY set without b's keys."
+            .to_owned(),
+        rest: false,
+        desired: vec!["a".to_owned(), "b".to_owned()],
+        operators: vec![
+            OperatorStanding { operator: "a".to_owned(), standing: Standing::Serving },
+            OperatorStanding { operator: "b".to_owned(), standing: Standing::Outside },
+        ],
+        transition: Some(transition(TransitionState::WaitingGuard)),
+        exposures: Vec::new(),
+        parent: ParentShow {
+            mode: ParentMode::Scan,
+            zone: "org".to_owned(),
+            servers: vec!["203.0.113.1:53".parse().unwrap()],
+            ds: vec!["11201 13 2 D02F...".to_owned()],
+            ns: vec!["ns1.a.example".to_owned(), "ns2.a.example".to_owned()],
+        },
+        keys: vec![
+            key(11201, KeyRole::Ksk, "a", &[a1, a2], &[a1, a2], Some(DsState::Present)),
+            key(40977, KeyRole::Csk, "b", &[a1, b1], &[b1], Some(DsState::Awaited)),
+            key(9112, KeyRole::Zsk, "a", &[a1, a2, b1], &[a1, a2], None),
+        ],
+        servers: vec![
+            server("parent", "a0.org.example", "203.0.113.1:53", Some(-9), None),
+            server("a", "ns1.a.example", a1, Some(-4), None),
+            server("a", "ns2.a.example", a2, Some(-4), Some("serves serial 41, the others 42")),
+            server("b", "ns1.b.example", b1, Some(-4), None),
+            server("b", "ns1.b.example", b2, None, Some("no answer in time")),
+        ],
+        hand_to_registrar: None,
+        policy: policy(),
+        next: Some("the CDS set is written to a and b at 10:58:12Z".to_owned()),
+        updated_at: Some(at(-4)),
+        now: at(0),
+    }
+}
+
+/// At rest, the parent told by hand.
+pub fn zone_at_rest() -> ZoneShow {
+    let mut zone = zone();
+    zone.verdict = "Signed and served by a, the parent agrees: nothing to do.".to_owned();
+    zone.rest = true;
+    zone.transition = None;
+    zone.next = None;
+    zone.parent.mode = ParentMode::Manual;
+    zone.hand_to_registrar =
+        Some(HandToRegistrar { ds: vec!["11201 13 2 D02F...".to_owned()], ns: vec!["ns1.a.example".to_owned()] });
+    zone.exposures = vec![exposure()];
+    zone
+}
+
+pub fn exposure() -> Exposure {
+    Exposure {
+        from: at(-60),
+        until: None,
+        what: "answers signed with key 4711 beside DNSKEY sets without it".to_owned(),
+        who: "b".to_owned(),
+    }
+}
+
+pub fn zones() -> ZoneList {
+    let show = zone();
+    let busy = ZoneSummary {
+        zone: show.zone,
+        verdict: show.verdict,
+        rest: false,
+        desired: show.desired,
+        transition: show.transition,
+    };
+    let rest = ZoneSummary {
+        zone: "a-much-longer-name.example".to_owned(),
+        verdict: "Signed and served by a, the parent agrees: nothing to do.".to_owned(),
+        rest: true,
+        desired: vec!["a".to_owned()],
+        transition: None,
+    };
+    ZoneList { zones: vec![busy, rest], now: at(0) }
+}
+
+pub fn plan() -> Plan {
+    let write = |operator: &str, rtype: &str, add: &[&str], remove: &[&str]| Write {
+        operator: operator.to_owned(),
+        rtype: rtype.to_owned(),
+        add: add.iter().map(|record| (*record).to_owned()).collect(),
+        remove: remove.iter().map(|record| (*record).to_owned()).collect(),
+    };
+    Plan {
+        zone: "example.org".to_owned(),
+        from: vec!["a".to_owned()],
+        to: vec!["a".to_owned(), "b".to_owned()],
+        steps: vec![
+            Step {
+                number: 1,
+                title: "Share the DNSKEYs".to_owned(),
+                state: StepState::Now,
+                actor: Actor::Chorus,
+                writes: vec![
+                    write("a", "DNSKEY", &["257 3 13 mdsswUyr3DPW... ; 40977 of b"], &[]),
+                    write("b", "DNSKEY", &["257 3 13 oJMRESz5E4gY... ; 11201 of a"], &[]),
+                ],
+                guard: None,
+                earliest: None,
+            },
+            Step {
+                number: 2,
+                title: "Tell the parent".to_owned(),
+                state: StepState::Ahead,
+                actor: Actor::Parent,
+                writes: vec![write("a", "CDS", &["40977 13 2 9F1E..."], &["0 0 0 00"])],
+                guard: Some(Guard {
+                    code: "guard-ttl".to_owned(),
+                    text: "every DNSKEY set without key 40977 is dead".to_owned(),
+                    numbers: vec![
+                        GuardNumber { what: "largest DNSKEY TTL, at ns2.a.example".to_owned(), seconds: 3600 },
+                        GuardNumber { what: "stale".to_owned(), seconds: 259_200 },
+                        GuardNumber { what: "slack".to_owned(), seconds: 60 },
+                    ],
+                }),
+                earliest: Some(at(262_860)),
+            },
+        ],
+        ends_earliest: Some(at(600_000)),
+        refusals: Vec::new(),
+        now: at(0),
+    }
+}
+
+pub fn history() -> History {
+    let event = |seconds, kind: &str, text: &str, operator: Option<&str>| Event {
+        at: at(seconds),
+        kind: kind.to_owned(),
+        text: text.to_owned(),
+        transition: Some("t-7f3a".to_owned()),
+        operator: operator.map(str::to_owned),
+        detail: None,
+    };
+    History {
+        zone: "example.org".to_owned(),
+        events: vec![
+            event(-130, "desired", "a and b, because: CHG-812", None),
+            event(-129, "wrote", "DNSKEY: added key 40977", Some("a")),
+        ],
+        more: true,
+    }
+}
+
+pub fn certificate() -> Certificate {
+    Certificate {
+        transition: "t-7f3a".to_owned(),
+        zone: "example.org".to_owned(),
+        from: vec!["a".to_owned()],
+        to: vec!["a".to_owned(), "b".to_owned()],
+        started: at(-300_000),
+        ended: at(-100),
+        verdict: "No resolver could have failed: 1284 pairs of versions, none incompatible while both were alive."
+            .to_owned(),
+        exposures: Vec::new(),
+        pairs_checked: 1284,
+        smallest_slack_s: Some(63),
+        smallest_slack_what: Some("the DNSKEY set without key 40977 and the NS set with b".to_owned()),
+        assumptions: vec!["resolvers use expired records for no longer than 3 days".to_owned()],
+    }
+}

@@ -1,0 +1,13 @@
+//! The core without servers: guards, checks and ladders on histories that are written by hand.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod guards_and_check_agree;
+mod histories;
+mod ladder_walks_a_join_and_a_leave;
+mod model_is_pure;
+mod no_resolver_fails;
+mod oracle;
+mod preflight_and_handing_over;
+mod support;
+mod worked_numbers;
+mod world;

@@ -1,0 +1,216 @@
+//! The program under test, as a user has it: a daemon, a command line, a parental agent. Nothing is known about it but
+//! its command line, `/healthz` and the token file.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::operator::Operator;
+use super::parent::Parent;
+use super::process::{Running, TsigKey};
+use super::{Lab, until, v4};
+
+pub const BINARY: &str = env!("CARGO_BIN_EXE_chorus");
+const LISTEN: &str = "127.0.1.40:8080";
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+pub struct Chorus {
+    dir: PathBuf,
+    data: PathBuf,
+    /// More of `chorus serve`'s arguments.
+    serving: Vec<String>,
+    process: Option<Running>,
+}
+
+#[derive(Debug)]
+pub struct CliOutput {
+    /// Exit code; -1 when a signal ended it.
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Lab {
+    /// A daemon with an empty data directory, answering.
+    pub async fn chorus(&self) -> Chorus {
+        self.chorus_with(&[]).await
+    }
+
+    pub async fn chorus_with(&self, env: &[(&str, &str)]) -> Chorus {
+        self.chorus_serving(env, Vec::new()).await
+    }
+
+    pub async fn chorus_serving(&self, env: &[(&str, &str)], serving: Vec<String>) -> Chorus {
+        let dir = self.subdirectory("chorus");
+        let mut chorus = Chorus { data: dir.join("data"), dir, serving, process: None };
+        chorus.start(env).await;
+        chorus
+    }
+
+    /// `chorus parent-agent`, polling every second.
+    pub fn parent_agent(&self, parent: &Parent, operators: &[&Operator]) -> Running {
+        let dir = self.subdirectory("parent-agent");
+        let servers: Vec<String> = [1, 2].map(|number| format!("\"{}:53\"", v4(number))).to_vec();
+        let configuration = format!(
+            "parent = \"example.\"\nupdate = \"{}:53\"\ninterval = \"1s\"\nservers = [{}]\n\n[tsig]\nname = \"{}\"\n\
+             algorithm = \"{}\"\nsecret_file = \"{}\"\n",
+            v4(1),
+            servers.join(", "),
+            parent.key.name,
+            TsigKey::ALGORITHM,
+            parent.key.secret_file.display()
+        );
+        // There is no resolver that the agent could ask for the operators' name servers.
+        let hosts: String = operators
+            .iter()
+            .flat_map(|operator| operator.host_addresses())
+            .map(|(host, address)| format!("\"{host}\" = [\"{}\"]\n", SocketAddr::new(address, 53)))
+            .collect();
+        let configuration = format!("{configuration}\n[hosts]\n{hosts}");
+        std::fs::write(dir.join("agent.toml"), configuration).expect("configuration");
+        Running::start("parent-agent", Path::new(BINARY), &["parent-agent", "--config", "agent.toml"], &dir, &[])
+    }
+}
+
+impl Chorus {
+    async fn start(&mut self, env: &[(&str, &str)]) {
+        let data = self.data.to_string_lossy().into_owned();
+        let env: Vec<(String, String)> = env.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+        let mut arguments = vec!["serve", "--data", &data, "--listen", LISTEN];
+        arguments.extend(self.serving.iter().map(String::as_str));
+        let mut process = Running::start("chorus", Path::new(BINARY), &arguments, &self.dir, &env);
+        until("chorus answers /healthz", START_LIMIT, || {
+            process.assert_alive();
+            healthy()
+        })
+        .await;
+        self.process = Some(process);
+    }
+
+    /// Like a power cut: no signal handler runs.
+    pub fn kill9(&mut self) {
+        self.process = None;
+    }
+
+    /// A new process on the same data. The old one, if there is one, is killed first.
+    pub async fn restart(&mut self, env: &[(&str, &str)]) {
+        self.kill9();
+        self.start(env).await;
+    }
+
+    /// A new process that knows nothing: with an empty data directory.
+    pub async fn start_afresh(&mut self) {
+        self.kill9();
+        self.data = self.data.with_extension("afresh");
+        self.start(&[]).await;
+    }
+
+    /// Like `restart`, for a daemon that may end again before it ever answers.
+    pub fn restart_without_waiting(&mut self, env: &[(&str, &str)]) {
+        self.kill9();
+        let data = self.data.to_string_lossy().into_owned();
+        let env: Vec<(String, String)> = env.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+        let mut arguments = vec!["serve", "--data", &data, "--listen", LISTEN];
+        arguments.extend(self.serving.iter().map(String::as_str));
+        self.process = Some(Running::start("chorus", Path::new(BINARY), &arguments, &self.dir, &env));
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.process.as_mut().is_none_or(Running::has_ended)
+    }
+
+    pub fn log_end(&self) -> String {
+        self.process.as_ref().map_or_else(String::new, Running::log_end)
+    }
+
+    /// Runs the command line tool against this daemon; blocks nothing else of the story.
+    pub async fn cli<S: AsRef<str>>(&self, arguments: &[S]) -> CliOutput {
+        let output = tokio::process::Command::new(BINARY)
+            .args(arguments.iter().map(AsRef::as_ref))
+            .env("CHORUS_URL", format!("http://{LISTEN}"))
+            .env("CHORUS_TOKEN_FILE", self.data.join("token"))
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .expect("chorus can be started");
+        CliOutput {
+            status: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Runs it and demands success; gives what it printed.
+    pub async fn ok<S: AsRef<str>>(&self, arguments: &[S]) -> String {
+        let output = self.cli(arguments).await;
+        let line: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
+        assert_eq!(output.status, 0, "chorus {}: {}\n{}", line.join(" "), output.stderr, self.log_end());
+        output.stdout
+    }
+
+    pub async fn json<S: AsRef<str>>(&self, arguments: &[S]) -> Value {
+        let mut all: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
+        all.extend(["-o", "json"]);
+        let printed = self.ok(&all).await;
+        serde_json::from_str(&printed)
+            .unwrap_or_else(|error| panic!("chorus {all:?} printed no JSON ({error}): {printed}"))
+    }
+
+    /// The standing of each operator by `zone show`: [("a", "Serving"), ...], sorted.
+    pub async fn standings(&self, zone: &str) -> Vec<(String, String)> {
+        let shown = self.json(&["zone", "show", zone]).await;
+        let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+        let operators = shown["operators"].as_array().cloned().unwrap_or_default();
+        let mut standings: Vec<_> =
+            operators.iter().map(|operator| (text(operator, "operator"), text(operator, "standing"))).collect();
+        standings.sort();
+        standings
+    }
+
+    /// Polls `zone show` until it satisfies the story.
+    pub async fn shown_until(&self, zone: &str, what: &str, limit: Duration, holds: impl Fn(&Value) -> bool) -> Value {
+        let waiting = async {
+            loop {
+                let output = self.cli(&["zone", "show", zone, "-o", "json"]).await;
+                if let Ok(shown) = serde_json::from_str(&output.stdout)
+                    && holds(&shown)
+                {
+                    return shown;
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        };
+        match tokio::time::timeout(limit, waiting).await {
+            Ok(shown) => shown,
+            Err(_) => {
+                let output = self.cli(&["zone", "show", zone]).await;
+                panic!(
+                    "waited {} s in vain: {what}\n{}{}\n{}",
+                    limit.as_secs(),
+                    output.stdout,
+                    output.stderr,
+                    self.log_end()
+                )
+            }
+        }
+    }
+}
+
+/// A request by hand: an HTTP client crate would be one more thing shared with the program.
+fn healthy() -> bool {
+    let exchange = || {
+        let address: SocketAddr = LISTEN.parse().expect("an address");
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        write!(stream, "GET /healthz HTTP/1.1\r\nHost: {LISTEN}\r\nConnection: close\r\n\r\n")?;
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply)?;
+        Ok::<_, std::io::Error>(reply)
+    };
+    exchange().is_ok_and(|reply| reply.starts_with("HTTP/1.1 200"))
+}

@@ -1,0 +1,315 @@
+//! An operator: BIND or Knot that serves and signs `child.example.` with keys of its own, and takes UPDATE for the apex.
+//! Its data says whose answer one got: `www` and the wildcard `*.w` hold 192.0.2.N, N being its number.
+//!
+//! Host names lie outside the child zone (`ns1.opa.example.` is the IPv4 address, `ns2.opa.example.` the IPv6 one), so
+//! that both address families are needed for "every address". Server quirks behind the settings: `signers`.
+
+use std::net::{IpAddr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hickory_proto::dnssec::rdata::DNSKEY;
+use hickory_proto::rr::RecordType;
+
+use super::process::{Running, TsigKey};
+use super::{CHILD, Lab, dns, port53, signers, until, v4, v6};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Server {
+    Bind,
+    Knot,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keys {
+    KskZsk,
+    Csk,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Algorithm {
+    Ecdsa,
+    Rsa2048,
+}
+
+/// What is at the operator's second (IPv6) address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Second {
+    /// the same server
+    Same,
+    /// a socket that swallows every question
+    Silent,
+    /// a secondary that transferred the zone once and never again
+    Stale,
+    /// a secondary, a process of its own, that is never more than a second or two behind
+    Secondary,
+}
+
+/// Settings that break a multi-signer operator although it answers NOERROR.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    None,
+    /// BIND with `inline-signing yes`
+    InlineSigning,
+    /// Knot without `dnskey-management: incremental`
+    DefaultDnskeyManagement,
+    Unsigned,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct OperatorSpec {
+    pub name: &'static str,
+    pub keys: Keys,
+    pub algorithm: Algorithm,
+    /// of the apex: SOA, NS, DNSKEY, CDS, and of `*.w`
+    pub ttl_s: u32,
+    /// of `www`: what caches keep longest
+    pub data_ttl_s: u32,
+    pub second: Second,
+    pub fault: Fault,
+}
+
+impl OperatorSpec {
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            keys: Keys::KskZsk,
+            algorithm: Algorithm::Ecdsa,
+            ttl_s: 5,
+            data_ttl_s: 5,
+            second: Second::Same,
+            fault: Fault::None,
+        }
+    }
+
+    pub fn keys(self, keys: Keys) -> Self {
+        Self { keys, ..self }
+    }
+
+    pub fn algorithm(self, algorithm: Algorithm) -> Self {
+        Self { algorithm, ..self }
+    }
+
+    pub fn ttl_s(self, ttl_s: u32) -> Self {
+        Self { ttl_s, ..self }
+    }
+
+    pub fn data_ttl_s(self, data_ttl_s: u32) -> Self {
+        Self { data_ttl_s, ..self }
+    }
+
+    pub fn second(self, second: Second) -> Self {
+        Self { second, ..self }
+    }
+
+    pub fn fault(self, fault: Fault) -> Self {
+        Self { fault, ..self }
+    }
+}
+
+pub struct Operator {
+    pub spec: OperatorSpec,
+    pub server: Server,
+    /// 11 for "a", 12 for "b", ...
+    pub number: u8,
+    pub key: TsigKey,
+    /// Known to the server; permits transfers and nothing else.
+    pub onlooker: TsigKey,
+    pub dir: PathBuf,
+    process: Running,
+    pub secondary: Option<Running>,
+    silent: Option<(UdpSocket, TcpListener)>,
+    own_keys: Vec<DNSKEY>,
+}
+
+impl Operator {
+    pub fn start(lab: &Lab, server: Server, spec: OperatorSpec) -> Self {
+        let number = lab.number_of(spec.name) + 10;
+        let dir = lab.subdirectory(&format!("operator-{}", spec.name));
+        let key = TsigKey::create(&dir, &format!("chorus-{}", spec.name));
+        let onlooker = TsigKey::create(&dir, &format!("onlooker-{}", spec.name));
+        std::fs::write(dir.join("zone"), zone_file(spec, number)).expect("zone file");
+        let process = start_signer(server, &dir, spec, number, &key, &onlooker);
+        let silent = (spec.second == Second::Silent).then(|| {
+            let address = port53(v6(number));
+            (UdpSocket::bind(address).expect("silent address"), TcpListener::bind(address).expect("silent address"))
+        });
+        Self { spec, server, number, key, onlooker, dir, process, secondary: None, silent, own_keys: Vec::new() }
+    }
+
+    /// Signed, and with the CDS that the server publishes by itself; remembers the keys of this moment as its own.
+    pub async fn settled(&mut self) {
+        let what = format!("operator {} serves its zone, signed", self.spec.name);
+        let signed = self.spec.fault != Fault::Unsigned;
+        let types: &[RecordType] = match (signed, self.spec.fault) {
+            (false, _) => &[RecordType::SOA],
+            _ => &[RecordType::SOA, RecordType::DNSKEY, RecordType::CDS],
+        };
+        until(&what, Duration::from_secs(60), || {
+            self.process.assert_alive();
+            types.iter().all(|rtype| {
+                dns::ask(v4(self.number), CHILD, *rtype, dns::DIRECT).is_ok_and(|answer| {
+                    let (set, signatures) = dns::rrset(&answer.answers, *rtype);
+                    answer.authoritative && !set.is_empty() && (!signed || !signatures.is_empty())
+                })
+            })
+        })
+        .await;
+        let answer = dns::ask(v4(self.number), CHILD, RecordType::DNSKEY, dns::DIRECT).expect("just answered");
+        self.own_keys = dns::dnskeys(&answer.answers);
+        if matches!(self.spec.second, Second::Stale | Second::Secondary) && self.secondary.is_none() {
+            self.start_secondary(self.spec.second == Second::Secondary);
+            let ip = v6(self.number);
+            until("the secondary has the zone", Duration::from_secs(20), || {
+                dns::ask(ip, CHILD, RecordType::SOA, dns::DIRECT).is_ok_and(|answer| answer.authoritative)
+            })
+            .await;
+        }
+    }
+
+    /// The process at the second address; a new one with the old one's zone file if there was one before.
+    pub fn start_secondary(&mut self, follows: bool) {
+        self.secondary = None;
+        let (primary, at) = (v4(self.number), v6(self.number));
+        self.secondary = Some(signers::start_secondary(&self.dir, &self.key, primary, at, follows));
+    }
+
+    /// The server is started again with other settings, on the data that it has.
+    pub fn restart_as(&mut self, fault: Fault) {
+        self.process.kill9();
+        self.spec.fault = fault;
+        self.process = start_signer(self.server, &self.dir, self.spec, self.number, &self.key, &self.onlooker);
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.spec.name
+    }
+
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        vec![v4(self.number), v6(self.number)]
+    }
+
+    pub fn host_addresses(&self) -> Vec<(String, IpAddr)> {
+        self.hosts().into_iter().zip(self.addresses()).collect()
+    }
+
+    pub fn hosts(&self) -> Vec<String> {
+        hosts(self.spec.name)
+    }
+
+    /// `chorus operator add NAME ...` for this operator.
+    pub fn add_arguments(&self) -> Vec<String> {
+        let servers: Vec<String> = self.host_addresses().into_iter().map(|(host, ip)| format!("{host}={ip}")).collect();
+        self.add_arguments_as(self.name(), &self.key.name, &self.key.secret_file, &servers)
+    }
+
+    /// The same server under another name, with another key, or with other `HOST[=ADDR]`.
+    pub fn add_arguments_as(&self, name: &str, key: &str, secret_file: &Path, servers: &[String]) -> Vec<String> {
+        let update = v4(self.number).to_string();
+        let secret_file = secret_file.display().to_string();
+        let mut arguments: Vec<String> = [
+            ["operator", "add"],
+            [name, "--provider"],
+            ["rfc2136", "--update"],
+            [&update, "--tsig-name"],
+            [key, "--tsig-algorithm"],
+            [TsigKey::ALGORITHM, "--tsig-secret-file"],
+        ]
+        .concat()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+        arguments.push(secret_file);
+        arguments.extend(servers.iter().flat_map(|server| ["--name-server".to_owned(), server.clone()]));
+        arguments
+    }
+
+    /// One UPDATE message to this operator; fails the story when it is refused.
+    pub fn update(&self, lines: &[String]) {
+        self.try_update(lines).unwrap_or_else(|error| panic!("operator {} refused: {error}", self.name()));
+    }
+
+    pub fn try_update(&self, lines: &[String]) -> Result<(), String> {
+        self.key.update(v4(self.number), CHILD, lines)
+    }
+
+    pub fn own_keys(&self) -> &[DNSKEY] {
+        assert!(!self.own_keys.is_empty(), "operator {} has not settled", self.name());
+        &self.own_keys
+    }
+
+    /// DS rdata of every own key-signing key (of a CSK, too).
+    pub fn own_ds(&self) -> Vec<String> {
+        let signing_keys = self.own_keys().iter().filter(|key| key.secure_entry_point());
+        signing_keys.map(|key| dns::ds_text(CHILD, key)).collect()
+    }
+
+    /// Update lines that put (`verb` = "add TTL") or take away ("delete") another operator's keys.
+    pub fn key_lines(&self, add: bool) -> Vec<String> {
+        self.lines(add, "DNSKEY", self.own_keys().iter().map(dns::dnskey_text).collect())
+    }
+
+    pub fn cds_lines(&self, add: bool) -> Vec<String> {
+        let signing_keys = || self.own_keys().iter().filter(|key| key.secure_entry_point());
+        let mut lines = self.lines(add, "CDS", self.own_ds());
+        lines.extend(self.lines(add, "CDNSKEY", signing_keys().map(dns::dnskey_text).collect()));
+        lines
+    }
+
+    pub fn ns_lines(&self, add: bool) -> Vec<String> {
+        self.lines(add, "NS", self.hosts())
+    }
+
+    fn lines(&self, add: bool, rtype: &str, rdata: Vec<String>) -> Vec<String> {
+        let line = |rdata: &String| match add {
+            true => format!("add {CHILD} {} {rtype} {rdata}", self.spec.ttl_s),
+            false => format!("delete {CHILD} {rtype} {rdata}"),
+        };
+        rdata.iter().map(line).collect()
+    }
+
+    /// The rdata of an apex RRset as its first address serves it, sorted.
+    pub fn served(&self, rtype: RecordType) -> Vec<String> {
+        let answer = dns::ask(v4(self.number), CHILD, rtype, dns::DIRECT).expect("the operator answers");
+        let mut texts: Vec<String> =
+            dns::rrset(&answer.answers, rtype).0.iter().map(|record| dns::hex(&dns::rdata_bytes(record))).collect();
+        texts.sort();
+        texts
+    }
+
+    pub fn kill9(&mut self) {
+        self.process.kill9();
+    }
+}
+
+fn start_signer(
+    server: Server,
+    dir: &Path,
+    spec: OperatorSpec,
+    number: u8,
+    key: &TsigKey,
+    onlooker: &TsigKey,
+) -> Running {
+    let addresses = match spec.second {
+        Second::Same => vec![v4(number), v6(number)],
+        _ => vec![v4(number)],
+    };
+    match server {
+        Server::Bind => signers::start_bind(dir, spec, key, onlooker, &addresses),
+        Server::Knot => signers::start_knot(dir, spec, key, onlooker, &addresses),
+    }
+}
+
+/// First the host with the IPv4 address, then the one with the IPv6 address.
+pub fn hosts(operator: &str) -> Vec<String> {
+    vec![format!("ns1.op{operator}.example."), format!("ns2.op{operator}.example.")]
+}
+
+fn zone_file(spec: OperatorSpec, number: u8) -> String {
+    let OperatorSpec { name, ttl_s, data_ttl_s, .. } = spec;
+    let [first, second] = [0, 1].map(|index| hosts(name)[index].clone());
+    format!(
+        "$TTL {ttl_s}\n@ SOA {first} hostmaster.example. 1 86400 3600 864000 {ttl_s}\n@ NS {first}\n@ NS {second}\n\
+         www {data_ttl_s} A 192.0.2.{number}\nwww {data_ttl_s} TXT \"{name}\"\n*.w {ttl_s} A 192.0.2.{number}\n"
+    )
+}

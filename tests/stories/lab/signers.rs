@@ -1,0 +1,106 @@
+//! Configurations of BIND and Knot as signers of one operator, with the settings that a multi-signer group needs and
+//! the wrong ones that stories want. Signature validity stays at the servers' defaults: short ones would make every
+//! stop of a server a failure of its own.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use super::CHILD;
+use super::operator::{Algorithm, Fault, Keys, OperatorSpec};
+use super::parent::start_named;
+use super::process::{Running, TsigKey, binary};
+
+/// Plain dynamic zone; BIND refuses foreign CDS, and breaks on foreign DNSKEY, when it signs inline.
+pub fn start_bind(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &TsigKey, addresses: &[IpAddr]) -> Running {
+    let algorithm = match spec.algorithm {
+        Algorithm::Ecdsa => "ecdsap256sha256",
+        Algorithm::Rsa2048 => "rsasha256 2048",
+    };
+    let keys = match spec.keys {
+        Keys::KskZsk => {
+            format!("ksk lifetime unlimited algorithm {algorithm}; zsk lifetime unlimited algorithm {algorithm};")
+        }
+        Keys::Csk => format!("csk lifetime unlimited algorithm {algorithm};"),
+    };
+    let ttl_s = spec.ttl_s;
+    let inline = if spec.fault == Fault::InlineSigning { "yes" } else { "no" };
+    let signing = match spec.fault {
+        Fault::Unsigned => String::new(),
+        _ => format!("dnssec-policy \"split\"; inline-signing {inline};"),
+    };
+    let zones = format!(
+        "{}dnssec-policy \"split\" {{ dnskey-ttl {ttl_s}; max-zone-ttl {}; publish-safety 1; retire-safety 1; \
+         zone-propagation-delay 1; parent-ds-ttl {ttl_s}; parent-propagation-delay 1; purge-keys 0;\n  keys {{ {keys} }}; }};\n\
+         zone \"{CHILD}\" {{ type primary; file \"zone\"; {signing}\n  \
+         update-policy {{ grant \"{}\" name {CHILD} DNSKEY CDS CDNSKEY CSYNC NS; }};\n  \
+         allow-transfer {{ key \"{}\"; key \"{}\"; }}; }};\n",
+        onlooker.bind_clause(),
+        ttl_s.max(spec.data_ttl_s),
+        key.name,
+        key.name,
+        onlooker.name
+    );
+    start_named(dir, "named", key, addresses, &zones)
+}
+
+/// `incremental` keeps foreign keys; `always` lets the CDS of Knot's own key be part of the group's set.
+pub fn start_knot(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &TsigKey, addresses: &[IpAddr]) -> Running {
+    let algorithm = match spec.algorithm {
+        Algorithm::Ecdsa => "algorithm: ecdsap256sha256",
+        Algorithm::Rsa2048 => "algorithm: rsasha256\n    ksk-size: 2048\n    zsk-size: 2048",
+    };
+    let keys = match spec.keys {
+        Keys::KskZsk => "ksk-lifetime: 0\n    zsk-lifetime: 0",
+        Keys::Csk => "single-type-signing: on\n    ksk-lifetime: 0",
+    };
+    let management = match spec.fault {
+        Fault::DefaultDnskeyManagement => "",
+        _ => "\n    dnskey-management: incremental\n    delete-delay: 2",
+    };
+    let signing = if spec.fault == Fault::Unsigned { "off" } else { "on" };
+    let listen: Vec<String> = addresses.iter().map(|ip| format!("{ip}@53")).collect();
+    let ttl_s = spec.ttl_s;
+    // Knot creates no database directory: the zone would stay SERVFAIL.
+    std::fs::create_dir_all(dir.join("db")).expect("database directory");
+    let configuration = format!(
+        "server:\n    rundir: \"{dir}\"\n    listen: [{}]\n    automatic-acl: off\n    udp-workers: 1\n    \
+         tcp-workers: 1\n    background-workers: 1\n\
+         log:\n  - target: stdout\n    any: info\n\
+         database:\n    storage: \"{dir}/db\"\n    journal-db-max-size: 16M\n    kasp-db-max-size: 16M\n    \
+         timer-db-max-size: 1M\n\
+         key:\n  - id: {key}\n    algorithm: {algorithm_tsig}\n    secret: {secret}\n  - id: {onlooker}\n    \
+         algorithm: {algorithm_tsig}\n    secret: {onlooker_secret}\n\
+         acl:\n  - id: update\n    key: {key}\n    action: update\n    \
+         update-type: [DNSKEY, CDS, CDNSKEY, CSYNC, NS]\n    update-owner: zone\n    update-owner-match: equal\n  \
+         - id: transfer\n    key: [{key}, {onlooker}]\n    action: transfer\n\
+         policy:\n  - id: ms\n    {algorithm}\n    {keys}\n    dnskey-ttl: {ttl_s}\n    zone-max-ttl: {max_ttl}\n    \
+         propagation-delay: 1\n    cds-cdnskey-publish: always{management}\n\
+         zone:\n  - domain: {CHILD}\n    storage: \"{dir}\"\n    file: zone\n    zonefile-load: difference\n    \
+         zonefile-sync: 0\n    journal-content: changes\n    dnssec-signing: {signing}\n    dnssec-policy: ms\n    \
+         serial-policy: increment\n    acl: [update, transfer]\n",
+        listen.join(", "),
+        dir = dir.display(),
+        key = key.name,
+        algorithm_tsig = TsigKey::ALGORITHM,
+        secret = key.secret,
+        onlooker = onlooker.name,
+        onlooker_secret = onlooker.secret,
+        max_ttl = ttl_s.max(spec.data_ttl_s),
+    );
+    std::fs::write(dir.join("knot.conf"), configuration).expect("configuration");
+    Running::start("knotd", &binary("knotd", "knot"), &["-c", "knot.conf"], dir, &[])
+}
+
+/// Nobody notifies it. Unless it `follows`, the SOA refresh of a day keeps it from asking again after the first transfer.
+pub fn start_secondary(dir: &Path, key: &TsigKey, primary: IpAddr, at: IpAddr, follows: bool) -> Running {
+    let dir = dir.join("secondary");
+    std::fs::create_dir_all(&dir).expect("directory");
+    let refresh =
+        if follows { "min-refresh-time 1; max-refresh-time 1; min-retry-time 1; max-retry-time 1; " } else { "" };
+    let zones = format!(
+        "zone \"{CHILD}\" {{ type secondary; file \"zone\"; primaries {{ {primary} key \"{}\"; }}; allow-notify {{ none; \
+         }}; {refresh}}};\n",
+        key.name
+    );
+    start_named(&dir, "named", key, &[at], &zones)
+}
