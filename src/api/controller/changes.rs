@@ -3,31 +3,33 @@
 //! Invariant: a transition starts only on a world that was observed under the zone's lock, passed preflight, and whose
 //! operators take updates.
 
-use super::{Controller, learn_ttls, no_operator, of_engine, of_store, plain, show};
+use super::check::findings;
+use super::{Controller, no_operator, of_engine, of_store, plain, show};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire;
 use crate::engine::Picture;
 use crate::model::dns::{Name, rdata_text};
 use crate::model::group::{ForecastStep, Refused, forecast, preflight};
+use crate::model::preflight::{Finding, Severity};
 use crate::observe::transport::Protocol;
 use crate::store::{TransitionRecord, TransitionState};
 use chorus_providers::{Category, ProviderError};
 use std::collections::BTreeSet;
 
 /// A change worked out against a zone.
-struct Wished {
-    from: BTreeSet<String>,
-    to: BTreeSet<String>,
-    known: Picture,
+pub(super) struct Wished {
+    pub(super) from: BTreeSet<String>,
+    pub(super) to: BTreeSet<String>,
+    pub(super) known: Picture,
 }
 
 impl Controller {
     pub(super) async fn make_plan(&self, name: &Name, change: wire::Change) -> Result<wire::Plan, Refusal> {
         let mut wished = self.wish(name, change).await?;
         self.engine.look(&mut wished.known, Protocol::Tcp).await;
-        learn_ttls(&self.engine, &mut wished.known).await?;
+        let inspection = self.inspect(&mut wished.known).await?;
         let world = wished.known.world(&[]);
-        let refusals: Vec<wire::Check> = preflight(&world).into_iter().map(check).collect();
+        let refusals: Vec<wire::Check> = findings(&world, &inspection).into_iter().filter_map(check).collect();
         let forecast = forecast(&world);
         let nothing = wished.from == wished.to && wished.known.transition.is_none();
         let steps = if nothing { Vec::new() } else { forecast.steps };
@@ -80,7 +82,12 @@ impl Controller {
             return Err(refusal(name, refused));
         }
         self.probe(&known).await?;
-        learn_ttls(&self.engine, &mut known).await?;
+        let inspection = self.inspect(&mut known).await?;
+        let errors = findings(&known.world(&[]), &inspection).into_iter().filter(|f| f.severity == Severity::Error);
+        let refused: Vec<Refused> = errors.map(|f| Refused { code: f.code, text: f.text, fix: f.fix }).collect();
+        if !refused.is_empty() {
+            return Err(refusal(name, refused));
+        }
         for (operator, ttl_s) in &known.lifetimes.zone_ttls_s {
             ports.store.saw_zone_ttl(name, operator, *ttl_s).await.map_err(of_store)?;
         }
@@ -109,7 +116,7 @@ impl Controller {
     }
 
     /// Works a change out against the desired group of this moment.
-    async fn wish(&self, name: &Name, change: wire::Change) -> Result<Wished, Refusal> {
+    pub(super) async fn wish(&self, name: &Name, change: wire::Change) -> Result<Wished, Refusal> {
         let (stored, _) = self.engine.ports().recall(name).await.map_err(of_engine)?;
         let members = stored.record.members.clone();
         let from: BTreeSet<String> =
@@ -189,13 +196,14 @@ fn refusal(name: &Name, refused: Vec<Refused>) -> Refusal {
     Refusal::new(RefusalKind::Preflight, first.code, text).with_fix(first.fix).with_zone(plain(name))
 }
 
-fn check(refused: Refused) -> wire::Check {
-    wire::Check {
-        code: refused.code.to_owned(),
-        outcome: wire::Outcome::Fail,
-        text: refused.text,
-        fix: Some(refused.fix),
-    }
+/// Notes are for `zone check`.
+fn check(finding: Finding) -> Option<wire::Check> {
+    let outcome = match finding.severity {
+        Severity::Error => wire::Outcome::Fail,
+        Severity::Warning => wire::Outcome::Warn,
+        Severity::Note => return None,
+    };
+    Some(wire::Check { code: finding.code.to_owned(), outcome, text: finding.text, fix: Some(finding.fix) })
 }
 
 fn plan_step(step: ForecastStep, number: u32) -> wire::Step {

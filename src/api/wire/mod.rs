@@ -7,11 +7,13 @@
 //! No rules here: what is allowed is for the service to say.
 
 mod certificate;
+mod check;
 mod operator;
 mod plan;
 mod zone;
 
 pub use certificate::{Certificate, Event, History};
+pub use check::{CheckRequest, Finding, Severity, ZoneCheck};
 pub use operator::{
     Check, NameServer, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Outcome, SecretText, TsigAdd,
     TsigAlgorithm, TsigShow,
