@@ -62,6 +62,7 @@ fn answers_go_to_stdout_as_text_or_as_the_object_of_the_api() {
         &["zone", "certificate", "example.org"],
         &["zone", "policy", "example.org"],
         &["zone", "plan", "example.org", "--operators", "a,b"],
+        &["zone", "check", "example.org"],
         &["zone", "leave", "example.org", "a"],
         &["operator", "list"],
         &["operator", "show", "a"],

@@ -8,6 +8,7 @@ mod model_is_pure;
 mod no_resolver_fails;
 mod oracle;
 mod preflight_and_handing_over;
+mod preflight_findings;
 mod support;
 mod worked_numbers;
 mod world;

@@ -4,7 +4,7 @@
 //! Unequal algorithms and tags that collide now are `group::preflight`'s.
 
 use super::{Finding, Scene, listed, note, warning};
-use crate::model::dns::{Dnskey, Name, Rdata, RecordSet, key_label};
+use crate::model::dns::{Dnskey, Name, Rdata, RecordSet, key_label, ns_rdata};
 use crate::model::history::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -127,7 +127,8 @@ fn octets(zone: &Name, keys: &RecordSet, signers: &RecordSet) -> usize {
     // The owner is a pointer to the question: 2 octets; type, class, TTL, length: 10.
     const RECORD: usize = 12;
     const RRSIG_FIXED: usize = 18;
-    let name = zone.to_lowercase().len();
+    // On the wire, with the root's octet.
+    let name = ns_rdata(zone).as_wire().len();
     let of_keys: usize = keys.iter().map(|key| RECORD + key.as_wire().len()).sum();
     // The signer's name inside a signature is never compressed.
     let of_signatures: usize = signers.iter().map(|key| RECORD + RRSIG_FIXED + name + signature_octets(key)).sum();
