@@ -416,7 +416,7 @@ fn zones_that_are_not_listed_are_compared_by_sample_and_a_question_without_answe
     let findings = found(&f, &inspection);
     assert_eq!(findings[0].code, "zone-content-differs");
     assert!(
-        findings[0].text.contains("a and b, by a sample: of 2 sets 1 are at a alone (mail.child.example. A)"),
+        findings[0].text.contains("a and b, by a sample: of 2 answers 1 are at a alone (mail.child.example. A)"),
         "{findings:?}"
     );
 }

@@ -57,6 +57,7 @@ fn between(scene: Scene<'_>, a: &str, b: &str) -> Option<Finding> {
         _ => (sample(scene, a)?, sample(scene, b)?, BY_SAMPLE),
     };
     let is_sample = how == BY_SAMPLE;
+    let compared_are = if is_sample { "answers" } else { "sets" };
     let keys: BTreeSet<Key<'_>> = one.keys().chain(other.keys()).filter(|key| is_content(zone, key)).collect();
     let (mut differ, mut only_a, mut only_b, mut ttls) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut compared = 0;
@@ -87,7 +88,11 @@ fn between(scene: Scene<'_>, a: &str, b: &str) -> Option<Finding> {
         return (!ttls.is_empty()).then(|| {
             note(
                 "data-ttl-differs",
-                format!("{a} and {b}, {how}: {} of {compared} sets have unequal TTLs: {}", ttls.len(), few(&ttls)),
+                format!(
+                    "{a} and {b}, {how}: {} of {compared} {compared_are} have unequal TTLs: {}",
+                    ttls.len(),
+                    few(&ttls)
+                ),
                 "nothing has to be done: every wait counts the larger one",
             )
         });
@@ -106,7 +111,7 @@ fn between(scene: Scene<'_>, a: &str, b: &str) -> Option<Finding> {
     };
     Some(warning(
         "zone-content-differs",
-        format!("{a} and {b}, {how}: of {compared} sets {}{denied}", listed(parts.into_iter().flatten())),
+        format!("{a} and {b}, {how}: of {compared} {compared_are} {}{denied}", listed(parts.into_iter().flatten())),
         "bring the same data to both, unless both answers are meant to be given",
     ))
 }
@@ -164,7 +169,8 @@ fn same(one: &Answered, other: &Answered) -> bool {
 fn only_sampled(scene: Scene<'_>, members: &[&String]) -> Option<Finding> {
     let unlisted: Vec<&&String> =
         members.iter().filter(|operator| listing(scene.inspection, operator).is_none()).collect();
-    let asked = unlisted.iter().filter_map(|operator| sample(scene, operator)).map(Contents::len).max()?;
+    let questions = |asked: &Contents| asked.keys().filter(|key| is_content(scene.world.zone, key)).count();
+    let asked = unlisted.iter().filter_map(|operator| sample(scene, operator)).map(questions).max()?;
     (members.len() > 1).then(|| {
         note(
             "zone-content-sampled",

@@ -102,9 +102,14 @@ fn what(name: &Name, rtype: RecordType) -> String {
     format!("{} {}", name.to_ascii(), type_text(rtype))
 }
 
-/// To the second: nobody needs more of a wait.
+/// As exact as one reads it: days with hours, hours with minutes.
 fn length(duration: Duration) -> humantime::FormattedDuration {
-    humantime::format_duration(Duration::from_secs(duration.as_secs()))
+    let exact = match duration.as_secs() {
+        s if s >= 86_400 => s - s % 3600,
+        s if s >= 3600 => s - s % 60,
+        s => s,
+    };
+    humantime::format_duration(Duration::from_secs(exact))
 }
 
 fn seconds(s: u64) -> String {

@@ -16,6 +16,7 @@ pub mod proof;
 mod proof_worked_numbers;
 pub mod resolvers;
 pub mod signers;
+pub mod udp_only;
 pub mod unbound;
 
 use std::cell::RefCell;
