@@ -13,6 +13,7 @@ use crate::model::dns::{Name, hex};
 use crate::model::group::{Decision, Step, decide};
 use crate::model::history::{History, Outcome, Sample, Server, Span, Trouble, Who};
 use crate::model::policy::Policy;
+use crate::model::switches::Switch;
 use crate::model::time::Time;
 use crate::observe::ask::Asker;
 use crate::observe::round::observe_all;
@@ -128,7 +129,8 @@ impl Engine {
             self.observe(&mut known, protocol).await?;
             // Alone and without a wish, a zone is watched and left as it is.
             let managed = known.transition.is_some() || known.members.len() > 1;
-            let world = known.world(&self.ports.switches.without_guards);
+            known.lifetimes.without = self.ports.switches.without;
+            let world = known.world();
             let decision = decide(&world);
             self.tell(zone, memory, &known, &decision).await?;
             if managed && !decision.writes.is_empty() {
@@ -180,7 +182,12 @@ impl Engine {
         for sample in &samples {
             known.history.record(sample);
         }
-        known.observed_at = began;
+        let lost: Vec<String> = known.members.keys().filter(|name| known.world().is_lost(name)).cloned().collect();
+        for server in lost.iter().filter_map(|name| known.members.get(name)).flat_map(|member| &member.servers) {
+            known.history.lose(server);
+        }
+        let without = self.ports.switches.without;
+        known.observed_at = if without.leaves_out(Switch::RoundStart) { self.ports.clock.now() } else { began };
     }
 
     async fn ask(&self, known: &Picture, protocol: Protocol) -> (Time, Vec<Sample>) {
@@ -299,7 +306,7 @@ impl Engine {
         let certificate = certificate(known, transition, now);
         let text = certificate.verdict.clone();
         let certificate = serde_json::to_string(&certificate).unwrap_or_default();
-        self.ports.store.end_transition(zone, &transition.id, &certificate, now, &text).await?;
+        self.ports.store.end_transition(zone, transition, &certificate, now, &text).await?;
         tracing::info!(%zone, transition = %transition.id, "the transition is done: {text}");
         Ok(())
     }

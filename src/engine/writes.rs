@@ -8,9 +8,11 @@ use super::status::WaitingFor;
 use super::turn::Engine;
 use crate::model::chain::{Planned, Scene, check};
 use crate::model::dns::{Rdata, RecordSet};
-use crate::model::group::{Change, Decision, Write};
+use crate::model::group::{Change, Decision, Standing, Write};
 use crate::model::history::Kind;
+use crate::model::switches::Switch;
 use crate::model::time::Time;
+use crate::store::MemberRecord;
 use chorus_providers::{Category, Provider, ProviderError, Wanted};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -111,7 +113,9 @@ impl Engine {
                 written.waiting.push(objected);
                 continue;
             }
-            self.ports.store.intend(&known.record.name, &write.operator, &placements(write), now).await?;
+            if !self.ports.switches.without.leaves_out(Switch::Intent) {
+                self.ports.store.intend(&known.record.name, &write.operator, &placements(write), now).await?;
+            }
             if let Some(member) = known.members.get_mut(&write.operator) {
                 for (kind, records) in placements(write) {
                     member.placements.entry(kind).or_default().extend(records);
@@ -147,9 +151,6 @@ impl Engine {
 
     /// The check before the write, on the world as it was just observed.
     fn objection(&self, known: &Picture, write: &Write, planned: &[Planned]) -> Option<WaitingFor> {
-        if self.ports.switches.check_is_off() {
-            return None;
-        }
         let (zone, history, lifetimes, hosts) = (&known.record.name, &known.history, &known.lifetimes, &known.hosts);
         let objections = check(&Scene { zone, history, lifetimes, hosts }, planned, known.observed_at);
         let worst = objections.iter().max_by_key(|objection| objection.until.unwrap_or(Time::MAX))?;
@@ -163,7 +164,8 @@ impl Engine {
     }
 
     async fn provider(&self, name: &str) -> Result<Result<Arc<dyn Provider>, NoProvider>, EngineError> {
-        let operators = self.ports.operators(std::iter::once((name.to_owned(), true))).await?;
+        let member = (name.to_owned(), MemberRecord::wanted(Standing::Serving));
+        let operators = self.ports.operators(std::iter::once(member)).await?;
         let gone = || NoProvider::Settings { operator: name.to_owned(), reason: "it is not there".into() };
         let Some((operator, _)) = operators.first() else { return Ok(Err(gone())) };
         Ok(self.ports.providers.provider(operator).await)
@@ -241,7 +243,7 @@ fn wanted((kind, ttl_s, change): &(Kind, u32, Change)) -> Wanted {
 
 /// What the operator's servers will serve after a write.
 fn planned_by(known: &Picture, write: &Write) -> Vec<Planned> {
-    let world = known.world(&[]);
+    let world = known.world();
     let sets = write.sets.iter().map(|(kind, ttl_s, change)| {
         let records = match change {
             Change::Exactly(records) => records.clone(),
