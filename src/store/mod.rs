@@ -5,12 +5,14 @@
 
 mod events;
 mod operators;
+mod records;
 mod seal;
 mod transitions;
 mod zones;
 
 pub use events::Event;
 pub use operators::OperatorRecord;
+pub use records::Records;
 pub use seal::{MasterKey, SealError};
 pub use transitions::{Aim, Control, TransitionRecord, TransitionState};
 pub use zones::{MemberRecord, ParentRecord, ZoneRecord};
