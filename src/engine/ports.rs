@@ -3,6 +3,7 @@
 use super::clock::{Clock, Random};
 use crate::model::dns::Name;
 use crate::model::history::Server;
+use crate::model::switches::Without;
 use crate::observe::ask::{Asker, QueryIds};
 use crate::observe::resolve::Resolve;
 use crate::observe::round::{Observation, Observe, observe_all};
@@ -152,11 +153,7 @@ impl Switches {
         // A misspelt name must not pass for a guard that nothing needs.
         #[allow(clippy::panic)]
         let off = names.map(|name| name.parse().unwrap_or_else(|e| panic!("CHORUS_TEST_WITHOUT_GUARD: {e}")));
-        Switches {
-            without: off.collect(),
-            crash_before: nth("before:"),
-            crash_after: nth("after:"),
-        }
+        Switches { without: off.collect(), crash_before: nth("before:"), crash_after: nth("after:") }
     }
 
     #[cfg(not(feature = "guard-switches"))]

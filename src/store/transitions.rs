@@ -22,7 +22,7 @@ pub enum TransitionState {
 }
 
 impl TransitionState {
-    fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             TransitionState::Running => "running",
             TransitionState::Done => "done",
@@ -216,7 +216,8 @@ impl Store {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let rest = transition.rest.as_ref().map(|rest| json("transition", &transition.id, rest)).transpose()?;
         let changed = sqlx::query(
-            "UPDATE transitions SET aim = $3, rest = $4, paused = $5, version = version + 1
+            "UPDATE transitions
+             SET aim = $3, rest = $4, paused = $5, from_group = $6, to_group = $7, version = version + 1
              WHERE id = $1 AND version = $2 AND state = 'running'",
         )
         .bind(&transition.id)
@@ -224,6 +225,8 @@ impl Store {
         .bind(transition.aim.as_str())
         .bind(rest)
         .bind(transition.paused)
+        .bind(json("transition", &transition.id, &transition.from)?)
+        .bind(json("transition", &transition.id, &transition.to)?)
         .execute(&mut *tx)
         .await?;
         if changed.rows_affected() == 0 {

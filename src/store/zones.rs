@@ -84,10 +84,11 @@ impl Store {
                 .fetch_optional(&self.pool)
                 .await?;
         let Some((parent, policy, due_at, status, created_at)) = row else { return Ok(None) };
-        let members: Vec<(String, String, bool)> = sqlx::query_as("SELECT operator, wanted, unreachable FROM members WHERE zone = $1")
-            .bind(&key)
-            .fetch_all(&self.pool)
-            .await?;
+        let members: Vec<(String, String, bool)> =
+            sqlx::query_as("SELECT operator, wanted, unreachable FROM members WHERE zone = $1")
+                .bind(&key)
+                .fetch_all(&self.pool)
+                .await?;
         let placed: Vec<(String, String, String)> =
             sqlx::query_as("SELECT operator, kind, rdata FROM placements WHERE zone = $1")
                 .bind(&key)
@@ -295,10 +296,7 @@ pub(super) async fn set_members(
     Ok(())
 }
 
-fn read_members(
-    zone: &str,
-    rows: Vec<(String, String, bool)>,
-) -> Result<BTreeMap<String, MemberRecord>, StoreError> {
+fn read_members(zone: &str, rows: Vec<(String, String, bool)>) -> Result<BTreeMap<String, MemberRecord>, StoreError> {
     let read = |(operator, wanted, unreachable): (String, String, bool)| {
         let standings = [Standing::Outside, Standing::Trusted, Standing::Serving];
         let wanted = standings.into_iter().find(|standing| write_standing(*standing) == wanted);

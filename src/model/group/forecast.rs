@@ -3,10 +3,10 @@
 //! Invariant: the moments are those that the guards would give if every server showed each write at once and the parent
 //! acted at once. They can only move to later.
 
+use super::Standing;
 use super::desired::{cds_and_cdnskey, csync, placed_keys};
 use super::guards::last_question;
 use super::ladder::is_admitted;
-use super::Standing;
 use super::standing::standing;
 use super::view::World;
 use crate::model::dns::{RecordSet, key_of_ds, ns_name};
@@ -63,7 +63,9 @@ pub fn forecast(world: &World<'_>) -> Forecast {
     let stepping_down: Vec<&String> = world
         .members
         .iter()
-        .filter(|(op, member)| member.wanted == Standing::Outside || member.wanted < Standing::Serving && is_admitted(world, op))
+        .filter(|(op, member)| {
+            member.wanted == Standing::Outside || member.wanted < Standing::Serving && is_admitted(world, op)
+        })
         .map(|(op, _)| op)
         .collect();
     if !newcomers.is_empty() {

@@ -4,8 +4,8 @@
 //! ladder, worked out for that step. `chain::check` asks the same question in general; the two share no code, and
 //! `tests/guards_and_check_agree.rs` holds them against each other.
 
-use super::say::{key_label, outlived};
 use super::Standing;
+use super::say::{key_label, outlived};
 use super::view::World;
 use crate::model::dns::{Ds, Rdata, RecordSet, cds_for, key_of_ds};
 use crate::model::history::{Kind, Server, Span, Who};
@@ -206,7 +206,10 @@ pub fn may_lose_key(world: &World<'_>, key: &Rdata, at: &str) -> Guard {
             for (server, span) in spans_of(world, owner, kind) {
                 let signed = span.served.signers.contains(key);
                 // Which RRsets a key signs is seen in a sample only; while its owner publishes it, it may sign any.
-                let may_sign = !world.leaves_out(Switch::MaySign) && kind == Kind::Dnskey && !placed_there && span.served.records.contains(key);
+                let may_sign = !world.leaves_out(Switch::MaySign)
+                    && kind == Kind::Dnskey
+                    && !placed_there
+                    && span.served.records.contains(key);
                 if !(signed || may_sign) || span.since.unwrap_or(Time::MIN) >= asked_until {
                     continue;
                 }
@@ -313,12 +316,7 @@ fn delegation_may_return(world: &World<'_>, server: &Server, ns: &Span) -> Optio
     let ends = csyncs.iter().filter(news).map(|csync| {
         let until = [csync.until, ns.until].into_iter().flatten().min()?;
         let fetched = world.lifetimes.cached(u64::from(csync.served.ttl_s.max(ns.served.ttl_s)));
-        Some(
-            until
-                .plus(fetched)
-                .plus(world.lifetimes.parent_pipeline())
-                .plus(world.lifetimes.outlives_ttl(ttl_s)),
-        )
+        Some(until.plus(fetched).plus(world.lifetimes.parent_pipeline()).plus(world.lifetimes.outlives_ttl(ttl_s)))
     });
     // A set without an end outlasts all others.
     ends.reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)))

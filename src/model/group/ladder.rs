@@ -38,7 +38,9 @@ pub fn decide(world: &World<'_>) -> Decision {
 
 /// Whether an operator takes part: all but leavers whom nobody can ask any more. Those need not be asked by us either.
 pub fn is_present(world: &World<'_>, operator: &str) -> bool {
-    world.member(operator).is_some_and(|member| member.wanted >= Standing::Trusted || !last_question(world, operator).is_open(world.now))
+    world
+        .member(operator)
+        .is_some_and(|member| member.wanted >= Standing::Trusted || !last_question(world, operator).is_open(world.now))
 }
 
 /// Whether an operator may be asked already, because the parent or another operator names it.

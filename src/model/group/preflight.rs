@@ -3,8 +3,8 @@
 //! Invariant: nothing is written while any of this is unmet. The finer checks (content, sizes, lifetimes) belong to
 //! `zone check`, not here.
 
-use super::ladder::stranger;
 use super::Standing;
+use super::ladder::stranger;
 use super::view::{Shown, World};
 use crate::model::dns::{Dnskey, RecordSet};
 use crate::model::history::Kind;

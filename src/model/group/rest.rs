@@ -71,7 +71,8 @@ pub fn nearest_rest(world: &World<'_>, from: &Group, to: &Group) -> Rest {
 
 /// How long this parent took to act on a CDS, at the longest that the history shows; `None` where it shows none.
 pub fn parent_latency(world: &World<'_>) -> Option<Duration> {
-    let keys = |set: &RecordSet| set.iter().filter_map(Ds::read).map(|ds| (ds.key_tag, ds.algorithm)).collect::<BTreeSet<_>>();
+    let keys =
+        |set: &RecordSet| set.iter().filter_map(Ds::read).map(|ds| (ds.key_tag, ds.algorithm)).collect::<BTreeSet<_>>();
     let asked: Vec<_> = world
         .history
         .spans(Kind::Cds)

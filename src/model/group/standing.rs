@@ -10,9 +10,16 @@ use crate::model::history::{Kind, Server};
 /// Where an operator stands on the ladder.
 pub(super) fn standing(world: &World<'_>, name: &String) -> Standing {
     let Some(member) = world.member(name) else { return Standing::Outside };
-    let others = || world.members.iter().filter(|(other, member)| *other != name && member.wanted >= Standing::Trusted).map(|(_, m)| m);
+    let others = || {
+        world
+            .members
+            .iter()
+            .filter(|(other, member)| *other != name && member.wanted >= Standing::Trusted)
+            .map(|(_, m)| m)
+    };
     let admitted = || {
-        let others = world.members.iter().filter(|(other, member)| *other != name && member.wanted >= Standing::Trusted);
+        let others =
+            world.members.iter().filter(|(other, member)| *other != name && member.wanted >= Standing::Trusted);
         others.filter(|(other, _)| is_admitted(world, other)).map(|(_, member)| member)
     };
     let named = |servers: &[Server], kind| {

@@ -82,7 +82,11 @@ impl<'a> World<'a> {
             // No address, nothing seen: never a proof of anything.
             return Shown::NotAt(Vec::new());
         }
-        let one_is_enough = if servers.iter().any(|server| server.who == Who::Parent) { Switch::AllParents } else { Switch::AllAddresses };
+        let one_is_enough = if servers.iter().any(|server| server.who == Who::Parent) {
+            Switch::AllParents
+        } else {
+            Switch::AllAddresses
+        };
         let enough = not_at.is_empty() || self.leaves_out(one_is_enough) && not_at.len() < servers.len();
         if enough { Shown::Everywhere } else { Shown::NotAt(not_at) }
     }

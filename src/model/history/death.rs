@@ -31,7 +31,9 @@ impl Lifetimes {
     pub fn ttl_s(&self, server: &Server, kind: Kind, served: &Served) -> u64 {
         let seen = u64::from(served.ttl_s);
         match (&server.who, kind) {
-            (Who::Operator(name), Kind::Data) if !self.without.leaves_out(Switch::DataTtl) => seen.max(self.data_ttl_s(name)),
+            (Who::Operator(name), Kind::Data) if !self.without.leaves_out(Switch::DataTtl) => {
+                seen.max(self.data_ttl_s(name))
+            }
             _ => seen,
         }
     }
@@ -72,7 +74,8 @@ impl Lifetimes {
 
     /// When a version is dead; `None` while it may still be served.
     pub fn death(&self, server: &Server, kind: Kind, span: &Span) -> Option<Time> {
-        let until = if self.without.leaves_out(Switch::UntilNewer) { span.until.map(|_| span.last_seen) } else { span.until };
+        let until =
+            if self.without.leaves_out(Switch::UntilNewer) { span.until.map(|_| span.last_seen) } else { span.until };
         until.map(|until| self.death_after(until, server, kind, &span.served))
     }
 }
