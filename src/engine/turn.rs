@@ -42,6 +42,8 @@ pub(crate) struct Memory {
     /// Since when the same thing is awaited.
     awaiting: Option<(Step, String, Time)>,
     status: Status,
+    /// A person has decided anew: what was reverted before is no reason any more not to write it.
+    forgiven: bool,
 }
 
 impl Memory {
@@ -49,6 +51,7 @@ impl Memory {
     pub(crate) fn try_again(&mut self) {
         self.attempts = Attempts::default();
         self.awaiting = None;
+        self.forgiven = true;
     }
 }
 
@@ -91,6 +94,9 @@ impl Engine {
         };
         // Before anything else can fail: what the last turn found is not known any worse because this one finds nothing.
         memory.status = Status::read(&record.status);
+        if std::mem::take(&mut memory.forgiven) {
+            memory.status.written.clear();
+        }
         let turned = self.rounds(record, &mut memory).await;
         let now = self.ports.clock.now();
         let (due, trouble) = match turned {
@@ -133,7 +139,8 @@ impl Engine {
             let decision = decide(&world);
             self.tell(zone, memory, &known, &decision).await?;
             if managed && !decision.writes.is_empty() {
-                let written = self.write(&mut known, &decision, &mut memory.attempts).await?;
+                let lately = &mut memory.status.written;
+                let written = self.write(&mut known, &decision, &mut memory.attempts, lately).await?;
                 self.note(memory, &known, &decision, &written);
                 if written.changed {
                     continue;
@@ -147,6 +154,7 @@ impl Engine {
             {
                 self.finish(&known, &transition).await?;
                 memory.status.settled = true;
+                memory.status.written.clear();
             }
             if known.transition.is_none() {
                 self.forget_the_dead(&known).await?;
@@ -262,6 +270,7 @@ impl Engine {
             parent_ds: decision.parent_ds_keys.iter().map(|key| hex(key.as_wire())).collect(),
             parent_ns: ns,
             unanswered: unanswered.collect(),
+            written: std::mem::take(&mut memory.status.written),
             trouble: memory.status.trouble.take(),
         };
         let first = memory.status.waiting.first().map(|wait| (wait.step, wait.code.clone()));

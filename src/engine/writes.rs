@@ -4,11 +4,11 @@
 
 use super::picture::{EngineError, Picture};
 use super::ports::NoProvider;
-use super::status::WaitingFor;
+use super::status::{WaitingFor, WrittenLately};
 use super::turn::Engine;
 use crate::model::chain::{Planned, Scene, check};
 use crate::model::dns::{Rdata, RecordSet};
-use crate::model::group::{Change, Decision, Standing, Write};
+use crate::model::group::{Change, Decision, REPAIRS_MAX, Standing, WITHIN, Write, held_until};
 use crate::model::history::Kind;
 use crate::model::switches::Switch;
 use crate::model::time::Time;
@@ -78,6 +78,7 @@ impl Engine {
         known: &mut Picture,
         decision: &Decision,
         attempts: &mut Attempts,
+        lately: &mut Vec<WrittenLately>,
     ) -> Result<Written, EngineError> {
         let mut written = Written::default();
         // What this round sends is judged together: each write has to go with those before it as well.
@@ -88,6 +89,19 @@ impl Engine {
             let now = self.ports.clock.now();
             if let Some(waiting) = attempts.still_waiting(write, now) {
                 written.waiting.push(waiting.clone());
+                continue;
+            }
+            if let Some(until) = reverted_until(lately, write, now) {
+                let text = format!(
+                    "{} takes back what is written there: {} was put back {REPAIRS_MAX} times within an hour; find out who \
+                     else changes it, then `chorus zone try-now`",
+                    write.operator, write.why
+                );
+                let code = "operator-reverted".to_owned();
+                let waiting = WaitingFor { step: write.step, code, text, until: Some(until) };
+                self.report(known, write, &waiting.code, &waiting.text, attempts).await?;
+                attempts.again(write, now, waiting.clone(), false);
+                written.waiting.push(waiting);
                 continue;
             }
             let provider = match self.provider(&write.operator).await? {
@@ -124,6 +138,7 @@ impl Engine {
             match self.send(known, write, provider.as_ref()).await? {
                 Ok(true) => {
                     written.changed = true;
+                    note(lately, write, now);
                     // The same again, if somebody undoes it, only with growing patience.
                     attempts.again(write, now, lagging(write), true);
                     written.waiting.push(lagging(write));
@@ -255,6 +270,28 @@ fn planned_by(known: &Picture, write: &Write) -> Vec<Planned> {
         Planned { operator: write.operator.clone(), kind: *kind, ttl_s: *ttl_s, records }
     });
     sets.collect()
+}
+
+fn reverted_until(lately: &[WrittenLately], write: &Write, now: Time) -> Option<Time> {
+    let same = lately.iter().find(|before| before.operator == write.operator && before.what == what(write))?;
+    held_until(&same.at, now)
+}
+
+fn note(lately: &mut Vec<WrittenLately>, write: &Write, now: Time) {
+    lately.retain(|before| before.at.iter().any(|at| at.plus(WITHIN) > now));
+    match lately.iter_mut().find(|before| before.operator == write.operator && before.what == what(write)) {
+        Some(same) => {
+            same.at.retain(|at| at.plus(WITHIN) > now);
+            same.at.push(now);
+        }
+        None => lately.push(WrittenLately { operator: write.operator.clone(), what: what(write), at: vec![now] }),
+    }
+}
+
+/// Which sets, and what they are to hold: the reason names keys and hosts.
+fn what(write: &Write) -> String {
+    let kinds: Vec<String> = write.sets.iter().map(|(kind, _, _)| kind.to_string()).collect();
+    format!("{}: {}", kinds.join(", "), write.why)
 }
 
 fn placements(write: &Write) -> Vec<(Kind, RecordSet)> {
