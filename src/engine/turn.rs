@@ -14,8 +14,7 @@ use crate::model::group::{Decision, Step, decide};
 use crate::model::history::{History, Outcome, Sample, Server, Span, Trouble, Who};
 use crate::model::policy::Policy;
 use crate::model::time::Time;
-use crate::observe::ask::Asker;
-use crate::observe::round::observe_all;
+use crate::observe::round::Observation;
 use crate::observe::transport::Protocol;
 use crate::store::{TransitionRecord, ZoneRecord};
 use std::collections::HashMap;
@@ -170,9 +169,9 @@ impl Engine {
 
     /// [`Engine::observe`] without storing anything: for a zone that is not adopted yet, or a change that is only planned.
     pub(crate) async fn look(&self, known: &mut Picture, protocol: Protocol) {
-        let (mut began, mut samples) = self.ask(known, protocol).await;
+        let Observation { mut began, mut samples } = self.ask(known, protocol).await;
         if protocol == Protocol::Udp && samples.iter().any(|sample| is_news(&known.history, sample)) {
-            (began, samples) = self.ask(known, Protocol::Tcp).await;
+            Observation { began, samples } = self.ask(known, Protocol::Tcp).await;
         }
         let listed = |server: &Server| match &server.who {
             Who::Parent => known.places.parent.contains(server),
@@ -188,16 +187,10 @@ impl Engine {
         known.observed_at = began;
     }
 
-    async fn ask(&self, known: &Picture, protocol: Protocol) -> (Time, Vec<Sample>) {
-        let clock = || self.ports.clock.now();
-        let asker = Asker { transport: self.ports.transport.as_ref(), ids: &self.ports, clock: &clock };
+    async fn ask(&self, known: &Picture, protocol: Protocol) -> Observation {
         let (operators, parent) = known.servers();
-        let began = clock();
         let (zone, parent_zone) = (&known.record.name, &known.places.parent_zone);
-        let mut samples = observe_all(asker, zone, parent_zone, &operators, protocol).await.samples;
-        // The parent after the operators: what it shows must not look older than the CDS that it came out of.
-        samples.extend(observe_all(asker, zone, parent_zone, &parent, protocol).await.samples);
-        (began, samples)
+        self.ports.observe.observe(zone, parent_zone, &operators, &parent, protocol).await
     }
 
     /// Events for what has changed since the last round.

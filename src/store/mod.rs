@@ -4,11 +4,13 @@
 //! SQLite and PostgreSQL share, and all of it is in this folder. Nothing is decided here.
 
 mod operators;
+mod records;
 mod seal;
 mod transitions;
 mod zones;
 
 pub use operators::OperatorRecord;
+pub use records::Records;
 pub use seal::{MasterKey, SealError};
 pub use transitions::{Event, TransitionRecord, TransitionState};
 pub use zones::{ParentRecord, ZoneRecord};
