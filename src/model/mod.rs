@@ -9,4 +9,5 @@ pub mod group;
 pub mod history;
 pub mod policy;
 pub mod preflight;
+pub mod switches;
 pub mod time;

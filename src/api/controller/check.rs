@@ -13,7 +13,7 @@ use crate::model::preflight::{self, Answered, Contents, Finding, Inspection, Sev
 use crate::observe::ask::Asker;
 use crate::observe::inspect::inspect;
 use crate::observe::transport::Protocol;
-use crate::store::OperatorRecord;
+use crate::store::{MemberRecord, OperatorRecord};
 use chorus_providers::{Listing, Provider};
 use hickory_proto::rr::RData;
 use std::collections::BTreeMap;
@@ -25,23 +25,27 @@ impl Controller {
         name: &Name,
         change: Option<wire::Change>,
     ) -> Result<wire::ZoneCheck, Refusal> {
-        let change = match change {
-            Some(change) => change,
+        let (from, to, mut known) = match change {
+            Some(change) => {
+                let Wished { from, to, known, .. } = self.wish(name, change).await?;
+                (from.into_keys().collect(), to.into_keys().collect(), known)
+            }
             None => {
                 let (stored, _) = self.engine.ports().recall(name).await.map_err(of_engine)?;
-                wire::Change::Set(stored.world(&[]).desired().cloned().collect())
+                let known = self.engine.ports().load(stored.record).await.map_err(of_engine)?;
+                let present: Vec<String> = known.world().desired().cloned().collect();
+                (present.clone(), present, known)
             }
         };
-        let Wished { from, to, mut known } = self.wish(name, change).await?;
         self.engine.look(&mut known, Protocol::Tcp).await;
         let inspection = self.inspect(&mut known).await?;
-        let mut findings = findings(&known.world(&[]), &inspection);
+        let mut findings = findings(&known.world(), &inspection);
         findings.extend(self.permissions(&known).await?);
         findings.sort_by_key(|finding| finding.severity);
         Ok(wire::ZoneCheck {
             zone: plain(name),
-            from: from.into_iter().collect(),
-            to: to.into_iter().collect(),
+            from,
+            to,
             refused: findings.iter().any(|finding| finding.severity == Severity::Error),
             findings: findings.into_iter().map(shown).collect(),
             addresses: u32::try_from(inspection.servers.len()).unwrap_or(u32::MAX),
@@ -66,10 +70,10 @@ impl Controller {
             }
             listings.extend(listed.map(|listed| (operator.name, listed)));
         }
-        let world = known.world(&[]);
+        let world = known.world();
         // What nobody can ask any more is compared with nothing.
         listings.retain(|operator, _| is_present(&world, operator));
-        let present = known.members.iter().filter(|(operator, _)| is_present(&world, operator));
+        let present = known.members.iter().filter(|(operator, m)| is_present(&world, operator) && !m.unreachable);
         let servers: Vec<_> = present.flat_map(|(_, member)| member.servers.iter().cloned()).collect();
         let ports = self.engine.ports();
         let clock = || ports.clock.now();
@@ -94,7 +98,9 @@ impl Controller {
     }
 
     async fn providers(&self, known: &Picture) -> Result<Vec<(OperatorRecord, Arc<dyn Provider>)>, Refusal> {
-        let names = known.members.keys().map(|name| (name.clone(), true));
+        // Whoever is said to be gone is not asked for anything.
+        let there = known.members.iter().filter(|(_, member)| !member.unreachable);
+        let names = there.map(|(name, member)| (name.clone(), MemberRecord::wanted(member.wanted)));
         let mut providers = Vec::new();
         for (operator, _) in self.engine.ports().operators(names).await.map_err(of_engine)? {
             let provider = self.engine.ports().providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;

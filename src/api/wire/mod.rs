@@ -8,12 +8,14 @@
 
 mod certificate;
 mod check;
+mod control;
 mod operator;
 mod plan;
 mod zone;
 
 pub use certificate::{Certificate, Event, History};
 pub use check::{CheckRequest, Finding, Severity, ZoneCheck};
+pub use control::{Control, EndsAt, StopShow, Takes, Verb};
 pub use operator::{
     Check, NameServer, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Outcome, SecretText, TsigAdd,
     TsigAlgorithm, TsigShow,
