@@ -18,7 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Names that are followed from the apex along a server's NSEC records. Each costs one question after the other.
 const NAMES_WALKED_MAX: usize = 12;
-/// Questions in the sample. Asked at every address, with at most sixteen connections each.
+/// Questions in the sample, those below wildcards not counted. Asked at every address; how many at once is the network's
+/// matter.
 const QUESTIONS_MAX: usize = 64;
 /// What most zones have, for servers that cannot be walked.
 const USUAL: [(&str, RecordType); 8] = [
@@ -97,15 +98,12 @@ fn sample(
         "" => Some((zone.clone(), rtype)),
         label => zone.prepend_label(label).ok().map(|name| (name, rtype)),
     });
-    let mut questions: BTreeSet<_> = usual.chain(walked).collect();
-    // Evenly spread over what was listed, so that no corner of the zone is left out.
-    let all: BTreeSet<&(Name, RecordType)> = listings.values().flat_map(BTreeMap::keys).collect();
-    let room = QUESTIONS_MAX.saturating_sub(questions.len());
-    if room > 0 {
-        let stride = all.len().div_ceil(room).max(1);
-        questions.extend(all.into_iter().step_by(stride).cloned());
-    }
-    questions.insert((absent.clone(), RecordType::A));
+    let mut questions: BTreeSet<_> = usual.collect();
+    let known: BTreeSet<(Name, RecordType)> =
+        walked.chain(listings.values().flat_map(BTreeMap::keys).cloned()).filter(|(_, r)| !is_of_signing(*r)).collect();
+    // Evenly spread, so that no corner of the zone is left out.
+    let stride = known.len().div_ceil(QUESTIONS_MAX - USUAL.len()).max(1);
+    questions.extend(known.into_iter().step_by(stride));
     // What a wildcard stands for is asked for by a name that it has to answer.
     let below: Vec<_> = questions
         .iter()
@@ -116,8 +114,8 @@ fn sample(
         })
         .collect();
     questions.extend(below);
-    questions.retain(|(_, rtype)| !is_of_signing(*rtype));
-    questions.into_iter().take(QUESTIONS_MAX * 2).collect()
+    questions.insert((absent.clone(), RecordType::A));
+    questions
 }
 
 /// Types that every operator has for itself.
