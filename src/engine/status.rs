@@ -44,6 +44,8 @@ pub struct Status {
     pub unanswered: Vec<Unanswered>,
     /// Why the last turn did not come to its end, if it did not.
     pub trouble: Option<String>,
+    /// Events of all that was seen up to here are in the history.
+    pub told_at: Option<Time>,
 }
 
 impl Default for Status {
@@ -60,6 +62,7 @@ impl Default for Status {
             parent_ns: Vec::new(),
             unanswered: Vec::new(),
             trouble: None,
+            told_at: None,
         }
     }
 }

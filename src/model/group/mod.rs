@@ -18,6 +18,7 @@ mod forecast;
 mod guards;
 mod ladder;
 mod preflight;
+mod rolls;
 mod say;
 mod standing;
 mod view;
@@ -27,6 +28,7 @@ pub use forecast::{Forecast, ForecastStep, ForecastWrite, forecast};
 pub use guards::Guard;
 pub use ladder::{decide, is_present};
 pub use preflight::{Refused, preflight};
+pub use rolls::{KeyRole, KeyTurn, OwnKey, Phase, Rolling, Turn, key_turns, rolling};
 pub use view::{Member, ParentMode, Shown, World};
 
 use serde::{Deserialize, Serialize};
