@@ -151,6 +151,7 @@ pub fn zone_at_rest() -> ZoneShow {
     let mut zone = zone();
     zone.verdict = "Signed and served by a, the parent agrees: nothing to do.".to_owned();
     zone.rest = true;
+    zone.rolls = Vec::new();
     zone.transition = None;
     zone.next = None;
     zone.parent.mode = ParentMode::Manual;

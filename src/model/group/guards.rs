@@ -188,7 +188,12 @@ pub fn still_vouching(world: &World<'_>, wanted: &RecordSet) -> Vec<(Rdata, Guar
         world.leavers().map(|leaver| (leaver.as_str(), last_question(world, leaver).from)).collect();
     let mut vouching: BTreeMap<Rdata, Guard> = BTreeMap::new();
     for (server, span) in spans_of_members(world, Kind::Dnskey) {
-        if !span.served.signers.is_disjoint(wanted) || !could_be_asked(world, server, span) {
+        let leaves =
+            matches!(&server.who, Who::Operator(name) if world.member(name).is_some_and(|member| !member.desired));
+        if leaves && world.guard_is_off("leaver-dnskey")
+            || !span.served.signers.is_disjoint(wanted)
+            || !could_be_asked(world, server, span)
+        {
             continue;
         }
         let Some(span) = &clipped(span, server, &ends) else { continue };
