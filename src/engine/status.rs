@@ -54,6 +54,8 @@ pub struct Status {
     pub written: Vec<WrittenLately>,
     /// Why the last turn did not come to its end, if it did not.
     pub trouble: Option<String>,
+    /// Events of all that was seen up to here are in the history.
+    pub told_at: Option<Time>,
 }
 
 impl Default for Status {
@@ -71,6 +73,7 @@ impl Default for Status {
             unanswered: Vec::new(),
             written: Vec::new(),
             trouble: None,
+            told_at: None,
         }
     }
 }

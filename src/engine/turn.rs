@@ -9,9 +9,10 @@ use super::picture::{EngineError, Picture};
 use super::ports::Ports;
 use super::status::{Status, Unanswered, WaitingFor};
 use super::writes::{Attempts, Written};
+use crate::model::chain::Exposure;
 use crate::model::dns::{Name, hex};
-use crate::model::group::{Decision, Step, decide};
-use crate::model::history::{History, Outcome, Sample, Server, Span, Trouble, Who};
+use crate::model::group::{Decision, Step, decide, key_turns};
+use crate::model::history::{History, Kind, Outcome, Sample, Server, Span, Trouble, Who};
 use crate::model::policy::Policy;
 use crate::model::switches::Switch;
 use crate::model::time::Time;
@@ -140,7 +141,8 @@ impl Engine {
             known.lifetimes.without = self.ports.switches.without;
             let world = known.world();
             let decision = decide(&world);
-            self.tell(zone, memory, &known, &decision).await?;
+            let told_at = self.tell(zone, memory, &known, &decision).await?;
+            memory.status.told_at = Some(told_at);
             if managed && !decision.writes.is_empty() {
                 let lately = &mut memory.status.written;
                 let written = self.write(&mut known, &decision, &mut memory.attempts, lately).await?;
@@ -163,7 +165,7 @@ impl Engine {
             if known.transition.is_none() {
                 self.forget_the_dead(&known).await?;
             }
-            return Ok(self.due(memory, &decision, managed));
+            return Ok(self.due(memory, &known, &decision, managed));
         }
         self.tell_done(&known, done).await?;
         Ok(self.ports.clock.now())
@@ -208,14 +210,14 @@ impl Engine {
         self.ports.observe.observe(zone, parent_zone, &operators, &parent, protocol).await
     }
 
-    /// Events for what has changed since the last round.
+    /// Events for what has changed since the last round. Returns until when everything has been told.
     async fn tell(
         &self,
         zone: &Name,
         memory: &Memory,
         known: &Picture,
         decision: &Decision,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Time, EngineError> {
         let transition = known.transition.as_ref().map(|transition| transition.id.as_str());
         let now = self.ports.clock.now();
         for (operator, standing) in &decision.standings {
@@ -234,15 +236,23 @@ impl Engine {
                 .unwrap_or_default();
             self.ports.store.add_event(zone, now, "step", &text, transition, None).await?;
         }
+        let world = known.world();
+        for turn in memory.status.told_at.map(|told| key_turns(&world, told)).unwrap_or_default() {
+            let text = turn.to_string();
+            tracing::info!(%zone, operator = %turn.key.operator, "{text}");
+            self.ports.store.add_event(zone, turn.at, "roll", &text, transition, Some(&turn.key.operator)).await?;
+        }
         for exposure in exposures(known) {
-            let before = memory.status.exposures.iter().any(|old| old.what == exposure.what);
-            if !before {
+            // Once when it is seen, and once more when its end is: that is what everybody wants to know.
+            let ends = |exposure: &Exposure| exposure.until < Time::MAX;
+            let told = |old: &Exposure| old.what == exposure.what && ends(old) == ends(&exposure);
+            if !memory.status.exposures.iter().any(told) {
                 tracing::error!(%zone, "exposure from {} until {}: {}", exposure.from, exposure.until, exposure.what);
                 let text = format!("from {} until {}: {}", exposure.from, exposure.until, exposure.what);
                 self.ports.store.add_event(zone, now, "exposure", &text, transition, None).await?;
             }
         }
-        Ok(())
+        Ok(now)
     }
 
     /// Puts down what the round found.
@@ -277,6 +287,7 @@ impl Engine {
             unanswered: unanswered.collect(),
             written: std::mem::take(&mut memory.status.written),
             trouble: memory.status.trouble.take(),
+            told_at: memory.status.told_at,
         };
         let first = memory.status.waiting.first().map(|wait| (wait.step, wait.code.clone()));
         memory.awaiting = first.map(|(step, code)| match memory.awaiting.take() {
@@ -286,10 +297,15 @@ impl Engine {
     }
 
     /// Quick at first while something is expected to change, exact at a guard's end, slow at rest.
-    fn due(&self, memory: &Memory, decision: &Decision, managed: bool) -> Time {
+    fn due(&self, memory: &Memory, known: &Picture, decision: &Decision, managed: bool) -> Time {
         let (now, pace) = (self.ports.clock.now(), self.ports.pace);
-        if !managed || decision.is_settled() {
+        if !managed {
             return now.plus(pace.rest);
+        }
+        // Keys may be rolled at any moment, whatever else is awaited.
+        let watch = now.plus(pace.watch(key_ttls_s(known).min().map(u64::from)));
+        if decision.is_settled() {
+            return watch;
         }
         let awaited = memory.awaiting.as_ref().map_or(Duration::ZERO, |(_, _, since)| since.until(now));
         let waits = &memory.status.waiting;
@@ -305,6 +321,7 @@ impl Engine {
             None => poll,
         }
         .min(memory.attempts.next_try().unwrap_or(Time::MAX).max(now.plus(pace.quickest / 2)))
+        .min(watch)
     }
 
     async fn finish(&self, known: &Picture, transition: &TransitionRecord) -> Result<(), EngineError> {
@@ -328,6 +345,12 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// The TTLs of the DNSKEY sets that the operators serve.
+fn key_ttls_s(known: &Picture) -> impl Iterator<Item = u32> {
+    let servers = known.places.operators.values().flatten();
+    servers.filter_map(|server| Some(known.history.current(server, Kind::Dnskey)?.served.ttl_s))
 }
 
 fn is_news(history: &History, sample: &Sample) -> bool {

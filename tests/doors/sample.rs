@@ -101,6 +101,10 @@ fn key(tag: u16, role: KeyRole, owner: &str, at: &[&str], signing: &[&str], ds: 
     KeyShow { tag, algorithm: 13, role, owner, published_at: parse(at), signing_at: parse(signing), ds }
 }
 
+fn roll(tag: u16, state: RollState, since: Option<At>) -> RollShow {
+    RollShow { operator: "a".to_owned(), role: KeyRole::Zsk, tag, algorithm: 13, state, since }
+}
+
 fn server(who: &str, host: &str, address: &str, seen: Option<i64>, trouble: Option<&str>) -> ServerShow {
     ServerShow {
         who: who.to_owned(),
@@ -147,6 +151,7 @@ pub fn zone() -> ZoneShow {
             key(40977, KeyRole::Csk, "b", &[a1, b1], &[b1], Some(DsState::Awaited)),
             key(9112, KeyRole::Zsk, "a", &[a1, a2, b1], &[a1, a2], None),
         ],
+        rolls: vec![roll(9112, RollState::Signing, None), roll(30112, RollState::New, Some(at(-70)))],
         servers: vec![
             server("parent", "a0.org.example", "203.0.113.1:53", Some(-9), None),
             server("a", "ns1.a.example", a1, Some(-4), None),
@@ -167,6 +172,7 @@ pub fn zone_at_rest() -> ZoneShow {
     let mut zone = zone();
     zone.verdict = "Signed and served by a, the parent agrees: nothing to do.".to_owned();
     zone.rest = true;
+    zone.rolls = Vec::new();
     zone.transition = None;
     zone.next = None;
     zone.parent.mode = ParentMode::Manual;

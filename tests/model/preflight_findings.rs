@@ -409,6 +409,11 @@ fn zones_that_are_not_listed_are_compared_by_sample_and_a_question_without_answe
         seen.answers.insert((name("mail.child.example."), RecordType::A), Answered::NxDomain);
     });
     assert_eq!(found(&f, &inspection).len(), 1);
+    of_b(&mut inspection, |seen| {
+        let only_b_answered = Answered::Records { records: address(6), ttl_s: 60 };
+        seen.answers.insert((name("only.child.example."), RecordType::A), only_b_answered);
+    });
+    assert_eq!(found(&f, &inspection).len(), 1);
     inspection.servers[..2].iter_mut().for_each(|seen| {
         let mail = Answered::Records { records: address(5), ttl_s: 60 };
         seen.answers.insert((name("mail.child.example."), RecordType::A), mail);

@@ -15,6 +15,7 @@ mod control;
 mod guards_switched_off;
 mod hands_of_others;
 mod join_second_operator;
+mod key_rolls;
 mod killed_at_any_write;
 mod lab;
 mod leave_operator;

@@ -6,7 +6,7 @@
 use super::Standing;
 use super::decision::{Change, Decision, Step, Wait, Write};
 use super::desired::{asked_in_a_pause, cds_and_cdnskey, csync, placed_keys};
-use super::guards::{Guard, last_question, may_lose_ds, may_lose_key, may_serve};
+use super::guards::{Guard, last_question, may_lose_ds, may_lose_key, may_serve, still_vouching};
 use super::say::{describe_keys, host_list, key_label, key_list, names};
 use super::standing::standing;
 use super::view::{Member, ParentMode, Shown, World};
@@ -62,16 +62,17 @@ struct Ladder<'a> {
 impl<'a> Ladder<'a> {
     fn climb(&mut self) -> (RecordSet, RecordSet) {
         let mut ds_keys = self.world.desired().flat_map(|op| self.world.key_signing_keys(op)).collect::<RecordSet>();
-        let ns = self.admitted();
-        if !self.every_member_is_signed() {
-            return (ds_keys, ns);
-        }
-        let keys_shared = self.share_keys();
         for leaver in self.world.leavers() {
             if !may_lose_ds(&self.world, leaver).is_open(self.world.now) {
                 ds_keys.extend(self.world.key_signing_keys(leaver));
             }
         }
+        self.keep_what_vouches(&mut ds_keys);
+        let ns = self.admitted();
+        if !self.every_member_is_signed() {
+            return (ds_keys, ns);
+        }
+        let keys_shared = self.share_keys();
         if keys_shared || self.world.leaves_out(Switch::KeysShared) {
             let ds_complete = self.ask_for_ds(&ds_keys);
             let ns = self.name_servers(ds_complete);
@@ -79,6 +80,18 @@ impl<'a> Ladder<'a> {
             return (ds_keys, ns);
         }
         (ds_keys, ns)
+    }
+
+    /// The DS of a key that its operator gave up stays as long as a cache may hold a DNSKEY set that no other DS vouches for.
+    fn keep_what_vouches(&mut self, ds_keys: &mut RecordSet) {
+        for (key, guard) in still_vouching(&self.world, ds_keys) {
+            if !guard.is_open(self.world.now) {
+                let text =
+                    format!("the DS of {} stays as long as a cache holds the {}", key_label(&key), guard.because);
+                self.wait_for(Step::AwaitLeaverKeys, &guard, text);
+                ds_keys.insert(key);
+            }
+        }
     }
 
     /// A zone that is not signed by all its operators, or with different algorithms, is left alone altogether: nothing that

@@ -20,6 +20,7 @@ mod ladder;
 mod preflight;
 mod repair;
 mod rest;
+mod rolls;
 mod say;
 mod standing;
 mod view;
@@ -31,6 +32,7 @@ pub use ladder::{decide, is_present};
 pub use preflight::{Refused, preflight};
 pub use repair::{REPAIRS_MAX, WITHIN, held_until};
 pub use rest::{Group, Rest, forecast_to, nearest_rest, parent_latency, wanting};
+pub use rolls::{KeyRole, KeyTurn, OwnKey, Phase, Rolling, Turn, key_turns, rolling};
 pub use view::{Member, ParentMode, Shown, World};
 
 use serde::{Deserialize, Serialize};
