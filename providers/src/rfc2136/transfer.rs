@@ -20,8 +20,8 @@ const TRANSFER_OCTETS_MAX: usize = 512 * 1024 * 1024;
 /// The same for a server that sends a little now and then: each message alone comes in time.
 const TRANSFER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Beyond this a zone is not kept: some hundred megabytes. Its TTLs are still looked at.
-const RECORDS_KEPT_MAX: usize = 1_000_000;
+/// Beyond this a zone is not kept: some hundred megabytes, for each operator at once. Its TTLs are still looked at.
+const RECORDS_KEPT_MAX: usize = 200_000;
 
 impl Rfc2136 {
     pub(super) async fn transfer_ttl_s(&self, zone: &Name) -> Result<Option<u32>, ProviderError> {
