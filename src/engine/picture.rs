@@ -50,6 +50,7 @@ impl Picture {
             parent_servers: &self.places.parent,
             parent: self.record.parent.mode,
             now: self.observed_at,
+            algorithm: self.transition.as_ref().and_then(TransitionRecord::algorithm_now),
             paused: self.transition.as_ref().is_some_and(|transition| transition.paused),
         }
     }

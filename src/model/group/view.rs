@@ -51,6 +51,8 @@ pub struct World<'a> {
     pub now: Time,
     /// Whether a person holds the transition: keys are still shared, and nothing else is written.
     pub paused: bool,
+    /// The algorithm that the whole group is rolling to.
+    pub algorithm: Option<u8>,
 }
 
 /// What a group of addresses shows of one kind.
