@@ -55,6 +55,15 @@ impl Picture {
         }
     }
 
+    /// What operators served that a person has said to be gone, and that do not answer, counts as served until they fell
+    /// silent.
+    pub(super) fn lose_the_lost(&mut self) {
+        let lost: Vec<String> = self.members.keys().filter(|name| self.world().is_lost(name)).cloned().collect();
+        for server in lost.iter().filter_map(|name| self.members.get(name)).flat_map(|member| &member.servers) {
+            self.history.lose(server);
+        }
+    }
+
     /// Operators that may not be asked any more need not be: leavers after the last question.
     pub(super) fn servers(&self) -> (Vec<Server>, Vec<Server>) {
         let world = self.world();
@@ -151,5 +160,7 @@ fn assemble(
     let hosts = named.collect();
     let mut lifetimes = Lifetimes::new(record.policy.clone());
     lifetimes.zone_ttls_s = record.zone_ttls_s.clone();
-    Ok(Picture { record, history, lifetimes, members, hosts, places, transition, observed_at })
+    let mut picture = Picture { record, history, lifetimes, members, hosts, places, transition, observed_at };
+    picture.lose_the_lost();
+    Ok(picture)
 }

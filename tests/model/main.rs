@@ -11,5 +11,6 @@ mod no_resolver_fails;
 mod oracle;
 mod preflight_and_handing_over;
 mod support;
+mod without_the_leaver;
 mod worked_numbers;
 mod world;

@@ -273,7 +273,12 @@ impl<'a> Ladder<'a> {
     }
 
     pub(super) fn unreachable(&mut self, step: Step, operator: &str, server: &Server, trouble: &str) {
-        let text = format!("{operator}: {server} {trouble}; what it served last counts as still served");
+        let mut text = format!("{operator}: {server} {trouble}; what it served last counts as still served");
+        if self.world.is_silent(operator) {
+            let zone = self.world.zone.to_ascii();
+            let zone = zone.trim_end_matches('.');
+            text.push_str(&format!("; if it is gone for good: `chorus zone leave {zone} {operator} --unreachable`"));
+        }
         self.wait(step, "operator-unreachable", text, None);
     }
 
