@@ -1,6 +1,7 @@
 //! The core without servers: guards, checks and ladders on histories that are written by hand.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod algorithm_roll;
 mod guards_and_check_agree;
 mod histories;
 mod key_rolls;
@@ -11,5 +12,6 @@ mod oracle;
 mod preflight_and_handing_over;
 mod preflight_findings;
 mod support;
+mod without_the_leaver;
 mod worked_numbers;
 mod world;
