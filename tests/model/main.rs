@@ -10,6 +10,7 @@ mod model_is_pure;
 mod no_resolver_fails;
 mod oracle;
 mod preflight_and_handing_over;
+mod preflight_findings;
 mod support;
 mod without_the_leaver;
 mod worked_numbers;
