@@ -9,10 +9,12 @@ use super::picture::{EngineError, Picture};
 use super::ports::Ports;
 use super::status::{Status, Unanswered, WaitingFor};
 use super::writes::{Attempts, Written};
+use crate::model::chain::Exposure;
 use crate::model::dns::{Name, hex};
-use crate::model::group::{Decision, Step, decide};
-use crate::model::history::{History, Outcome, Sample, Server, Span, Trouble, Who};
+use crate::model::group::{Decision, Step, decide, key_turns};
+use crate::model::history::{History, Kind, Outcome, Sample, Server, Span, Trouble, Who};
 use crate::model::policy::Policy;
+use crate::model::switches::Switch;
 use crate::model::time::Time;
 use crate::observe::round::Observation;
 use crate::observe::transport::Protocol;
@@ -41,6 +43,8 @@ pub(crate) struct Memory {
     /// Since when the same thing is awaited.
     awaiting: Option<(Step, String, Time)>,
     status: Status,
+    /// A person has decided anew: what was reverted before is no reason any more not to write it.
+    forgiven: bool,
 }
 
 impl Memory {
@@ -48,6 +52,7 @@ impl Memory {
     pub(crate) fn try_again(&mut self) {
         self.attempts = Attempts::default();
         self.awaiting = None;
+        self.forgiven = true;
     }
 }
 
@@ -90,6 +95,9 @@ impl Engine {
         };
         // Before anything else can fail: what the last turn found is not known any worse because this one finds nothing.
         memory.status = Status::read(&record.status);
+        if std::mem::take(&mut memory.forgiven) {
+            memory.status.written.clear();
+        }
         let turned = self.rounds(record, &mut memory).await;
         let now = self.ports.clock.now();
         let (due, trouble) = match turned {
@@ -130,11 +138,14 @@ impl Engine {
             observed?;
             // Alone and without a wish, a zone is watched and left as it is.
             let managed = known.transition.is_some() || known.members.len() > 1;
-            let world = known.world(&self.ports.switches.without_guards);
+            known.lifetimes.without = self.ports.switches.without;
+            let world = known.world();
             let decision = decide(&world);
-            self.tell(zone, memory, &known, &decision).await?;
+            let told_at = self.tell(zone, memory, &known, &decision).await?;
+            memory.status.told_at = Some(told_at);
             if managed && !decision.writes.is_empty() {
-                let written = self.write(&mut known, &decision, &mut memory.attempts).await?;
+                let lately = &mut memory.status.written;
+                let written = self.write(&mut known, &decision, &mut memory.attempts, lately).await?;
                 self.note(memory, &known, &decision, &written);
                 if written.changed {
                     done = written.done;
@@ -149,11 +160,12 @@ impl Engine {
             {
                 self.finish(&known, &transition).await?;
                 memory.status.settled = true;
+                memory.status.written.clear();
             }
             if known.transition.is_none() {
                 self.forget_the_dead(&known).await?;
             }
-            return Ok(self.due(memory, &decision, managed));
+            return Ok(self.due(memory, &known, &decision, managed));
         }
         self.tell_done(&known, done).await?;
         Ok(self.ports.clock.now())
@@ -184,7 +196,12 @@ impl Engine {
         for sample in &samples {
             known.history.record(sample);
         }
-        known.observed_at = began;
+        let lost: Vec<String> = known.members.keys().filter(|name| known.world().is_lost(name)).cloned().collect();
+        for server in lost.iter().filter_map(|name| known.members.get(name)).flat_map(|member| &member.servers) {
+            known.history.lose(server);
+        }
+        let without = self.ports.switches.without;
+        known.observed_at = if without.leaves_out(Switch::RoundStart) { self.ports.clock.now() } else { began };
     }
 
     async fn ask(&self, known: &Picture, protocol: Protocol) -> Observation {
@@ -193,14 +210,14 @@ impl Engine {
         self.ports.observe.observe(zone, parent_zone, &operators, &parent, protocol).await
     }
 
-    /// Events for what has changed since the last round.
+    /// Events for what has changed since the last round. Returns until when everything has been told.
     async fn tell(
         &self,
         zone: &Name,
         memory: &Memory,
         known: &Picture,
         decision: &Decision,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Time, EngineError> {
         let transition = known.transition.as_ref().map(|transition| transition.id.as_str());
         let now = self.ports.clock.now();
         for (operator, standing) in &decision.standings {
@@ -219,15 +236,23 @@ impl Engine {
                 .unwrap_or_default();
             self.ports.store.add_event(zone, now, "step", &text, transition, None).await?;
         }
+        let world = known.world();
+        for turn in memory.status.told_at.map(|told| key_turns(&world, told)).unwrap_or_default() {
+            let text = turn.to_string();
+            tracing::info!(%zone, operator = %turn.key.operator, "{text}");
+            self.ports.store.add_event(zone, turn.at, "roll", &text, transition, Some(&turn.key.operator)).await?;
+        }
         for exposure in exposures(known) {
-            let before = memory.status.exposures.iter().any(|old| old.what == exposure.what);
-            if !before {
+            // Once when it is seen, and once more when its end is: that is what everybody wants to know.
+            let ends = |exposure: &Exposure| exposure.until < Time::MAX;
+            let told = |old: &Exposure| old.what == exposure.what && ends(old) == ends(&exposure);
+            if !memory.status.exposures.iter().any(told) {
                 tracing::error!(%zone, "exposure from {} until {}: {}", exposure.from, exposure.until, exposure.what);
                 let text = format!("from {} until {}: {}", exposure.from, exposure.until, exposure.what);
                 self.ports.store.add_event(zone, now, "exposure", &text, transition, None).await?;
             }
         }
-        Ok(())
+        Ok(now)
     }
 
     /// Puts down what the round found.
@@ -260,7 +285,9 @@ impl Engine {
             parent_ds: decision.parent_ds_keys.iter().map(|key| hex(key.as_wire())).collect(),
             parent_ns: ns,
             unanswered: unanswered.collect(),
+            written: std::mem::take(&mut memory.status.written),
             trouble: memory.status.trouble.take(),
+            told_at: memory.status.told_at,
         };
         let first = memory.status.waiting.first().map(|wait| (wait.step, wait.code.clone()));
         memory.awaiting = first.map(|(step, code)| match memory.awaiting.take() {
@@ -270,10 +297,15 @@ impl Engine {
     }
 
     /// Quick at first while something is expected to change, exact at a guard's end, slow at rest.
-    fn due(&self, memory: &Memory, decision: &Decision, managed: bool) -> Time {
+    fn due(&self, memory: &Memory, known: &Picture, decision: &Decision, managed: bool) -> Time {
         let (now, pace) = (self.ports.clock.now(), self.ports.pace);
-        if !managed || decision.is_settled() {
+        if !managed {
             return now.plus(pace.rest);
+        }
+        // Keys may be rolled at any moment, whatever else is awaited.
+        let watch = now.plus(pace.watch(key_ttls_s(known).min().map(u64::from)));
+        if decision.is_settled() {
+            return watch;
         }
         let awaited = memory.awaiting.as_ref().map_or(Duration::ZERO, |(_, _, since)| since.until(now));
         let waits = &memory.status.waiting;
@@ -289,6 +321,7 @@ impl Engine {
             None => poll,
         }
         .min(memory.attempts.next_try().unwrap_or(Time::MAX).max(now.plus(pace.quickest / 2)))
+        .min(watch)
     }
 
     async fn finish(&self, known: &Picture, transition: &TransitionRecord) -> Result<(), EngineError> {
@@ -297,7 +330,7 @@ impl Engine {
         let certificate = certificate(known, transition, now);
         let text = certificate.verdict.clone();
         let certificate = serde_json::to_string(&certificate).unwrap_or_default();
-        self.ports.store.end_transition(zone, &transition.id, &certificate, now, &text).await?;
+        self.ports.store.end_transition(zone, transition, &certificate, now, &text).await?;
         tracing::info!(%zone, transition = %transition.id, "the transition is done: {text}");
         Ok(())
     }
@@ -312,6 +345,12 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// The TTLs of the DNSKEY sets that the operators serve.
+fn key_ttls_s(known: &Picture) -> impl Iterator<Item = u32> {
+    let servers = known.places.operators.values().flatten();
+    servers.filter_map(|server| Some(known.history.current(server, Kind::Dnskey)?.served.ttl_s))
 }
 
 fn is_news(history: &History, sample: &Sample) -> bool {

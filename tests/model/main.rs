@@ -3,6 +3,7 @@
 
 mod guards_and_check_agree;
 mod histories;
+mod key_rolls;
 mod ladder_walks_a_join_and_a_leave;
 mod model_is_pure;
 mod no_resolver_fails;

@@ -11,9 +11,11 @@
 
 mod bad_days;
 mod bad_input;
+mod control;
 mod guards_switched_off;
 mod hands_of_others;
 mod join_second_operator;
+mod key_rolls;
 mod killed_at_any_write;
 mod lab;
 mod leave_operator;

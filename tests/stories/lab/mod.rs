@@ -15,6 +15,7 @@ pub mod process;
 pub mod proof;
 mod proof_worked_numbers;
 pub mod resolvers;
+pub mod rolls;
 pub mod signers;
 pub mod unbound;
 
@@ -30,6 +31,7 @@ pub use observer::Observer;
 pub use operator::{Algorithm, Fault, Keys, Operator, OperatorSpec, Second};
 pub use parent::{Parent, ParentSpec};
 pub use resolvers::Resolvers;
+pub use rolls::Roll;
 pub use unbound::Unbound;
 
 /// The zone that every story is about.

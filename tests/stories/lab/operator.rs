@@ -67,6 +67,9 @@ pub struct OperatorSpec {
     pub data_ttl_s: u32,
     pub second: Second,
     pub fault: Fault,
+    /// Timings under which key rolls come to an end within a story, and new keys are published for long enough for a
+    /// group: see `signers`.
+    pub rolls: bool,
 }
 
 impl OperatorSpec {
@@ -79,7 +82,12 @@ impl OperatorSpec {
             data_ttl_s: 5,
             second: Second::Same,
             fault: Fault::None,
+            rolls: false,
         }
+    }
+
+    pub fn rolls(self) -> Self {
+        Self { rolls: true, ..self }
     }
 
     pub fn keys(self, keys: Keys) -> Self {
@@ -155,8 +163,7 @@ impl Operator {
             })
         })
         .await;
-        let answer = dns::ask(v4(self.number), CHILD, RecordType::DNSKEY, dns::DIRECT).expect("just answered");
-        self.own_keys = dns::dnskeys(&answer.answers);
+        self.own_keys = self.keys();
         if matches!(self.spec.second, Second::Stale | Second::Secondary) && self.secondary.is_none() {
             self.start_secondary(self.spec.second == Second::Secondary);
             let ip = v6(self.number);
@@ -231,6 +238,17 @@ impl Operator {
 
     pub fn try_update(&self, lines: &[String]) -> Result<(), String> {
         self.key.update(v4(self.number), CHILD, lines)
+    }
+
+    /// The DNSKEY set as its first address serves it.
+    pub fn keys(&self) -> Vec<DNSKEY> {
+        let answer = dns::ask(v4(self.number), CHILD, RecordType::DNSKEY, dns::DIRECT).expect("the operator answers");
+        dns::dnskeys(&answer.answers)
+    }
+
+    /// After a roll: these are its own keys now.
+    pub fn now_owns(&mut self, keys: Vec<DNSKEY>) {
+        self.own_keys = keys;
     }
 
     pub fn own_keys(&self) -> &[DNSKEY] {
