@@ -9,15 +9,18 @@ use async_trait::async_trait;
 use chorus::api::controller::Controller;
 use chorus::api::service::{Refusal, Service};
 use chorus::api::wire;
-use chorus::engine::{Clock, Engine, NoProvider, Pace, Ports, Providers, Random, Status, Switches};
-use chorus::model::dns::{Name, RecordSet};
+use chorus::engine::{Clock, Engine, NoProvider, Pace, Ports, Providers, Random, Reading, Status, Switches};
+use chorus::model::dns::Name;
+use chorus::model::group::Standing;
 use chorus::model::history::{Failure, Kind, Outcome, Sample, Server};
 use chorus::model::policy::Policy;
 use chorus::model::time::Time;
 use chorus::observe::resolve::{Resolve, ResolveError};
 use chorus::observe::round::{Observation, Observe};
 use chorus::observe::transport::{NoAnswer, Protocol, Transport};
-use chorus::store::{Event, MasterKey, OperatorRecord, ParentRecord, Records, Store, TransitionRecord, ZoneRecord};
+use chorus::store::{
+    Event, MasterKey, MemberRecord, OperatorRecord, ParentRecord, Records, Store, TransitionRecord, ZoneRecord,
+};
 use chorus_providers::{
     Capabilities, CdsControl, Change, ForeignDnskey, Provider, ProviderError, Rrset, Wanted, WriteGrouping,
 };
@@ -26,7 +29,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 pub const START: Time = Time(1_800_000_000_000);
 pub const TTL_S: u32 = 5;
@@ -54,12 +56,27 @@ pub enum Coming {
     Else(Box<dyn FnOnce(&mut State) + Send>),
 }
 
+/// No stale serving, and no more than a second for queries in flight.
+pub fn policy(ttl_s: u32) -> Policy {
+    Policy {
+        slack_s: SLACK_S,
+        stale_s: 0,
+        data_ttl_max_s: Some(ttl_s.into()),
+        parent_pipeline_s: PIPELINE_S,
+        ..Policy::default()
+    }
+}
+
 /// Everything outside Chorus.
 pub struct State {
     /// Milliseconds that have really passed, on the scale of [`START`].
     pub real: i64,
     /// How far the clock on the wall is ahead of that.
     pub ahead: i64,
+    /// How many milliseconds it gains in each second.
+    pub gains: i64,
+    /// Which start of the machine this is.
+    pub boot: String,
     pub operators: BTreeMap<String, Operator>,
     pub parent: Parent,
     coming: BTreeMap<(i64, u64), Coming>,
@@ -85,6 +102,7 @@ impl State {
     /// Lets time pass, and all that comes to pass in it.
     pub fn pass(&mut self, ms: i64) {
         let end = self.real + ms;
+        self.ahead += ms * self.gains / 1000;
         while let Some(entry) = self.coming.first_entry().filter(|entry| entry.key().0 <= end) {
             let ((at, _), coming) = entry.remove_entry();
             self.real = self.real.max(at);
@@ -109,6 +127,14 @@ impl State {
         if let Some(every) = self.parent.scans_every_ms {
             self.at(self.real + every, Coming::Scan);
         }
+    }
+
+    pub fn every_ttl_s(&mut self, ttl_s: u32) {
+        let zones = self.operators.values_mut().flat_map(|operator| {
+            std::iter::once(&mut operator.zone).chain(operator.addresses.iter_mut().map(|address| &mut address.shows))
+        });
+        let all = zones.chain(self.parent.addresses.iter_mut().map(|address| &mut address.shows));
+        all.flat_map(|zone| zone.0.values_mut()).for_each(|served| served.ttl_s = ttl_s);
     }
 
     pub fn operator(&mut self, name: &str) -> &mut Operator {
@@ -142,6 +168,11 @@ impl Clock for Outside {
     fn now(&self) -> Time {
         let state = self.lock();
         Time(state.real + state.ahead)
+    }
+
+    fn reading(&self) -> Reading {
+        let state = self.lock();
+        Reading { wall: Time(state.real + state.ahead), steady_ms: state.real, boot: state.boot.clone() }
     }
 
     async fn sleep_until(&self, until: Time) {
@@ -275,7 +306,7 @@ impl Provider for Interface {
     }
 
     async fn largest_ttl_s(&self, _: &Name) -> Result<Option<u32>, ProviderError> {
-        Ok(Some(TTL_S))
+        Ok(None)
     }
 }
 
@@ -302,6 +333,8 @@ impl World {
         let mut state = State {
             real: START.0,
             ahead: 0,
+            gains: 0,
+            boot: "first".into(),
             operators: operators.into(),
             parent: Parent::new(),
             coming: BTreeMap::new(),
@@ -335,23 +368,23 @@ impl World {
 impl World {
     /// Adopts the zone, served by `a`, as a person had done it.
     pub async fn adopted() -> World {
-        World::new().await.adopt().await
+        World::new().await.adopt(TTL_S, policy(TTL_S)).await
     }
 
-    pub async fn adopt(self) -> World {
+    /// The same with this TTL for everything.
+    pub async fn adopted_with(ttl_s: u32, policy: Policy) -> World {
+        World::new().await.adopt(ttl_s, policy).await
+    }
+
+    pub async fn adopt(self, ttl_s: u32, policy: Policy) -> World {
+        self.lock().every_ttl_s(ttl_s);
         let servers = self.outside.lock().parent.addresses.iter().map(|a| a.server.address.to_string()).collect();
         let status = Status { parent_zone: "example.".into(), ..Status::default() };
         let record = ZoneRecord {
             name: child(),
             parent: ParentRecord { servers, ..ParentRecord::default() },
-            policy: Policy {
-                slack_s: SLACK_S,
-                stale_s: 0,
-                data_ttl_max_s: Some(TTL_S.into()),
-                parent_pipeline_s: PIPELINE_S,
-                ..Policy::default()
-            },
-            members: BTreeMap::from([("a".to_owned(), true)]),
+            policy,
+            members: BTreeMap::from([("a".to_owned(), MemberRecord::wanted(Standing::Serving))]),
             placements: BTreeMap::new(),
             zone_ttls_s: BTreeMap::new(),
             due_at: START,
