@@ -5,6 +5,7 @@ use chorus::model::chain::{Planned, Scene, check};
 use chorus::model::dns::{Dnskey, Rdata, RecordSet, cds_for};
 use chorus::model::group::{Change, KeyRole, Phase, Step, Turn, Write, decide, key_turns, rolling};
 use chorus::model::history::{Kind, Outcome, Sample, Served};
+use chorus::model::switches::Switch;
 use chorus::model::time::Time;
 
 /// A key of B's that is not there from the beginning.
@@ -99,7 +100,7 @@ fn the_check_objects_to_the_loss_of_that_ds_exactly_as_long_as_the_guard_does() 
     let mut f = at_rest();
     swapped_at_1000(&mut f);
     let dead = Time::from_s(1000 + 3600 + 60);
-    f.without_guards = vec!["rolled-dnskey".to_owned()];
+    f.lifetimes.without = [Switch::RolledDs].into_iter().collect();
     let [write, _] = cds_writes(&f, 1001).try_into().expect("without the guard the ladder writes at once");
     let hosts = f.hosts();
     let scene = Scene { zone: &f.zone, history: &f.history, lifetimes: &f.lifetimes, hosts: &hosts };
