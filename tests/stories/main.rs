@@ -27,5 +27,6 @@ mod parents;
 mod replace_operator;
 mod self_check;
 mod self_check_cast;
+mod signs_too_early;
 mod silent_and_stale;
 mod stage;
