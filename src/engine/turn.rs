@@ -129,10 +129,13 @@ impl Engine {
     async fn rounds(&self, record: ZoneRecord, memory: &mut Memory) -> Result<Time, EngineError> {
         let zone = &record.name.clone();
         let mut known = self.ports.load(record).await?;
+        let mut done = Vec::new();
         for _ in 0..ROUNDS_MAX {
             let at_rest = known.transition.is_none() && memory.status.settled;
             let protocol = if at_rest { Protocol::Udp } else { Protocol::Tcp };
-            self.observe(&mut known, protocol).await?;
+            let observed = self.observe(&mut known, protocol).await;
+            self.tell_done(&known, std::mem::take(&mut done)).await?;
+            observed?;
             // Alone and without a wish, a zone is watched and left as it is, once nothing of ours stands there in the way.
             let managed = known.transition.is_some() || known.members.len() > 1 || asks_for_a_key_that_is_gone(&known);
             known.lifetimes.without = self.ports.switches.without;
@@ -145,6 +148,7 @@ impl Engine {
                 let written = self.write(&mut known, &decision, &mut memory.attempts, lately).await?;
                 self.note(memory, &known, &decision, &written);
                 if written.changed {
+                    done = written.done;
                     continue;
                 }
             } else {
@@ -163,6 +167,7 @@ impl Engine {
             }
             return Ok(self.due(memory, &known, &decision, managed));
         }
+        self.tell_done(&known, done).await?;
         Ok(self.ports.clock.now())
     }
 

@@ -177,7 +177,11 @@ impl<'a> Ladder<'a> {
         let mut asked = true;
         let going = world.leavers().any(|leaver| world.key_signing_keys(leaver).is_disjoint(keys));
         let ask_step = if going { Step::AwaitLeaverKeys } else { Step::AskForDs };
-        for (name, member) in self.present() {
+        // Whom the parent cannot ask yet comes first. So nothing lies between the write that a parent may act on and the look
+        // at what it did: a DS set that appears while the old CDS set may still have been there could be taken back for it.
+        let mut present = self.present();
+        present.sort_by_key(|(name, _)| is_admitted(world, name));
+        for (name, member) in present {
             let mut sets = Vec::new();
             let mut worst = Shown::Everywhere;
             let keys = &if world.paused { asked_in_a_pause(world, name) } else { keys.clone() };
