@@ -127,7 +127,7 @@ impl Stage {
                 }
                 self.chorus.ok(command).await;
                 if !idle_at_once {
-                    self.passes_to_parent(step, command).await;
+                    self.passes_to_parent(step).await;
                     self.agent_acts(false);
                 }
                 self.in_step(step).await;
@@ -150,10 +150,10 @@ impl Stage {
     }
 
     /// Until only the guard before the parent's part in `step` is awaited.
-    async fn passes_to_parent(&self, step: &str, command: &[&str]) {
-        let before = match (command[1], step) {
-            ("join", _) => "old DNSKEY and DS sets die",
-            _ => "the leaver's keys are dead, and its DS may go",
+    async fn passes_to_parent(&self, step: &str) {
+        let before = match step {
+            "the parent drops the leaver's DS" => "the leaver's keys are dead, and its DS may go",
+            _ => "old DNSKEY and DS sets die",
         };
         self.in_step(before).await;
     }

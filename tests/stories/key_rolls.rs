@@ -123,7 +123,7 @@ fn rolls_on_the_way(name: &'static str, server: Server, roll: Roll, who: usize, 
         if who == 0 {
             stage.rolled(who, roll, &old).await;
         }
-        stage.roll_is_over().await;
+        stage.chorus.comes_to_rest().await;
         // Alone, an operator sees to its DS itself; what Chorus had put beside it does not stand in its way.
         let (parent, stays) = (&stage.parent, &stage.operators[0]);
         until("the parent has the DS of who stays", ROLL_LIMIT, || {

@@ -12,6 +12,7 @@
 mod bad_days;
 mod bad_input;
 mod control;
+mod control_at_every_step;
 mod every_step;
 mod guards_switched_off;
 mod hands_of_others;
