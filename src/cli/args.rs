@@ -254,6 +254,17 @@ Example:
         #[command(flatten)]
         how: How,
     },
+    /// Bring all operators to another algorithm: says what each has to do when, waits, and goes on
+    #[command(after_help = "Example:\n  chorus zone algorithm example.org --to ecdsap256sha256")]
+    Algorithm {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        /// The algorithm by its name: ecdsap256sha256, ed25519, rsasha256, ...
+        #[arg(long, value_name = "ALGORITHM")]
+        to: String,
+        #[command(flatten)]
+        how: How,
+    },
     /// Hold the transition: keys are still shared, nothing else is written
     #[command(after_help = "Example:\n  chorus zone pause example.org --reason 'freeze until Monday'")]
     Pause {

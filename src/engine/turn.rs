@@ -196,10 +196,7 @@ impl Engine {
         for sample in &samples {
             known.history.record(sample);
         }
-        let lost: Vec<String> = known.members.keys().filter(|name| known.world().is_lost(name)).cloned().collect();
-        for server in lost.iter().filter_map(|name| known.members.get(name)).flat_map(|member| &member.servers) {
-            known.history.lose(server);
-        }
+        known.lose_the_lost();
         let without = self.ports.switches.without;
         known.observed_at = if without.leaves_out(Switch::RoundStart) { self.ports.clock.now() } else { began };
     }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::bad_days::SOON;
-use crate::lab::dns::key_tag;
+use crate::lab::dns::{ds_text, key_tag};
 use crate::lab::rolls::ROLL_LIMIT;
 use crate::lab::{CHILD, OperatorSpec, Roll, in_own_network, until};
 use crate::stage::{BIND, Cast, KNOT, LIMIT, Player, Stage};
@@ -49,7 +49,10 @@ fn an_operator_that_signs_before_old_key_sets_are_dead_is_told_on_with_the_end_o
             rolls.iter().any(|roll| roll["state"] == "signing" && roll["tag"] != key_tag(&old))
         };
         let shown = stage.chorus.shown_until(CHILD, "b signs with its new key", ROLL_LIMIT, signs).await;
-        // Nothing that shows the one does not show the other.
+        // In the round that saw it, or in the answer that this round's end gives, if it was still under way.
+        let seen_at = shown["updated_at"].clone();
+        let in_the_round = |shown: &Value| !exposures(shown).is_empty() || shown["updated_at"] != seen_at;
+        let shown = stage.chorus.shown_until(CHILD, "the end of the round", SOON, in_the_round).await;
         let told = exposures(&shown);
         assert!(!told.is_empty(), "{shown:#}");
         for exposure in &told {
@@ -73,15 +76,30 @@ fn an_operator_that_drops_its_ksk_before_the_parent_has_the_new_one_is_told_on()
         let foreign = stage.operators[0].own_keys().to_vec();
         let is_new = |key: &&_| key_tag(key) != key_tag(&old) && key.secure_entry_point();
         let new = stage.operators[1].keys_besides(&foreign).iter().find(is_new).cloned();
-        let tag = key_tag(&new.expect("BIND publishes it at once")).to_string();
+        let new = new.expect("BIND publishes it at once");
+        let tag = key_tag(&new).to_string();
         // A person's mistake; BIND believes it, and drops the old key.
         stage.operators[1].rndc(&["dnssec", "-checkds", "-key", &tag, "published", CHILD]);
         stage.lab.tell("BIND is told of a DS that nobody has");
         until("the old key is gone", ROLL_LIMIT, || !stage.operators[1].keys().contains(&old)).await;
-        let gone = |shown: &Value| exposures(shown).iter().any(|exposure| exposure["until"].is_string());
-        let shown = stage.chorus.shown_until(CHILD, "an exposure with its end", SOON, gone).await;
+        // The parent cannot believe a zone that no DS leads to: there is no end in sight.
+        let endless = |shown: &Value| {
+            let of_parent = |exposure: &Value| exposure["who"] == "b, the parent" && exposure["until"].is_null();
+            exposures(shown).iter().any(of_parent)
+        };
+        stage.chorus.shown_until(CHILD, "an exposure without an end", SOON, endless).await;
+        // So a person has to see to the DS.
+        stage.parent.update(&[format!("add {CHILD} 5 DS {}", ds_text(CHILD, &new))]);
+        let ends = |shown: &Value| {
+            let exposures = exposures(shown);
+            !exposures.is_empty() && exposures.iter().all(|exposure| exposure["until"].is_string())
+        };
+        let shown = stage.chorus.shown_until(CHILD, "an exposure with its end", SOON, ends).await;
         stage.is_over_as_told(&exposures(&shown)).await;
-        stage.rolled(1, Roll::Ksk, &old).await;
+        let foreign = stage.operators[0].own_keys().to_vec();
+        stage.operators[1].has_rolled(&old, &foreign).await;
+        stage.roll_is_over().await;
+        stage.assert_group(&["a", "b"]).await;
         let verdict = stage.observer.finish();
         assert!(verdict.certain().next().is_some(), "the observer saw nothing: {verdict}");
     });

@@ -34,7 +34,7 @@ impl Guard {
     }
 
     /// Makes the guard wait for this, too.
-    fn and(&mut self, from: Option<Time>, because: impl FnOnce() -> String) {
+    pub(super) fn and(&mut self, from: Option<Time>, because: impl FnOnce() -> String) {
         let later = match (self.from, from) {
             (None, _) => false,
             (Some(_), None) => true,
