@@ -13,7 +13,7 @@ use crate::lab::CHILD;
 use crate::stage::Stage;
 
 const FULL: &str = "CHORUS_FULL_MATRIX";
-/// So many cases at once in the full matrix.
+/// So many cases at once in the full matrix, unless `CHORUS_MATRIX_AT_ONCE` says another number.
 const AT_ONCE: usize = 6;
 const SWITCH: &str = "CHORUS_TEST_CRASH";
 const STEP_LIMIT: Duration = Duration::from_secs(90);
@@ -72,11 +72,12 @@ pub fn run(cases: Vec<Case>, selected: &[&str]) {
     }
     let cases: Vec<Case> =
         cases.into_iter().filter(|case| full || selected.contains(&case.name.as_str())).rev().collect();
+    let at_once = std::env::var("CHORUS_MATRIX_AT_ONCE").ok().and_then(|text| text.parse().ok()).unwrap_or(AT_ONCE);
     let (count, began) = (cases.len(), Instant::now());
     let cases = Mutex::new(cases);
     let failed: Mutex<Vec<&'static str>> = Mutex::default();
     std::thread::scope(|scope| {
-        for _ in 0..if full { AT_ONCE } else { 1 } {
+        for _ in 0..if full { at_once } else { 1 } {
             scope.spawn(|| {
                 loop {
                     let next = cases.lock().expect("nobody panics here").pop();
