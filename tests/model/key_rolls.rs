@@ -256,3 +256,16 @@ fn an_operator_that_shows_cds_only_for_a_key_that_does_not_sign_is_not_followed(
     let asked = decide(&f.world(10_001)).parent_ds_keys;
     assert!(asked.contains(&old) && asked.contains(&new));
 }
+
+#[test]
+fn a_key_of_another_algorithm_is_no_successor_whose_ds_its_operator_decides_on_alone() {
+    let mut f = at_rest();
+    let of_a = f.ds(&["a"]);
+    f.members.get_mut("b").unwrap().placements.insert(Kind::Cds, of_a);
+    let mut wire = new_key(257).as_wire().to_vec();
+    wire[3] = 15;
+    let other = Rdata::from_canonical(wire);
+    let both: RecordSet = group_keys().into_iter().chain([other.clone()]).collect();
+    b_shows(&mut f, 100, Kind::Dnskey, &both, &[&keys("b").0, &other], 3600);
+    assert_eq!(f.world(100).key_signing_keys("b"), RecordSet::from([keys("b").0, other]));
+}

@@ -155,7 +155,11 @@ impl<'a> World<'a> {
             .cloned()
             .collect();
         if !sep.is_empty() {
-            return self.asked_by_owner(operator, sep);
+            // A roll to another algorithm is the whole group's business: there the keys of each are looked at on their own.
+            let algorithm = |key: &Rdata| Dnskey::read(key).map(|key| key.algorithm);
+            let algorithms: BTreeSet<Option<u8>> = sep.iter().map(algorithm).collect();
+            let of = |wanted| sep.iter().filter(|key| algorithm(key) == wanted).cloned().collect();
+            return algorithms.into_iter().flat_map(|wanted| self.asked_by_owner(operator, of(wanted))).collect();
         }
         let signers: RecordSet =
             self.current(operator, Kind::Dnskey).flat_map(|span| span.served.signers.iter().cloned()).collect();
