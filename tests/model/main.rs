@@ -9,6 +9,7 @@ mod ladder_walks_a_join_and_a_leave;
 mod model_is_pure;
 mod no_resolver_fails;
 mod oracle;
+mod pauses;
 mod preflight_and_handing_over;
 mod preflight_findings;
 mod preflight_findings_of_zones;
