@@ -4,6 +4,7 @@
 //! evaluated on. So a version that is replaced by the write that follows was last seen after every death that the guard
 //! waited for, and the history proves it.
 
+use super::alerts::{Alert, alerts};
 use super::judge::{certificate, exposures};
 use super::picture::{EngineError, Picture};
 use super::ports::Ports;
@@ -150,6 +151,7 @@ impl Engine {
             let decision = decide(&world);
             let told_at = self.tell(zone, memory, &known, &decision).await?;
             memory.status.told_at = Some(told_at);
+            self.alert(&known, &mut memory.status, &decision).await?;
             let held = Engine::held_for_clock(&memory.status, &decision).filter(|_| managed && !decision.is_settled());
             if let Some(held) = held {
                 self.note(memory, &known, &decision, &Written { waiting: vec![held], ..Written::default() });
@@ -265,6 +267,17 @@ impl Engine {
         Ok(now)
     }
 
+    /// Events for what somebody has to know of.
+    async fn alert(&self, known: &Picture, status: &mut Status, decision: &Decision) -> Result<(), EngineError> {
+        let (zone, now) = (&known.record.name, self.ports.clock.now());
+        let transition = known.transition.as_ref().map(|transition| transition.id.as_str());
+        for Alert { kind, text, operator } in alerts(known, status, decision, now) {
+            tracing::error!(%zone, "{text}");
+            self.ports.store.add_event(zone, now, kind, &text, transition, operator.as_deref()).await?;
+        }
+        Ok(())
+    }
+
     /// Puts down what the round found.
     fn note(&self, memory: &mut Memory, known: &Picture, decision: &Decision, written: &Written) {
         let mut waiting: Vec<WaitingFor> = written.waiting.clone();
@@ -299,6 +312,7 @@ impl Engine {
             trouble: memory.status.trouble.take(),
             told_at: memory.status.told_at,
             clock: memory.status.clock.take(),
+            parent_awaited: memory.status.parent_awaited,
         };
         let first = memory.status.waiting.first().map(|wait| (wait.step, wait.code.clone()));
         memory.awaiting = first.map(|(step, code)| match memory.awaiting.take() {

@@ -216,9 +216,20 @@ impl Observe for Outside {
 }
 
 impl State {
-    fn place(&mut self, server: &Server) -> Option<&mut Address> {
+    /// Every address, of whomever.
+    pub fn everyone(&mut self) -> impl Iterator<Item = &mut Address> {
         let of_operators = self.operators.values_mut().flat_map(|operator| operator.addresses.iter_mut());
-        of_operators.chain(self.parent.addresses.iter_mut()).find(|address| address.server == *server)
+        of_operators.chain(self.parent.addresses.iter_mut())
+    }
+
+    /// The parent looks now.
+    pub fn at_once(&mut self) {
+        self.at(self.real, Coming::Scan);
+        self.pass(0);
+    }
+
+    fn place(&mut self, server: &Server) -> Option<&mut Address> {
+        self.everyone().find(|address| address.server == *server)
     }
 
     fn is_silent(&mut self, server: &Server, kind: Kind) -> bool {
@@ -288,7 +299,13 @@ impl Provider for Interface {
     async fn apply(&self, _: &Name, wanted: &[Wanted]) -> Result<Vec<Change>, ProviderError> {
         let mut state = self.outside.lock();
         state.pass(WRITE_MS / 2);
-        let sent = format!("{} is sent {:?}", self.operator, wanted.iter().map(Wanted::rtype).collect::<Vec<_>>());
+        let size = |wanted: &Wanted| match wanted {
+            Wanted::Exactly { records, .. } => format!("{} records", records.len()),
+            Wanted::Partly { with, without, .. } => format!("{} with, {} without", with.len(), without.len()),
+        };
+        let sizes: Vec<String> = wanted.iter().map(size).collect();
+        let types: Vec<RecordType> = wanted.iter().map(Wanted::rtype).collect();
+        let sent = format!("{} is sent {types:?}: {}", self.operator, sizes.join(", "));
         state.tell(sent);
         let operator = state.operator(&self.operator);
         operator.sent += 1;
@@ -424,6 +441,10 @@ impl World {
 
     pub async fn leave(&self, operator: &str) {
         self.change(wire::Change::Leave(operator.into())).await.unwrap();
+    }
+
+    pub async fn control(&self, verb: wire::Verb) -> Result<wire::SetAnswer, Refusal> {
+        self.controller.control("child.example", verb, wire::Control::default()).await
     }
 
     /// One turn, and the time until the next one is due.

@@ -9,6 +9,7 @@ use super::desired::{asked_in_a_pause, cds_and_cdnskey, csync, placed_keys};
 use super::guards::{Guard, last_question, may_lose_ds, may_lose_key, may_serve, still_vouching};
 use super::say::{describe_keys, host_list, key_label, key_list, names};
 use super::standing::standing;
+use super::strangers::{strange_ds, stranger};
 use super::view::{Member, ParentMode, Shown, World};
 use crate::model::dns::{Dnskey, Rdata, RecordSet, key_of_ds, ns_name};
 use crate::model::history::{Kind, Server};
@@ -216,6 +217,10 @@ impl<'a> Ladder<'a> {
             sets.any(|set| !set.iter().any(|ds| key_of_ds(world.zone, ds, [*key]).is_some()))
         };
         let missing: RecordSet = keys.iter().filter(lacked).cloned().collect();
+        if let Some(strange) = strange_ds(world) {
+            let text = format!("{strange}: take it out at the registrar; it is not of Chorus' making");
+            self.wait(Step::AwaitDs, "ds-unexpected", text, None);
+        }
         if asked && !world.paused {
             match (&complete, &exact) {
                 (_, Shown::Everywhere) => {}
@@ -440,17 +445,4 @@ fn goes_on_in_a_pause(kind: Kind, change: &Change) -> bool {
         Change::Partly { without, .. } => without.is_empty(),
         Change::Exactly(_) => matches!(kind, Kind::Cds | Kind::Cdnskey),
     }
-}
-
-/// A name server that belongs to none of the operators, and where it is named.
-pub(super) fn stranger(world: &World<'_>) -> Option<String> {
-    let present = world.members.iter().filter(|(name, _)| is_present(world, name));
-    let servers = present.flat_map(|(_, at)| at.servers.iter().map(|server| (server, Kind::Ns)));
-    let parents = world.parent_servers.iter().map(|server| (server, Kind::Delegation));
-    servers.chain(parents).find_map(|(server, kind)| {
-        let records = &world.history.current(server, kind)?.served.records;
-        let host =
-            records.iter().filter_map(|ns| ns_name(ns).ok()).find(|host| world.operator_of_host(host).is_none())?;
-        Some(format!("the {kind} set at {server} names {host}, which belongs to none of the operators"))
-    })
 }

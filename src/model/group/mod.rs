@@ -23,6 +23,7 @@ mod rest;
 mod rolls;
 mod say;
 mod standing;
+mod strangers;
 mod view;
 
 pub use decision::{Change, Decision, Step, Wait, Write};
