@@ -62,11 +62,12 @@ pub struct Engine {
     memories: Mutex<HashMap<Name, Arc<tokio::sync::Mutex<Memory>>>>,
     /// Wakes the schedule when a zone became due sooner.
     pub(super) wake: tokio::sync::Notify,
+    store_trouble: Mutex<Option<String>>,
 }
 
 impl Engine {
     pub fn new(ports: Ports) -> Engine {
-        Engine { ports, memories: Mutex::default(), wake: tokio::sync::Notify::new() }
+        Engine { ports, memories: Mutex::default(), wake: tokio::sync::Notify::new(), store_trouble: Mutex::default() }
     }
 
     pub fn ports(&self) -> &Ports {
@@ -85,8 +86,25 @@ impl Engine {
         memories.entry(zone.clone()).or_default().clone()
     }
 
+    /// What the store did not take, or did not give, in the newest turn of all.
+    pub fn store_trouble(&self) -> Option<String> {
+        self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn store_did(&self, what: Option<String>) {
+        *self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    }
+
     /// One turn. Returns when the zone is due again; that is stored as well.
     pub async fn turn(&self, zone: &Name) -> Result<Time, EngineError> {
+        let turned = self.whole_turn(zone).await;
+        if let Err(EngineError::Store(e)) = &turned {
+            self.store_did(Some(e.to_string()));
+        }
+        turned
+    }
+
+    async fn whole_turn(&self, zone: &Name) -> Result<Time, EngineError> {
         let held = self.memory(zone);
         let mut memory = held.lock().await;
         let Some(record) = self.ports.store.zone(zone).await? else {
@@ -101,6 +119,7 @@ impl Engine {
         }
         let turned = self.rounds(record, &mut memory).await;
         let now = self.ports.clock.now();
+        self.store_did(if let Err(EngineError::Store(e)) = &turned { Some(e.to_string()) } else { None });
         let (due, trouble) = match turned {
             Ok(due) => (due, None),
             Err(e) => (now.plus(self.ports.pace.slowest), Some(e.to_string())),
@@ -144,8 +163,8 @@ impl Engine {
                 continue;
             }
             Engine::clock_was_steady(&mut memory.status);
-            // Alone and without a wish, a zone is watched and left as it is.
-            let managed = known.transition.is_some() || known.members.len() > 1;
+            // Alone and without a wish, a zone is watched and left as it is, once nothing of ours stands there in the way.
+            let managed = known.transition.is_some() || known.members.len() > 1 || asks_for_a_key_that_is_gone(&known);
             known.lifetimes.without = self.ports.switches.without;
             let world = known.world();
             let decision = decide(&world);
@@ -208,10 +227,7 @@ impl Engine {
         for sample in &samples {
             known.history.record(sample);
         }
-        let lost: Vec<String> = known.members.keys().filter(|name| known.world().is_lost(name)).cloned().collect();
-        for server in lost.iter().filter_map(|name| known.members.get(name)).flat_map(|member| &member.servers) {
-            known.history.lose(server);
-        }
+        known.lose_the_lost();
         let without = self.ports.switches.without;
         known.observed_at = if without.leaves_out(Switch::RoundStart) { self.ports.clock.now() } else { began };
     }
@@ -290,9 +306,12 @@ impl Engine {
         // That something is not served yet says the least: an address that does not answer, for instance, says why.
         waiting.sort_by_key(|wait| (wait.step, wait.code == "operator-lag"));
         let (operators, parent) = known.servers();
-        let asked = |server: &Server| operators.contains(server) || parent.contains(server);
+        let world = known.world();
+        // Who is gone for good is not asked any more, and is as silent as before.
+        let is_lost = |server: &Server| matches!(&server.who, Who::Operator(name) if world.is_lost(name));
+        let counts = |server: &Server| operators.contains(server) || parent.contains(server) || is_lost(server);
         let unanswered =
-            known.history.tracks().filter(|(server, _, _)| asked(server)).filter_map(|(server, kind, track)| {
+            known.history.tracks().filter(|(server, _, _)| counts(server)).filter_map(|(server, kind, track)| {
                 let Trouble { since, failure } = track.trouble.clone()?;
                 Some(Unanswered { server: server.clone(), kind, since, failure })
             });
@@ -370,6 +389,16 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Whether a CDNSKEY that Chorus placed is of a key that its operator has given up since.
+fn asks_for_a_key_that_is_gone(known: &Picture) -> bool {
+    let world = known.world();
+    known.members.iter().any(|(operator, member)| {
+        let placed = member.placements.get(&Kind::Cdnskey);
+        let (served, own) = (world.served(operator, Kind::Cdnskey), world.own_keys(operator));
+        placed.is_some_and(|placed| placed.intersection(&served).any(|key| !own.contains(key)))
+    })
 }
 
 /// The TTLs of the DNSKEY sets that the operators serve.

@@ -14,7 +14,7 @@ pub use events::Event;
 pub use operators::OperatorRecord;
 pub use records::Records;
 pub use seal::{MasterKey, SealError};
-pub use transitions::{Aim, Control, TransitionRecord, TransitionState};
+pub use transitions::{Aim, AlgorithmChange, Control, TransitionRecord, TransitionState};
 pub use zones::{MemberRecord, ParentRecord, ZoneRecord};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -73,6 +73,13 @@ impl Store {
             .connect_with(options)
             .await?;
         Store::with_pool(pool, key).await
+    }
+
+    /// How a commit is made: the journal's mode, and what it waits for (2: until it is on the disk).
+    pub async fn durability(&self) -> Result<(String, i64), StoreError> {
+        let (mode,): (String,) = sqlx::query_as("PRAGMA journal_mode").fetch_one(&self.pool).await?;
+        let (waits,): (i64,) = sqlx::query_as("PRAGMA synchronous").fetch_one(&self.pool).await?;
+        Ok((mode, waits))
     }
 
     async fn with_pool(pool: SqlitePool, key: MasterKey) -> Result<Store, StoreError> {

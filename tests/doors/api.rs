@@ -104,7 +104,7 @@ async fn unknown_paths_and_methods_are_problems() {
 }
 
 #[tokio::test]
-async fn bodies_and_queries_that_do_not_fit_are_answered_with_one_line() {
+async fn f18_bodies_and_queries_that_do_not_fit_are_answered_with_one_line() {
     let api = Api::new();
     let misspelt = r#"{"zone":"example.org","operator":"a","parent":"scan","parrent":"manual"}"#;
     for body in ["", "{", "[]", "null", "{\"zone\":\n\"a\",}", misspelt, r#"{"zone":"a","operator":"a","parent":"x"}"#]
@@ -159,6 +159,32 @@ async fn changes_say_what_is_wanted_in_four_forms() {
     for body in [r#"{"change":{}}"#, r#"{"change":{"join":"a","leave":"b"}}"#, r#"{"change":{"replace":{"old":"a"}}}"#]
     {
         assert_eq!(api.ask("PUT", "/api/v1/zones/example.org/operators", body).await.status, 400, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_check_is_of_the_present_group_or_of_a_change_and_has_every_finding() {
+    let api = Api::new();
+    let present: Value =
+        serde_json::from_str(&api.ask("GET", "/api/v1/zones/example.org/check", "").await.text).unwrap();
+    assert_eq!((&present["refused"], &present["from"], &present["to"]), (&json!(false), &json!(["a"]), &json!(["a"])));
+    let body = r#"{"change":{"set":["a","c"]}}"#;
+    let answer = api.ask("POST", "/api/v1/zones/example.org/check", body).await;
+    let change: Value = serde_json::from_str(&answer.text).unwrap();
+    assert_eq!((&change["refused"], &change["to"]), (&json!(true), &json!(["a", "c"])));
+    assert_eq!(change["findings"][0]["code"], "tcp-unanswered");
+    let severities: Vec<&Value> =
+        change["findings"].as_array().unwrap().iter().map(|finding| &finding["severity"]).collect();
+    assert_eq!(severities, ["error", "warning", "warning", "note"]);
+    let back: chorus::api::wire::ZoneCheck = serde_json::from_value(change.clone()).unwrap();
+    assert_eq!(serde_json::to_value(back).unwrap(), change);
+    for (path, body, status) in [
+        ("missing.example", body, 404),
+        ("example.org", r#"{"change":{"set":["a"]},"operators":[]}"#, 400),
+        ("example.org", "", 400),
+    ] {
+        let problem = api.ask("POST", &format!("/api/v1/zones/{path}/check"), body).await.problem();
+        assert_eq!(problem.status, status, "{body}");
     }
 }
 

@@ -6,5 +6,7 @@ mod clocks;
 mod no_time_is_lost;
 mod operators;
 mod parents;
+mod people;
 mod places;
+mod store;
 mod world;

@@ -12,11 +12,13 @@
 //! Invariant: everything is derived from the history and the desired group, every time anew; nothing is remembered about
 //! what was done before, but which records are placements. A set that may not be changed yet is left as it is.
 
+mod algorithm;
 mod decision;
 mod desired;
 mod forecast;
 mod guards;
 mod ladder;
+mod name_servers;
 mod preflight;
 mod repair;
 mod rest;
@@ -26,6 +28,7 @@ mod standing;
 mod strangers;
 mod view;
 
+pub use algorithm::{algorithm_name, algorithm_number, algorithms_of};
 pub use decision::{Change, Decision, Step, Wait, Write};
 pub use forecast::{Forecast, ForecastStep, ForecastWrite, forecast};
 pub use guards::Guard;
