@@ -98,7 +98,8 @@ impl Engine {
         if std::mem::take(&mut memory.forgiven) {
             memory.status.written.clear();
         }
-        let turned = self.rounds(record, &mut memory).await;
+        let wanted = || self.is_wanted(&held);
+        let turned = self.rounds(record, &mut memory, wanted).await;
         let now = self.ports.clock.now();
         let (due, trouble) = match turned {
             Ok(due) => (due, None),
@@ -126,16 +127,34 @@ impl Engine {
         }
     }
 
-    async fn rounds(&self, record: ZoneRecord, memory: &mut Memory) -> Result<Time, EngineError> {
+    /// Whether anybody waits for the zone, to pause it for instance. The map's and ours: others have one each.
+    fn is_wanted(&self, held: &Arc<tokio::sync::Mutex<Memory>>) -> bool {
+        Arc::strong_count(held) > 2
+    }
+
+    /// `wanted`: whether somebody else waits for the zone, who gets it before the next write.
+    async fn rounds(
+        &self,
+        record: ZoneRecord,
+        memory: &mut Memory,
+        wanted: impl Fn() -> bool,
+    ) -> Result<Time, EngineError> {
         let zone = &record.name.clone();
         let mut known = self.ports.load(record).await?;
         let mut done = Vec::new();
         for _ in 0..ROUNDS_MAX {
             let at_rest = known.transition.is_none() && memory.status.settled;
             let protocol = if at_rest { Protocol::Udp } else { Protocol::Tcp };
+            self.set_right(&mut known, &mut memory.status).await?;
             let observed = self.observe(&mut known, protocol).await;
             self.tell_done(&known, std::mem::take(&mut done)).await?;
             observed?;
+            if self.set_right(&mut known, &mut memory.status).await? {
+                // In the middle of the round: nothing is decided from what was seen by two clocks.
+                (memory.attempts, memory.awaiting) = (Attempts::default(), None);
+                continue;
+            }
+            Engine::clock_was_steady(&mut memory.status);
             // Alone and without a wish, a zone is watched and left as it is, once nothing of ours stands there in the way.
             let managed = known.transition.is_some() || known.members.len() > 1 || asks_for_a_key_that_is_gone(&known);
             known.lifetimes.without = self.ports.switches.without;
@@ -143,12 +162,18 @@ impl Engine {
             let decision = decide(&world);
             let told_at = self.tell(zone, memory, &known, &decision).await?;
             memory.status.told_at = Some(told_at);
-            if managed && !decision.writes.is_empty() {
+            let held = Engine::held_for_clock(&memory.status, &decision).filter(|_| managed && !decision.is_settled());
+            if let Some(held) = held {
+                self.note(memory, &known, &decision, &Written { waiting: vec![held], ..Written::default() });
+            } else if managed && !decision.writes.is_empty() {
                 let lately = &mut memory.status.written;
                 let written = self.write(&mut known, &decision, &mut memory.attempts, lately).await?;
                 self.note(memory, &known, &decision, &written);
                 if written.changed {
                     done = written.done;
+                    if wanted() {
+                        break;
+                    }
                     continue;
                 }
             } else {
@@ -285,6 +310,7 @@ impl Engine {
             written: std::mem::take(&mut memory.status.written),
             trouble: memory.status.trouble.take(),
             told_at: memory.status.told_at,
+            clock: memory.status.clock.take(),
         };
         let first = memory.status.waiting.first().map(|wait| (wait.step, wait.code.clone()));
         memory.awaiting = first.map(|(step, code)| match memory.awaiting.take() {

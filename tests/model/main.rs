@@ -11,6 +11,7 @@ mod no_resolver_fails;
 mod oracle;
 mod pauses;
 mod preflight_and_handing_over;
+mod preflight_findings;
 mod support;
 mod without_the_leaver;
 mod worked_numbers;

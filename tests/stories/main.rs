@@ -25,6 +25,7 @@ mod looking_around;
 mod no_time_is_lost;
 mod operators_that_cannot;
 mod parents;
+mod preflight;
 mod replace_operator;
 mod self_check;
 mod self_check_cast;
