@@ -54,7 +54,7 @@ impl Crowd {
         if !self.news.is_empty() {
             counts.judged += self.pairs(scene, from, glitches);
         }
-        if !scene.all_answer {
+        if !scene.all_answer || !self.news.is_empty() {
             self.servers_that_fail(scene, from, to, glitches);
         }
         glitches.iter().skip(said).for_each(|glitch| counts.add(glitch.kind));
