@@ -317,7 +317,7 @@ fn the_draft_s_order_of_a_leave_makes_answers_bogus_for_a_day() {
 fn who_renews_from_a_leaver_that_still_names_itself_never_leaves_it() {
     let keys_at = LAST_QUESTION + 20 * DAY_S;
     let leave = Leave { ds_at: keys_at, keys_at, stops_at: keys_at + 3 * DAY_S, leaver_follows: false };
-    let world = leave.run(Settings::default());
+    let world = leave.run(Settings { resolvers: 28, ..Settings::default() });
     let windows = world.windows(Kind::Bogus);
     assert!(
         windows.contains(&(Some(What::Dnskey), Some(What::Answer(1)), keys_at, keys_at + 4 * DAY_S)),
