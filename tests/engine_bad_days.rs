@@ -5,14 +5,17 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use async_trait::async_trait;
-use chorus::engine::{Clock, ConfiguredProviders, Engine, Pace, Ports, Status, Switches, SystemRandom, run};
+use chorus::engine::{
+    ByQuestions, Clock, ConfiguredProviders, Engine, Pace, Ports, Status, Switches, SystemRandom, run,
+};
 use chorus::model::dns::{Name, Rdata, RecordSet};
+use chorus::model::group::Standing;
 use chorus::model::history::{History, Kind, Outcome, Sample, Served, Server, Who};
 use chorus::model::policy::Policy;
 use chorus::model::time::Time;
 use chorus::observe::resolve::{Resolve, ResolveError};
 use chorus::observe::transport::{NoAnswer, Protocol, Transport};
-use chorus::store::{MasterKey, OperatorRecord, ParentRecord, Store, ZoneRecord};
+use chorus::store::{MasterKey, MemberRecord, OperatorRecord, ParentRecord, Store, ZoneRecord};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -86,13 +89,16 @@ async fn set(transport: Nobody, names: usize) -> Set {
     let store = Store::in_memory(MasterKey::from_octets([7; 32])).await.unwrap();
     let clock = Arc::new(Hands(AtomicI64::new(NOW.0)));
     let transport = Arc::new(transport);
+    let random = Arc::new(SystemRandom);
+    let observe = ByQuestions { clock: clock.clone(), random: random.clone(), transport: transport.clone() };
     let engine = Engine::new(Ports {
         clock: clock.clone(),
-        random: Arc::new(SystemRandom),
+        random,
+        observe: Arc::new(observe),
         transport: transport.clone(),
         resolver: Arc::new(Patience(Barrier::new(names))),
         providers: Arc::new(ConfiguredProviders { store: store.clone(), clock: clock.clone() }),
-        store: store.clone(),
+        store: Arc::new(store.clone()),
         pace: Pace {
             quickest: Duration::from_millis(300),
             slowest: Duration::from_secs(60),
@@ -126,7 +132,7 @@ impl Set {
             name: zone(),
             parent: ParentRecord { servers: vec!["127.0.0.1:1".into()], ..ParentRecord::default() },
             policy: Policy::default(),
-            members: members.iter().map(|name| ((*name).to_owned(), true)).collect(),
+            members: members.iter().map(|name| ((*name).to_owned(), MemberRecord::wanted(Standing::Serving))).collect(),
             placements: BTreeMap::new(),
             zone_ttls_s: BTreeMap::new(),
             due_at,

@@ -13,9 +13,9 @@ use crate::model::dns::{Name, hex};
 use crate::model::group::{Decision, Step, decide};
 use crate::model::history::{History, Outcome, Sample, Server, Span, Trouble, Who};
 use crate::model::policy::Policy;
+use crate::model::switches::Switch;
 use crate::model::time::Time;
-use crate::observe::ask::Asker;
-use crate::observe::round::observe_all;
+use crate::observe::round::Observation;
 use crate::observe::transport::Protocol;
 use crate::store::{TransitionRecord, ZoneRecord};
 use std::collections::HashMap;
@@ -42,6 +42,8 @@ pub(crate) struct Memory {
     /// Since when the same thing is awaited.
     awaiting: Option<(Step, String, Time)>,
     status: Status,
+    /// A person has decided anew: what was reverted before is no reason any more not to write it.
+    forgiven: bool,
 }
 
 impl Memory {
@@ -49,6 +51,7 @@ impl Memory {
     pub(crate) fn try_again(&mut self) {
         self.attempts = Attempts::default();
         self.awaiting = None;
+        self.forgiven = true;
     }
 }
 
@@ -91,6 +94,9 @@ impl Engine {
         };
         // Before anything else can fail: what the last turn found is not known any worse because this one finds nothing.
         memory.status = Status::read(&record.status);
+        if std::mem::take(&mut memory.forgiven) {
+            memory.status.written.clear();
+        }
         let turned = self.rounds(record, &mut memory).await;
         let now = self.ports.clock.now();
         let (due, trouble) = match turned {
@@ -128,11 +134,13 @@ impl Engine {
             self.observe(&mut known, protocol).await?;
             // Alone and without a wish, a zone is watched and left as it is.
             let managed = known.transition.is_some() || known.members.len() > 1;
-            let world = known.world(&self.ports.switches.without_guards);
+            known.lifetimes.without = self.ports.switches.without;
+            let world = known.world();
             let decision = decide(&world);
             self.tell(zone, memory, &known, &decision).await?;
             if managed && !decision.writes.is_empty() {
-                let written = self.write(&mut known, &decision, &mut memory.attempts).await?;
+                let lately = &mut memory.status.written;
+                let written = self.write(&mut known, &decision, &mut memory.attempts, lately).await?;
                 self.note(memory, &known, &decision, &written);
                 if written.changed {
                     continue;
@@ -146,6 +154,7 @@ impl Engine {
             {
                 self.finish(&known, &transition).await?;
                 memory.status.settled = true;
+                memory.status.written.clear();
             }
             if known.transition.is_none() {
                 self.forget_the_dead(&known).await?;
@@ -165,9 +174,9 @@ impl Engine {
 
     /// [`Engine::observe`] without storing anything: for a zone that is not adopted yet, or a change that is only planned.
     pub(crate) async fn look(&self, known: &mut Picture, protocol: Protocol) {
-        let (mut began, mut samples) = self.ask(known, protocol).await;
+        let Observation { mut began, mut samples } = self.ask(known, protocol).await;
         if protocol == Protocol::Udp && samples.iter().any(|sample| is_news(&known.history, sample)) {
-            (began, samples) = self.ask(known, Protocol::Tcp).await;
+            Observation { began, samples } = self.ask(known, Protocol::Tcp).await;
         }
         let listed = |server: &Server| match &server.who {
             Who::Parent => known.places.parent.contains(server),
@@ -180,19 +189,18 @@ impl Engine {
         for sample in &samples {
             known.history.record(sample);
         }
-        known.observed_at = began;
+        let lost: Vec<String> = known.members.keys().filter(|name| known.world().is_lost(name)).cloned().collect();
+        for server in lost.iter().filter_map(|name| known.members.get(name)).flat_map(|member| &member.servers) {
+            known.history.lose(server);
+        }
+        let without = self.ports.switches.without;
+        known.observed_at = if without.leaves_out(Switch::RoundStart) { self.ports.clock.now() } else { began };
     }
 
-    async fn ask(&self, known: &Picture, protocol: Protocol) -> (Time, Vec<Sample>) {
-        let clock = || self.ports.clock.now();
-        let asker = Asker { transport: self.ports.transport.as_ref(), ids: &self.ports, clock: &clock };
+    async fn ask(&self, known: &Picture, protocol: Protocol) -> Observation {
         let (operators, parent) = known.servers();
-        let began = clock();
         let (zone, parent_zone) = (&known.record.name, &known.places.parent_zone);
-        let mut samples = observe_all(asker, zone, parent_zone, &operators, protocol).await.samples;
-        // The parent after the operators: what it shows must not look older than the CDS that it came out of.
-        samples.extend(observe_all(asker, zone, parent_zone, &parent, protocol).await.samples);
-        (began, samples)
+        self.ports.observe.observe(zone, parent_zone, &operators, &parent, protocol).await
     }
 
     /// Events for what has changed since the last round.
@@ -262,6 +270,7 @@ impl Engine {
             parent_ds: decision.parent_ds_keys.iter().map(|key| hex(key.as_wire())).collect(),
             parent_ns: ns,
             unanswered: unanswered.collect(),
+            written: std::mem::take(&mut memory.status.written),
             trouble: memory.status.trouble.take(),
         };
         let first = memory.status.waiting.first().map(|wait| (wait.step, wait.code.clone()));
@@ -299,7 +308,7 @@ impl Engine {
         let certificate = certificate(known, transition, now);
         let text = certificate.verdict.clone();
         let certificate = serde_json::to_string(&certificate).unwrap_or_default();
-        self.ports.store.end_transition(zone, &transition.id, &certificate, now, &text).await?;
+        self.ports.store.end_transition(zone, transition, &certificate, now, &text).await?;
         tracing::info!(%zone, transition = %transition.id, "the transition is done: {text}");
         Ok(())
     }

@@ -4,13 +4,15 @@
 
 use super::picture::{EngineError, Picture};
 use super::ports::NoProvider;
-use super::status::WaitingFor;
+use super::status::{WaitingFor, WrittenLately};
 use super::turn::Engine;
 use crate::model::chain::{Planned, Scene, check};
 use crate::model::dns::{Rdata, RecordSet};
-use crate::model::group::{Change, Decision, Write};
+use crate::model::group::{Change, Decision, REPAIRS_MAX, Standing, WITHIN, Write, held_until};
 use crate::model::history::Kind;
+use crate::model::switches::Switch;
 use crate::model::time::Time;
+use crate::store::MemberRecord;
 use chorus_providers::{Category, Provider, ProviderError, Wanted};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,6 +78,7 @@ impl Engine {
         known: &mut Picture,
         decision: &Decision,
         attempts: &mut Attempts,
+        lately: &mut Vec<WrittenLately>,
     ) -> Result<Written, EngineError> {
         let mut written = Written::default();
         // What this round sends is judged together: each write has to go with those before it as well.
@@ -86,6 +89,19 @@ impl Engine {
             let now = self.ports.clock.now();
             if let Some(waiting) = attempts.still_waiting(write, now) {
                 written.waiting.push(waiting.clone());
+                continue;
+            }
+            if let Some(until) = reverted_until(lately, write, now) {
+                let text = format!(
+                    "{} takes back what is written there: {} was put back {REPAIRS_MAX} times within an hour; find out who \
+                     else changes it, then `chorus zone try-now`",
+                    write.operator, write.why
+                );
+                let code = "operator-reverted".to_owned();
+                let waiting = WaitingFor { step: write.step, code, text, until: Some(until) };
+                self.report(known, write, &waiting.code, &waiting.text, attempts).await?;
+                attempts.again(write, now, waiting.clone(), false);
+                written.waiting.push(waiting);
                 continue;
             }
             let provider = match self.provider(&write.operator).await? {
@@ -111,7 +127,9 @@ impl Engine {
                 written.waiting.push(objected);
                 continue;
             }
-            self.ports.store.intend(&known.record.name, &write.operator, &placements(write), now).await?;
+            if !self.ports.switches.without.leaves_out(Switch::Intent) {
+                self.ports.store.intend(&known.record.name, &write.operator, &placements(write), now).await?;
+            }
             if let Some(member) = known.members.get_mut(&write.operator) {
                 for (kind, records) in placements(write) {
                     member.placements.entry(kind).or_default().extend(records);
@@ -120,6 +138,7 @@ impl Engine {
             match self.send(known, write, provider.as_ref()).await? {
                 Ok(true) => {
                     written.changed = true;
+                    note(lately, write, now);
                     // The same again, if somebody undoes it, only with growing patience.
                     attempts.again(write, now, lagging(write), true);
                     written.waiting.push(lagging(write));
@@ -147,9 +166,6 @@ impl Engine {
 
     /// The check before the write, on the world as it was just observed.
     fn objection(&self, known: &Picture, write: &Write, planned: &[Planned]) -> Option<WaitingFor> {
-        if self.ports.switches.check_is_off() {
-            return None;
-        }
         let (zone, history, lifetimes, hosts) = (&known.record.name, &known.history, &known.lifetimes, &known.hosts);
         let objections = check(&Scene { zone, history, lifetimes, hosts }, planned, known.observed_at);
         let worst = objections.iter().max_by_key(|objection| objection.until.unwrap_or(Time::MAX))?;
@@ -163,7 +179,8 @@ impl Engine {
     }
 
     async fn provider(&self, name: &str) -> Result<Result<Arc<dyn Provider>, NoProvider>, EngineError> {
-        let operators = self.ports.operators(std::iter::once((name.to_owned(), true))).await?;
+        let member = (name.to_owned(), MemberRecord::wanted(Standing::Serving));
+        let operators = self.ports.operators(std::iter::once(member)).await?;
         let gone = || NoProvider::Settings { operator: name.to_owned(), reason: "it is not there".into() };
         let Some((operator, _)) = operators.first() else { return Ok(Err(gone())) };
         Ok(self.ports.providers.provider(operator).await)
@@ -241,7 +258,7 @@ fn wanted((kind, ttl_s, change): &(Kind, u32, Change)) -> Wanted {
 
 /// What the operator's servers will serve after a write.
 fn planned_by(known: &Picture, write: &Write) -> Vec<Planned> {
-    let world = known.world(&[]);
+    let world = known.world();
     let sets = write.sets.iter().map(|(kind, ttl_s, change)| {
         let records = match change {
             Change::Exactly(records) => records.clone(),
@@ -253,6 +270,28 @@ fn planned_by(known: &Picture, write: &Write) -> Vec<Planned> {
         Planned { operator: write.operator.clone(), kind: *kind, ttl_s: *ttl_s, records }
     });
     sets.collect()
+}
+
+fn reverted_until(lately: &[WrittenLately], write: &Write, now: Time) -> Option<Time> {
+    let same = lately.iter().find(|before| before.operator == write.operator && before.what == what(write))?;
+    held_until(&same.at, now)
+}
+
+fn note(lately: &mut Vec<WrittenLately>, write: &Write, now: Time) {
+    lately.retain(|before| before.at.iter().any(|at| at.plus(WITHIN) > now));
+    match lately.iter_mut().find(|before| before.operator == write.operator && before.what == what(write)) {
+        Some(same) => {
+            same.at.retain(|at| at.plus(WITHIN) > now);
+            same.at.push(now);
+        }
+        None => lately.push(WrittenLately { operator: write.operator.clone(), what: what(write), at: vec![now] }),
+    }
+}
+
+/// Which sets, and what they are to hold: the reason names keys and hosts.
+fn what(write: &Write) -> String {
+    let kinds: Vec<String> = write.sets.iter().map(|(kind, _, _)| kind.to_string()).collect();
+    format!("{}: {}", kinds.join(", "), write.why)
 }
 
 fn placements(write: &Write) -> Vec<(Kind, RecordSet)> {
