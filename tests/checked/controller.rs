@@ -5,11 +5,13 @@
 //! round, and is read back; equal rounds are worked out once.
 
 use crate::names::{Names, each, host, label};
-use crate::world::{Keys, Memory, Operators, Size, Span, Zone, forget};
+use crate::memory::{Memory, Span};
+use crate::world::{Group, Keys, Operators, Size, Zone};
 use chorus::model::chain::{Planned, Scene, check};
-use chorus::model::group::{Change, Member, ParentMode, World as Group, Write, decide, is_present};
+use chorus::model::group::{Change, Member, ParentMode, Standing, World as Seen, Write, decide, is_present};
 use chorus::model::history::{self, Failure, History, Kind, Lifetimes, Outcome, Sample, Served, Server};
 use chorus::model::policy::Policy;
+use chorus::model::switches::Switch;
 use chorus::model::time::Time;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -64,13 +66,11 @@ pub struct Controller {
     size: Size,
     names: Names,
     lifetimes: Lifetimes,
-    without_guards: Vec<String>,
-    without_check: bool,
     rounds: Mutex<HashMap<View, Arc<Round>>>,
 }
 
 impl Controller {
-    pub fn new(size: &Size, without_guards: &[&str], without_check: bool) -> Controller {
+    pub fn new(size: &Size, without: &[Switch]) -> Controller {
         let policy = Policy {
             slack_s: 0,
             stale_s: 0,
@@ -82,9 +82,7 @@ impl Controller {
         Controller {
             names: Names::new(&size.address_of),
             size: size.clone(),
-            lifetimes: Lifetimes::new(policy),
-            without_guards: without_guards.iter().map(ToString::to_string).collect(),
-            without_check,
+            lifetimes: Lifetimes { without: without.iter().copied().collect(), ..Lifetimes::new(policy) },
             rounds: Mutex::default(),
         }
     }
@@ -133,11 +131,13 @@ impl Controller {
     fn history(&self, memory: &Memory) -> History {
         let mut history = History::default();
         let at = |age: u8| Time::from_s(NOW_S - i64::from(age));
+        // Of two rounds in one tick the one is before the other: a version that one of them showed was there for a moment.
+        let just_before = |age: u8| Time(at(age).0 - 1);
         for (index, track) in memory.tracks.iter().enumerate() {
             let (server, kind) = self.track_of(index);
             for span in track {
                 let restore = |history: &mut History, kind: Kind| {
-                    let (since, last_seen) = (span.since.map(at), at(span.last_seen));
+                    let (since, last_seen) = (span.since.map(just_before), just_before(span.last_seen));
                     let served = self.served(kind, span.set, span.signers);
                     let until = span.until.map(at);
                     let span = history::Span { served, since, first_seen: last_seen, last_seen, until };
@@ -176,7 +176,12 @@ impl Controller {
             let member = Member {
                 hosts: [host(op)].into(),
                 servers: servers.map(|(server, _)| server.clone()).collect(),
-                desired: memory.desired & 1 << op != 0,
+                wanted: match memory.desired {
+                    Group { serving, .. } if serving & 1 << op != 0 => Standing::Serving,
+                    Group { trusted, .. } if trusted & 1 << op != 0 => Standing::Trusted,
+                    _ => Standing::Outside,
+                },
+                unreachable: false,
                 placements: BTreeMap::from([(Kind::Dnskey, placed)]),
             };
             (label(op), member)
@@ -188,9 +193,10 @@ impl Controller {
         let mut history = self.history(&view.memory);
         let mut members = self.members(&view.memory);
         let mut memory = view.memory.clone();
+        let paused = view.memory.paused;
         let parents = std::slice::from_ref(&self.names.parent);
         let present = |history: &History, members: &BTreeMap<String, Member>| -> Operators {
-            let world = self.group(history, members, parents);
+            let world = self.seen(history, members, parents, paused);
             each(memory.members).filter(|op| is_present(&world, &label(*op))).map(|op| 1 << op).sum()
         };
         let asked = present(&history, &members);
@@ -224,16 +230,16 @@ impl Controller {
             self.shows(&mut history, &self.names.parent, Kind::Ds, view.parent.0, 0);
             self.shows(&mut history, &self.names.parent, Kind::Delegation, view.parent.1.into(), 0);
         }
-        let decision = decide(&self.group(&history, &members, parents));
-        let gone = memory.members & !memory.desired & !present(&history, &members);
+        let decision = decide(&self.seen(&history, &members, parents, paused));
+        let gone = memory.members & !memory.desired.all() & !present(&history, &members);
         let mut writes = Vec::new();
         let mut planned = Vec::new();
         // Alone and without a wish, a zone is watched and left as it is.
         let managed = memory.running || memory.members.count_ones() > 1;
         for write in decision.writes.iter().filter(|_| managed) {
             let before = planned.len();
-            planned.extend(planned_by(&self.group(&history, &members, parents), write));
-            if !self.without_check && self.objected(&history, &members, &planned) {
+            planned.extend(planned_by(&self.seen(&history, &members, parents, paused), write));
+            if self.objected(&history, &members, &planned) {
                 planned.truncate(before);
                 continue;
             }
@@ -252,32 +258,34 @@ impl Controller {
         let settled = decision.is_settled();
         if settled && memory.running {
             memory.running = false;
-            for op in each(memory.members & !memory.desired) {
+            for op in each(memory.members & !memory.desired.all()) {
                 memory.placed[usize::from(op)] = 0;
             }
-            memory.members = memory.desired;
+            memory.members = memory.desired.all();
         }
         memory.tracks = self.remembered(&history);
+        memory.forget(&self.size.horizon());
         Round { memory, writes, settled, gone }
     }
 
     /// What the controller would do and wait for: for people who read a counter-example.
     pub fn explain(&self, view: &View) -> String {
         let (history, members) = (self.history(&view.memory), self.members(&view.memory));
-        let decision = decide(&self.group(&history, &members, std::slice::from_ref(&self.names.parent)));
+        let decision = decide(&self.seen(&history, &members, std::slice::from_ref(&self.names.parent), view.memory.paused));
         let writes = decision.writes.iter().map(|w| format!("\n  write {:?} at {}: {}", w.step, w.operator, w.why));
         let waits =
             decision.waits.iter().map(|w| format!("\n  wait {:?} {} {:?}: {}", w.step, w.code, w.until, w.text));
         writes.chain(waits).collect()
     }
 
-    fn group<'a>(
+    fn seen<'a>(
         &'a self,
         history: &'a History,
         members: &'a BTreeMap<String, Member>,
         parent_servers: &'a [Server],
-    ) -> Group<'a> {
-        Group {
+        paused: bool,
+    ) -> Seen<'a> {
+        Seen {
             zone: &self.names.zone,
             history,
             lifetimes: &self.lifetimes,
@@ -285,7 +293,7 @@ impl Controller {
             parent_servers,
             parent: ParentMode::Scan,
             now: Time::from_s(NOW_S),
-            without_guards: &self.without_guards,
+            paused,
         }
     }
 
@@ -327,16 +335,14 @@ impl Controller {
                 last_seen: age(span.last_seen),
                 until: span.until.map(age),
             };
-            let mut track: Vec<Span> = spans.iter().map(span).collect();
-            forget(&mut track, self.size.horizon(kind));
-            track
+            spans.iter().map(span).collect()
         };
         (0..tracks(&self.size)).map(track).collect()
     }
 }
 
 /// What the operator's servers will serve after a write.
-fn planned_by(world: &Group<'_>, write: &Write) -> Vec<Planned> {
+fn planned_by(world: &Seen<'_>, write: &Write) -> Vec<Planned> {
     let sets = write.sets.iter().map(|(kind, ttl_s, change)| {
         let records = match change {
             Change::Exactly(records) => records.clone(),

@@ -6,7 +6,7 @@
 //! see cycles, and a world whose parent may sleep for ever has them everywhere.
 
 use crate::steps::{Ladder, Step, wants};
-use crate::world::World;
+use crate::world::{Group, World};
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -23,7 +23,7 @@ pub struct Ends {
 
 impl World {
     /// This world after the owner wanted another group.
-    pub fn wanting(&self, group: u8) -> Option<World> {
+    pub fn wanting(&self, group: Group) -> Option<World> {
         let mut world = World { changes: None, ..self.clone() };
         wants(&mut world, group)?;
         Some(world)
@@ -43,6 +43,7 @@ impl Ladder {
     fn ticks_to_the_end(&self, world: &World) -> Option<u16> {
         let mut way: Vec<(u64, u16)> = Vec::new();
         let mut world = World { changes: None, losses: 0, ..world.clone() };
+        world.memory.paused = false;
         let mut ticks = 0;
         let rest = loop {
             let mut hasher = DefaultHasher::new();

@@ -6,7 +6,8 @@
 use crate::caches::Exposure;
 use crate::controller::{Controller, Round, Set, View};
 use crate::ends::Ends;
-use crate::world::{Address, Operators, Parent, Roll, Size, World};
+use crate::world::{Address, Group, Parent, Roll, Size, World};
+use chorus::model::switches::Switch;
 use stateright::{Model, Property};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -22,7 +23,9 @@ pub enum Step {
     PublishesDelegation,
     Tick,
     /// The owner changes the desired group.
-    Wants(Operators),
+    Wants(Group),
+    Pauses,
+    Resumes,
     /// An operator goes on with its key roll.
     Rolls,
 }
@@ -31,12 +34,14 @@ pub struct Ladder {
     pub size: Size,
     pub controller: Controller,
     pub ends: Ends,
+    /// Whether it is only looked for exposures.
+    safety_only: bool,
 }
 
 impl Ladder {
-    pub fn new(size: Size, without_guards: &[&str], without_check: bool) -> Ladder {
-        let controller = Controller::new(&size, without_guards, without_check);
-        Ladder { size, controller, ends: Ends::default() }
+    pub fn new(size: Size, without: &[Switch]) -> Ladder {
+        let controller = Controller::new(&size, without);
+        Ladder { size, controller, ends: Ends::default(), safety_only: !without.is_empty() }
     }
 
     /// The world after a step; `None` where the step changes nothing or cannot be.
@@ -50,17 +55,27 @@ impl Ladder {
             Step::PublishesDs => next.parent.ds = next.parent.new_ds.take()?.0,
             Step::PublishesDelegation => next.parent.ns = next.parent.new_ns.take()?.0,
             Step::Tick => {
-                if !world.may_tick(&self.size) {
+                let busy = || self.after(world, &Step::Round { unheard: None }).is_some();
+                if !world.may_tick(&self.size) || self.size.sleeps.is_none() && busy() {
                     return None;
                 }
                 next.tick(&self.size);
             }
             Step::Wants(group) => wants(&mut next, *group)?,
+            Step::Pauses => next.memory.paused = next.memory.running,
+            Step::Resumes => next.memory.paused = false,
             Step::Rolls => self.rolls(&mut next)?,
         }
-        if matches!(step, Step::Served(_) | Step::PublishesDs | Step::PublishesDelegation) {
-            next.resolvers_ask(&self.size);
+        if self.size.promptly {
+            next.parent.ds = next.parent.new_ds.take().map_or(next.parent.ds, |new| new.0);
+            next.parent.ns = next.parent.new_ns.take().map_or(next.parent.ns, |new| new.0);
         }
+        if self.size.lag == 0 {
+            for at in 0..next.addresses.len() {
+                self.served(&mut next, at);
+            }
+        }
+        next.resolvers_ask(&self.size);
         next.renumber();
         (next != *world).then_some(next)
     }
@@ -183,14 +198,15 @@ fn reads_csync(world: &mut World, at: usize, operator: u8) -> Option<()> {
     Some(())
 }
 
-pub fn wants(world: &mut World, group: Operators) -> Option<()> {
+pub fn wants(world: &mut World, group: Group) -> Option<()> {
     let memory = &mut world.memory;
     if memory.desired == group {
         return None;
     }
     memory.desired = group;
-    memory.members |= group;
+    memory.members |= group.all();
     memory.running = true;
+    memory.paused = false;
     world.changes = match world.changes {
         Some(left) => Some(left.checked_sub(1)?),
         None => None,
@@ -203,7 +219,13 @@ impl Model for Ladder {
     type Action = Step;
 
     fn init_states(&self) -> Vec<World> {
-        vec![World::new(&self.size)]
+        // At rest, and the controller has seen it for as long as matters.
+        let mut world = World::new(&self.size);
+        self.round(&mut world, None);
+        (0..=self.size.horizon().longest()).for_each(|_| world.tick(&self.size));
+        self.round(&mut world, None);
+        world.renumber();
+        vec![world]
     }
 
     fn actions(&self, world: &World, steps: &mut Vec<Step>) {
@@ -219,7 +241,12 @@ impl Model for Ladder {
             steps.extend([Step::Served(at), Step::ReadsCds(at), Step::ReadsCsync(at)]);
         }
         steps.extend([Step::PublishesDs, Step::PublishesDelegation, Step::Tick, Step::Rolls]);
-        steps.extend(self.size.groups.iter().map(|group| Step::Wants(*group)));
+        if self.size.hasty || world.addresses.iter().all(|address| address.behind.is_none()) {
+            steps.extend(self.size.groups.iter().map(|group| Step::Wants(*group)));
+        }
+        if self.size.pauses {
+            steps.extend([Step::Pauses, Step::Resumes]);
+        }
     }
 
     fn next_state(&self, world: &World, step: Step) -> Option<World> {
@@ -227,8 +254,12 @@ impl Model for Ladder {
     }
 
     fn properties(&self) -> Vec<Property<Ladder>> {
+        let safe = Property::<Ladder>::always(SAFE, |_, world| world.exposure.is_none());
+        if self.safety_only {
+            return vec![safe];
+        }
         vec![
-            Property::<Ladder>::always(SAFE, |_, world| world.exposure.is_none()),
+            safe,
             Property::<Ladder>::always(ENDS, |ladder, world| ladder.ends(world)),
             Property::<Ladder>::always(UNDONE, |ladder, world| {
                 let groups = ladder.size.groups.iter();

@@ -6,14 +6,30 @@
 //! does not, never less.
 
 use crate::caches::{Caches, Exposure};
-use crate::controller::kind_of;
+use crate::memory::{Horizon, Memory};
 use crate::names::KEYS_EACH;
-use chorus::model::history::Kind;
 
 /// A set of keys, by number: `4 * operator + n`, with the secure entry point bit for n = 0 and 1.
 pub type Keys = u16;
 /// A set of operators.
 pub type Operators = u8;
+
+/// A desired group: who is to serve, and who is only to stay trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Group {
+    pub serving: Operators,
+    pub trusted: Operators,
+}
+
+impl Group {
+    pub const fn of(serving: Operators) -> Group {
+        Group { serving, trusted: 0 }
+    }
+
+    pub const fn all(self) -> Operators {
+        self.serving | self.trusted
+    }
+}
 
 /// In ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,38 +69,51 @@ pub struct Size {
     pub address_of: Vec<u8>,
     pub first: Operators,
     /// What the owner may want.
-    pub groups: Vec<Operators>,
+    pub groups: Vec<Group>,
+    /// Whether it may pause a transition and go on with it.
+    pub pauses: bool,
+    /// Whether it changes its mind while something that was written is not served everywhere yet.
+    pub hasty: bool,
     /// How often the owner changes its mind; `None`: without end.
     pub changes: Option<u8>,
     /// How often an address' answers get lost.
     pub losses: u8,
-    /// How many ticks may pass without a round of the controller.
-    pub sleeps: u8,
+    /// How many ticks may pass without a round of the controller. `None`: time waits until it has nothing more to do.
+    pub sleeps: Option<u8>,
     pub ttls: Ttls,
     pub design: Design,
     /// The operator that rolls a key, once, and which.
     pub roll: Option<(u8, Roll)>,
-    /// The last tick after its beginning in which a write is served, and in which the parent publishes what it read.
+    /// The ticks after which a write is served at the latest.
     pub lag: u8,
+    /// The ticks after which the parent publishes what it read at the latest.
     pub pipeline: u8,
+    /// The parent publishes what it reads at once; nobody relies on that.
+    pub promptly: bool,
+    /// See [`Horizon::last_seen`].
+    pub last_seen: bool,
 }
 
 impl Size {
     /// Two operators, one address each.
-    pub fn new(first: Operators, groups: &[Operators]) -> Size {
-        let all = groups.iter().fold(first, |all, group| all | group);
+    pub fn new(first: Operators, groups: &[Group]) -> Size {
+        let all = groups.iter().fold(first, |all, group| all | group.all());
         Size {
             address_of: crate::names::each(all).collect(),
             first,
             groups: groups.to_vec(),
+            pauses: false,
+            hasty: false,
             changes: None,
             losses: 0,
-            sleeps: 0,
+            sleeps: None,
             ttls: Ttls::ONE,
             design: Design::Csk,
             roll: None,
             lag: 1,
             pipeline: 1,
+            promptly: false,
+            last_seen: false,
         }
     }
 
@@ -92,17 +121,8 @@ impl Size {
         self.address_of.iter().max().unwrap() + 1
     }
 
-    /// The longest that any guard looks back from the end of a version of this kind: keys and answers as long as they are
-    /// cached, CDS until what the parent makes of it is, NS until the answers of whom it names are, by way of a CSYNC.
-    pub fn horizon(&self, kind: Kind) -> u8 {
-        let ttls = &self.ttls;
-        match kind {
-            Kind::Dnskey | Kind::Data => ttls.dnskey.max(ttls.data),
-            Kind::Ds | Kind::Cds | Kind::Cdnskey => ttls.cds + self.pipeline + ttls.ds,
-            Kind::Ns | Kind::Csync | Kind::Delegation => {
-                ttls.ns.max(ttls.csync) + self.pipeline + ttls.delegation + ttls.data.max(ttls.dnskey)
-            }
-        }
+    pub fn horizon(&self) -> Horizon {
+        Horizon { ttls: self.ttls, pipeline: self.pipeline, last_seen: self.last_seen }
     }
 
     /// An operator's own keys, `stage` steps into its roll.
@@ -182,31 +202,6 @@ pub struct Parent {
     pub newest_ns: u8,
 }
 
-/// A version as the controller remembers it: [`chorus::model::history::Span`], in ticks before now.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Span {
-    pub set: u16,
-    pub signers: Keys,
-    /// `None`: longer ago than anything matters.
-    pub since: Option<u8>,
-    pub last_seen: u8,
-    pub until: Option<u8>,
-}
-
-/// All that the controller keeps from one round to the next.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Memory {
-    /// The parent's tracks, then those of each address.
-    pub tracks: Vec<Vec<Span>>,
-    /// Bit 0: the parent did not answer when it was last asked; the others: the addresses.
-    pub silent: u8,
-    pub members: Operators,
-    pub desired: Operators,
-    /// Keys that were put into each operator's zone.
-    pub placed: Vec<Keys>,
-    pub running: bool,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct World {
     pub primaries: Vec<Zone>,
@@ -252,7 +247,8 @@ impl World {
                 tracks: vec![Vec::new(); crate::controller::tracks(size)],
                 silent: 0,
                 members: size.first,
-                desired: size.first,
+                desired: Group::of(size.first),
+                paused: false,
                 placed: primaries
                     .iter()
                     .enumerate()
@@ -283,7 +279,7 @@ impl World {
     /// Whether time may pass: nothing is due in this tick any more.
     pub fn may_tick(&self, size: &Size) -> bool {
         let late = |since: Option<u8>, most: u8| since.is_some_and(|since| since >= most);
-        self.unseen <= size.sleeps && !self.addresses.iter().any(|address| late(address.behind, size.lag))
+        size.sleeps.is_none_or(|most| self.unseen <= most) && !self.addresses.iter().any(|address| late(address.behind, size.lag))
             && !late(self.parent.new_ds.map(|new| new.1), size.pipeline)
             && !late(self.parent.new_ns.map(|new| new.1), size.pipeline)
     }
@@ -293,16 +289,12 @@ impl World {
         let new_ds = self.parent.new_ds.as_mut().map(|new| &mut new.1);
         let new_ns = self.parent.new_ns.as_mut().map(|new| &mut new.1);
         since.chain(new_ds).chain(new_ns).for_each(|ticks| *ticks += 1);
-        self.unseen += 1;
-        self.caches.tick();
-        for (index, track) in self.memory.tracks.iter_mut().enumerate() {
-            for span in track.iter_mut() {
-                span.since = span.since.map(|age| age + 1);
-                span.until = span.until.map(|age| age + 1);
-                span.last_seen += 1;
-            }
-            forget(track, size.horizon(kind_of(index).1));
+        if size.sleeps.is_some() {
+            self.unseen += 1;
         }
+        self.caches.tick();
+        self.memory.tick();
+        self.memory.forget(&size.horizon());
         self.resolvers_ask(size);
     }
 
@@ -343,14 +335,5 @@ impl World {
     pub fn next_rank(&self, rank: impl Fn(&Zone) -> u8, newest: u8) -> u8 {
         let zones = self.primaries.iter().chain(self.addresses.iter().map(|address| &address.shows));
         zones.map(rank).chain([newest]).max().unwrap_or(0) + 1
-    }
-}
-
-/// Drops what ended so long ago that it is dead in every respect, and no longer tells apart what began before that.
-pub fn forget(track: &mut Vec<Span>, horizon: u8) {
-    track.retain(|span| span.until.is_none_or(|age| age < horizon));
-    for span in track {
-        span.since = span.since.filter(|age| *age <= horizon);
-        span.last_seen = span.last_seen.min(horizon);
     }
 }
