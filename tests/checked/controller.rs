@@ -109,7 +109,8 @@ impl Controller {
             Kind::Cds | Kind::Cdnskey => ttls.cds,
             Kind::Csync => ttls.csync,
             Kind::Ns => ttls.ns,
-            Kind::Data => ttls.data,
+            // The SOA record does not show the largest TTL of the zone.
+            Kind::Data => 1,
         };
         ttl.into()
     }

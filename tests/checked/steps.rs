@@ -3,7 +3,6 @@
 //! Invariant: nothing here is fair. Every step may be put off for as long as the size of the world lets it, and those without
 //! a bound (rounds of the controller, scans of the parent) for ever. A state with an exposure is an end.
 
-use crate::caches::Exposure;
 use crate::controller::{Controller, Round, Set, View};
 use crate::ends::Ends;
 use crate::world::{Address, Group, Parent, Roll, Size, World};
@@ -35,13 +34,13 @@ pub struct Ladder {
     pub controller: Controller,
     pub ends: Ends,
     /// Whether it is only looked for exposures.
-    safety_only: bool,
+    pub safety_only: bool,
 }
 
 impl Ladder {
     pub fn new(size: Size, without: &[Switch]) -> Ladder {
         let controller = Controller::new(&size, without);
-        Ladder { size, controller, ends: Ends::default(), safety_only: !without.is_empty() }
+        Ladder { size, controller, ends: Ends::default(), safety_only: false }
     }
 
     /// The world after a step; `None` where the step changes nothing or cannot be.
@@ -103,9 +102,7 @@ impl Ladder {
         if unheard.is_some() {
             world.losses -= 1;
         }
-        if let Some(asked) = crate::names::each(*gone).find(|op| world.caches.is_asked(*op)) {
-            world.exposure = Some(Exposure::AskedAfterTheLastQuestion(asked));
-        }
+        world.gone = *gone;
         for (operator, sets) in writes {
             self.write(world, *operator, sets);
         }
@@ -207,6 +204,7 @@ pub fn wants(world: &mut World, group: Group) -> Option<()> {
     memory.members |= group.all();
     memory.running = true;
     memory.paused = false;
+    world.gone &= !group.all();
     world.changes = match world.changes {
         Some(left) => Some(left.checked_sub(1)?),
         None => None,

@@ -1,9 +1,8 @@
 //! The small world: its size, its state, and how one tick of time passes.
 //!
 //! Invariant: a state says nothing about absolute time, and nothing that can no longer matter, so that there are few of
-//! them: ages are counted from now and end at [`Size::horizon`], the order in which CDS and NS sets were published is kept
-//! as ranks without gaps. A controller that forgets what is older than the horizon is allowed more than one that
-//! does not, never less.
+//! them: ages are counted from now, what is dead is forgotten (`memory`), and the order in which CDS and NS sets were
+//! published is kept as ranks without gaps.
 
 use crate::caches::{Caches, Exposure};
 use crate::memory::{Horizon, Memory};
@@ -72,7 +71,8 @@ pub struct Size {
     pub groups: Vec<Group>,
     /// Whether it may pause a transition and go on with it.
     pub pauses: bool,
-    /// Whether it changes its mind while something that was written is not served everywhere yet.
+    /// Whether it changes its mind while something that was written is not served everywhere yet. What is on its way is in
+    /// no history: a key that is about to vanish from a set passes for served, and whoever is wanted again is let in.
     pub hasty: bool,
     /// How often the owner changes its mind; `None`: without end.
     pub changes: Option<u8>,
@@ -210,6 +210,8 @@ pub struct World {
     pub caches: Caches,
     pub memory: Memory,
     pub stage: u8,
+    /// Whom, as the controller saw it last, nobody can ask any more: these may stop serving the zone at any moment.
+    pub gone: Operators,
     /// Ticks that began since the controller's last round.
     pub unseen: u8,
     pub changes: Option<u8>,
@@ -257,6 +259,7 @@ impl World {
                 running: false,
             },
             stage: 0,
+            gone: 0,
             unseen: 0,
             changes: size.changes,
             losses: size.losses,
@@ -272,7 +275,8 @@ impl World {
             size.address_of.iter().copied().zip(self.addresses.iter().map(|address| &address.shows)).collect();
         self.caches.fetch(self.parent.ds, self.parent.ns, &zones, &size.ttls);
         if self.exposure.is_none() {
-            self.exposure = self.caches.exposure();
+            let asked = crate::names::each(self.gone).find(|op| self.caches.is_asked(*op));
+            self.exposure = asked.map(Exposure::AskedAfterTheLastQuestion).or_else(|| self.caches.exposure());
         }
     }
 
@@ -300,9 +304,6 @@ impl World {
 
     /// Who is not in the group any more gives the zone up: what it has is what it had before it ever joined.
     pub fn gives_up(&mut self, size: &Size, operator: u8) {
-        if self.caches.is_asked(operator) {
-            self.exposure = Some(Exposure::AskedAfterTheLastQuestion(operator));
-        }
         let stage = if size.roll.is_some_and(|(op, _)| op == operator) { self.stage } else { 0 };
         let alone = size.alone(operator, stage);
         self.primaries[usize::from(operator)] = alone;
