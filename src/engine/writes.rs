@@ -29,6 +29,15 @@ pub(super) struct Written {
     /// Something was changed: worth reading back at once.
     pub changed: bool,
     pub waiting: Vec<WaitingFor>,
+    /// What was changed, for the history. It is told after it has been read back: nothing comes before that.
+    pub done: Vec<Done>,
+}
+
+/// A write that changed something.
+pub(super) struct Done {
+    at: Time,
+    operator: String,
+    text: String,
 }
 
 /// Writes that brought nothing about, per operator.
@@ -135,15 +144,16 @@ impl Engine {
                     member.placements.entry(kind).or_default().extend(records);
                 }
             }
-            match self.send(known, write, provider.as_ref()).await? {
-                Ok(true) => {
+            match self.send(known, write, provider.as_ref()).await {
+                Ok(Some(text)) => {
                     written.changed = true;
                     note(lately, write, now);
+                    written.done.push(Done { at: self.ports.clock.now(), operator: write.operator.clone(), text });
                     // The same again, if somebody undoes it, only with growing patience.
                     attempts.again(write, now, lagging(write), true);
                     written.waiting.push(lagging(write));
                 }
-                Ok(false) => {
+                Ok(None) => {
                     attempts.again(write, now, lagging(write), true);
                     written.waiting.push(lagging(write));
                 }
@@ -186,32 +196,35 @@ impl Engine {
         Ok(self.ports.providers.provider(operator).await)
     }
 
-    /// Whether anything was changed.
+    /// What was changed, if anything was.
     async fn send(
         &self,
         known: &Picture,
         write: &Write,
         provider: &dyn Provider,
-    ) -> Result<Result<bool, ProviderError>, EngineError> {
+    ) -> Result<Option<String>, ProviderError> {
         let wanted: Vec<Wanted> = write.sets.iter().map(wanted).collect();
         self.crash_point(self.ports.switches.crash_before, &BEFORE);
         let applied = provider.apply(&known.record.name, &wanted).await;
         self.crash_point(self.ports.switches.crash_after, &AFTER);
-        let changes = match applied {
-            Ok(changes) => changes,
-            Err(e) => return Ok(Err(e)),
-        };
+        let changes = applied?;
         if changes.is_empty() {
-            return Ok(Ok(false));
+            return Ok(None);
         }
         let counts: Vec<String> =
             changes.iter().map(|c| format!("{} +{} −{}", c.rtype, c.added.len(), c.removed.len())).collect();
         let text = format!("wrote at {}: {} ({})", write.operator, write.why, counts.join(", "));
         tracing::info!(zone = %known.record.name, operator = %write.operator, "{text}");
+        Ok(Some(text))
+    }
+
+    /// Events for what was written.
+    pub(super) async fn tell_done(&self, known: &Picture, done: Vec<Done>) -> Result<(), EngineError> {
         let transition = known.transition.as_ref().map(|transition| transition.id.as_str());
-        let now = self.ports.clock.now();
-        self.ports.store.add_event(&known.record.name, now, "wrote", &text, transition, Some(&write.operator)).await?;
-        Ok(Ok(true))
+        for Done { at, operator, text } in done {
+            self.ports.store.add_event(&known.record.name, at, "wrote", &text, transition, Some(&operator)).await?;
+        }
+        Ok(())
     }
 
     /// An event for a refusal, once, and not for every try.

@@ -51,6 +51,8 @@ pub struct World<'a> {
     pub now: Time,
     /// Whether a person holds the transition: keys are still shared, and nothing else is written.
     pub paused: bool,
+    /// The algorithm that the whole group is rolling to.
+    pub algorithm: Option<u8>,
 }
 
 /// What a group of addresses shows of one kind.
@@ -97,8 +99,13 @@ impl<'a> World<'a> {
 
     /// Whether an operator that a person has said to be gone for good does not answer at any of its addresses.
     pub fn is_lost(&self, operator: &str) -> bool {
+        self.member(operator).is_some_and(|member| member.unreachable) && self.is_silent(operator)
+    }
+
+    /// Whether an operator does not answer at any of its addresses.
+    pub fn is_silent(&self, operator: &str) -> bool {
         let silent = |server: &Server| Kind::OPERATOR.iter().all(|kind| self.history.trouble(server, *kind).is_some());
-        self.member(operator).is_some_and(|member| member.unreachable && member.servers.iter().all(silent))
+        self.member(operator).is_some_and(|member| member.servers.iter().all(silent))
     }
 
     fn current(&self, operator: &str, kind: Kind) -> impl Iterator<Item = &'a Span> + use<'a> {
