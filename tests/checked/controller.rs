@@ -295,6 +295,7 @@ impl Controller {
             parent: ParentMode::Scan,
             now: Time::from_s(NOW_S),
             paused,
+            algorithm: None,
         }
     }
 

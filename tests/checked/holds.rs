@@ -6,17 +6,22 @@
 use crate::explore::holds;
 use crate::world::{Design, Group, Roll, Size, Ttls};
 
-const A: Group = Group::of(0b001);
+pub const A: Group = Group::of(0b001);
 const B: Group = Group::of(0b010);
-const AB: Group = Group::of(0b011);
+pub const AB: Group = Group::of(0b011);
 const AC: Group = Group::of(0b101);
 const ABC: Group = Group::of(0b111);
 /// Where a stopped transition may come to rest: b is trusted, and not a name server.
 const A_TRUSTING_B: Group = Group { serving: 0b001, trusted: 0b010 };
 
 /// The owner changes its mind so often; all that is written is served at once.
-fn world(first: Group, groups: &[Group], changes: u8) -> Size {
+pub fn world(first: Group, groups: &[Group], changes: u8) -> Size {
     Size { changes: Some(changes), lag: 0, ..Size::new(first.all(), groups) }
+}
+
+/// One operator rolls a key, and the parent publishes at once.
+pub fn rolling(operator: u8, roll: Roll, size: Size) -> Size {
+    Size { design: Design::Split, roll: Some((operator, roll)), promptly: true, ..size }
 }
 
 fn large(name: &str, size: Size) {
@@ -96,12 +101,6 @@ fn every_kind_of_record_may_be_the_one_that_is_kept_longest() {
 
 #[test]
 fn an_operator_rolls_a_key_in_the_middle() {
-    let rolling = |operator: u8, roll: Roll, size: Size| Size {
-        design: Design::Split,
-        roll: Some((operator, roll)),
-        promptly: true,
-        ..size
-    };
     for roll in [Roll::Zsk, Roll::Ksk] {
         holds(&format!("{roll:?} rolled in a group at rest"), rolling(1, roll, world(AB, &[AB], 0)));
         holds(&format!("{roll:?} of the newcomer rolled"), rolling(1, roll, world(A, &[A, AB], 1)));

@@ -1,62 +1,174 @@
-//! draft
+//! Each guard is needed: with it left out, and without the check, the checker finds an exposure in some small world.
+//!
+//! The worlds are the smallest ones found for each. A guard that is not here needs more than these worlds have (TTLs that
+//! change, slack, several parents) and is shown to be needed by the simulation; or no small world needs it (see below).
+
 use crate::explore::exposure_without;
-use crate::world::{Design, Group, Roll, Size, Ttls};
+use crate::holds::{A, AB, rolling, world};
+use crate::world::{Roll, Size, Ttls};
 use chorus::model::switches::Switch;
 
-const A: Group = Group::of(1);
-const B: Group = Group::of(2);
-const AB: Group = Group::of(3);
-fn s(first: u8, groups: &[Group], changes: u8) -> Size {
-    Size { changes: Some(changes), lag: 0, ..Size::new(first, groups) }
-}
-fn split(first: u8, groups: &[Group], changes: u8, op: u8, roll: Roll) -> Size {
-    Size { design: Design::Split, promptly: true, roll: Some((op, roll)), ..s(first, groups, changes) }
+fn needed(switch: Switch, size: Size) {
+    let found = exposure_without(size, &[switch, Switch::Check]);
+    println!("without {switch} ({}): an exposure after {found:?} steps", switch.what());
+    assert!(found.is_some(), "no world fails without {switch}");
 }
 
-fn sizes() -> Vec<(&'static str, Size)> {
-    vec![
-        ("join1", s(1, &[A, AB], 1)),
-        ("leave1", s(3, &[A, AB], 1)),
-        ("join2", s(1, &[A, AB], 2)),
-        ("leave2", s(3, &[A, AB], 2)),
-        ("join dnskey 2", Size { ttls: Ttls { dnskey: 2, ..Ttls::ONE }, ..s(1, &[A, AB], 1) }),
-        ("join dnskey 2 lag", Size { lag: 1, promptly: true, ttls: Ttls { dnskey: 2, ..Ttls::ONE }, ..s(1, &[A, AB], 1) }),
-        ("leave data 2", Size { ttls: Ttls { data: 2, ..Ttls::ONE }, ..s(3, &[A, AB], 1) }),
-        ("leave dnskey 2", Size { ttls: Ttls { dnskey: 2, ..Ttls::ONE }, ..s(3, &[A, AB], 1) }),
-        ("leave ns3 lag", Size { lag: 1, promptly: true, ttls: Ttls { ns: 3, ..Ttls::ONE }, ..s(3, &[A, AB], 1) }),
-        ("leave deleg3", Size { ttls: Ttls { delegation: 3, ..Ttls::ONE }, ..s(3, &[A, AB], 1) }),
-        ("loss join", Size { losses: 1, last_seen: true, ..s(1, &[A, AB], 1) }),
-        ("loss leave", Size { losses: 1, last_seen: true, ..s(3, &[A, AB], 1) }),
-        ("zsk join", split(1, &[A, AB], 1, 0, Roll::Zsk)),
-        ("ksk join", split(1, &[A, AB], 1, 0, Roll::Ksk)),
-        ("zsk leave", split(3, &[A, AB], 1, 1, Roll::Zsk)),
-        ("ksk leave", split(3, &[A, AB], 1, 1, Roll::Ksk)),
-        ("zsk rest", split(3, &[AB], 0, 1, Roll::Zsk)),
-        ("ksk rest", split(3, &[AB], 0, 1, Roll::Ksk)),
-        ("two addresses join b", Size { lag: 1, promptly: true, address_of: vec![0, 1, 1], ..s(1, &[A, AB], 1) }),
-        ("two addresses join a", Size { lag: 1, promptly: true, address_of: vec![0, 0, 1], ..s(1, &[A, AB], 1) }),
-        ("two addresses leave", Size { lag: 1, promptly: true, address_of: vec![0, 0, 1], ..s(3, &[A, AB], 1) }),
-        ("sloppy join", Size { sleeps: Some(1), last_seen: true, ..s(1, &[A, AB], 1) }),
-        ("sloppy leave", Size { sleeps: Some(1), last_seen: true, ..s(3, &[A, AB], 1) }),
-        ("replace", Size { promptly: true, ..s(1, &[A, B], 2) }),
-        ("join1 lag", Size { lag: 1, ..s(1, &[A, AB], 1) }),
-        ("leave1 lag", Size { lag: 1, ..s(3, &[A, AB], 1) }),
-        ("three replace", Size { promptly: true, ..s(3, &[Group::of(3), Group::of(5)], 1) }),
-    ]
+fn kept_for(ttls: Ttls, size: Size) -> Size {
+    Size { ttls, ..size }
 }
 
 #[test]
-fn survey() {
-    for switch in Switch::ALL {
-        if ["check", "old", "slack", "stale", "resolver", "round", "intent", "all-parents"].iter().any(|p| switch.name().starts_with(p)) { continue; }
-        if let Ok(only) = std::env::var("ONLY") && !only.split(',').any(|o| o == switch.name()) { continue; }
-        let mut found = false;
-        for (name, size) in sizes() {
-            if let Some(steps) = exposure_without(size, &[*switch, Switch::Check]) {
-                println!("{switch}: {name} {steps}");
-                found = true;
-            }
-        }
-        if !found { println!("{switch}: NOT FOUND"); }
-    }
+fn try_dnskey() {
+    needed(Switch::Dnskey, kept_for(Ttls { dnskey: 2, ..Ttls::ONE }, world(A, &[A, AB], 1)));
+}
+
+#[test]
+fn try_dnskey_at_others() {
+    needed(Switch::DnskeyAtOthers, Size { lag: 1, promptly: true, ..kept_for(Ttls { dnskey: 2, ..Ttls::ONE }, world(A, &[A, AB], 1)) });
+}
+
+#[test]
+fn try_dnskey_at_newcomer() {
+    needed(Switch::DnskeyAtNewcomer, kept_for(Ttls { dnskey: 2, ..Ttls::ONE }, world(A, &[A, AB], 2)));
+}
+
+#[test]
+fn try_ds() {
+    needed(Switch::Ds, world(A, &[A, AB], 1));
+}
+
+#[test]
+fn try_ns() {
+    needed(Switch::Ns, world(AB, &[A, AB], 1));
+}
+
+#[test]
+fn try_delegation() {
+    needed(Switch::Delegation, world(AB, &[A, AB], 1));
+}
+
+#[test]
+fn try_ns_at_leaver() {
+    needed(Switch::NsAtLeaver, Size { lag: 1, promptly: true, ..kept_for(Ttls { ns: 3, ..Ttls::ONE }, world(AB, &[A, AB], 1)) });
+}
+
+#[test]
+fn try_ns_at_operators() {
+    needed(Switch::NsAtOperators, Size { lag: 1, promptly: true, ..kept_for(Ttls { ns: 3, ..Ttls::ONE }, world(AB, &[A, AB], 1)) });
+}
+
+#[test]
+fn try_leaver_dnskey() {
+    needed(Switch::LeaverDnskey, kept_for(Ttls { dnskey: 2, ..Ttls::ONE }, world(AB, &[A, AB], 1)));
+}
+
+#[test]
+fn try_data() {
+    needed(Switch::Data, world(AB, &[A, AB], 1));
+}
+
+#[test]
+fn try_data_ttl() {
+    needed(Switch::DataTtl, kept_for(Ttls { data: 2, ..Ttls::ONE }, world(AB, &[A, AB], 1)));
+}
+
+#[test]
+fn try_cds_gun() {
+    needed(Switch::CdsGun, world(AB, &[A, AB], 2));
+}
+
+#[test]
+fn try_csync_gun() {
+    needed(Switch::CsyncGun, world(A, &[A, AB], 2));
+}
+
+#[test]
+fn try_csync_gun2() {
+    needed(Switch::CsyncGun, world(AB, &[A, AB], 2));
+}
+
+#[test]
+fn try_parent_pipeline() {
+    needed(Switch::ParentPipeline, world(A, &[A, AB], 2));
+}
+
+#[test]
+fn try_parent_pipeline2() {
+    needed(Switch::ParentPipeline, world(AB, &[A, AB], 2));
+}
+
+#[test]
+fn try_until_newer() {
+    needed(Switch::UntilNewer, Size { losses: 1, last_seen: true, ..world(AB, &[A, AB], 1) });
+}
+
+#[test]
+fn try_until_newer2() {
+    needed(Switch::UntilNewer, Size { losses: 1, last_seen: true, ..world(A, &[A, AB], 1) });
+}
+
+#[test]
+fn try_no_answer() {
+    needed(Switch::NoAnswer, Size { losses: 1, ..world(A, &[A, AB], 1) });
+}
+
+#[test]
+fn try_no_answer2() {
+    needed(Switch::NoAnswer, Size { losses: 1, ..world(AB, &[A, AB], 1) });
+}
+
+#[test]
+fn try_all_addresses() {
+    needed(Switch::AllAddresses, Size { address_of: vec![0, 0, 1], lag: 1, promptly: true, ..world(A, &[A, AB], 1) });
+}
+
+#[test]
+fn try_newcomer_first() {
+    needed(Switch::NewcomerFirst, world(A, &[A, AB], 1));
+}
+
+#[test]
+fn try_keys_shared() {
+    needed(Switch::KeysShared, world(A, &[A, AB], 1));
+}
+
+#[test]
+fn try_ns_complete() {
+    needed(Switch::NsComplete, Size { lag: 1, promptly: true, ..world(AB, &[A, AB], 1) });
+}
+
+#[test]
+fn try_leaver_told() {
+    needed(Switch::LeaverTold, world(AB, &[A, AB], 1));
+}
+
+#[test]
+fn try_may_sign() {
+    needed(Switch::MaySign, rolling(1, Roll::Zsk, world(AB, &[AB], 0)));
+}
+
+#[test]
+fn try_rolled_keys() {
+    needed(Switch::RolledKeys, rolling(1, Roll::Zsk, world(AB, &[AB], 0)));
+}
+
+#[test]
+fn try_rolled_ds() {
+    needed(Switch::RolledDs, rolling(1, Roll::Ksk, world(AB, &[AB], 0)));
+}
+
+#[test]
+fn try_rolled_ds2() {
+    needed(Switch::RolledDs, kept_for(Ttls { dnskey: 2, ..Ttls::ONE }, rolling(1, Roll::Ksk, world(AB, &[AB], 0))));
+}
+
+#[test]
+fn try_rolled_keys2() {
+    needed(Switch::RolledKeys, kept_for(Ttls { data: 2, ..Ttls::ONE }, rolling(1, Roll::Zsk, world(AB, &[AB], 0))));
+}
+
+#[test]
+fn try_placements() {
+    needed(Switch::Placements, world(A, &[A, AB], 1));
 }
