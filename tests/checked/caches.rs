@@ -22,8 +22,15 @@ pub struct Caches {
 /// What no resolver may ever meet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Exposure {
-    Bogus { ds: Keys, keys: Keys, signed_by: Keys },
-    BogusAnswer { keys: Keys, signed_by: Keys },
+    Bogus {
+        ds: Keys,
+        keys: Keys,
+        signed_by: Keys,
+    },
+    BogusAnswer {
+        keys: Keys,
+        signed_by: Keys,
+    },
     /// An operator that the controller has done with is asked.
     AskedAfterTheLastQuestion(u8),
 }

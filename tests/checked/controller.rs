@@ -4,8 +4,8 @@
 //! Invariant: nothing is decided here. A history is put together from the remembered spans, takes in the samples of the
 //! round, and is read back; equal rounds are worked out once.
 
-use crate::names::{Names, each, host, label};
 use crate::memory::{Memory, Span};
+use crate::names::{Names, each, host, label};
 use crate::world::{Group, Keys, Operators, Size, Zone};
 use chorus::model::chain::{Planned, Scene, check};
 use chorus::model::group::{Change, Member, ParentMode, Standing, World as Seen, Write, decide, is_present};
@@ -57,7 +57,6 @@ pub enum Set {
 pub struct Round {
     pub memory: Memory,
     pub writes: Vec<(u8, Vec<Set>)>,
-    pub settled: bool,
     /// Members that the controller takes to be asked by nobody any more.
     pub gone: Operators,
 }
@@ -256,8 +255,7 @@ impl Controller {
             }
             writes.push((operator, sets));
         }
-        let settled = decision.is_settled();
-        if settled && memory.running {
+        if decision.is_settled() && memory.running {
             memory.running = false;
             for op in each(memory.members & !memory.desired.all()) {
                 memory.placed[usize::from(op)] = 0;
@@ -266,13 +264,14 @@ impl Controller {
         }
         memory.tracks = self.remembered(&history);
         memory.forget(&self.size.horizon());
-        Round { memory, writes, settled, gone }
+        Round { memory, writes, gone }
     }
 
     /// What the controller would do and wait for: for people who read a counter-example.
     pub fn explain(&self, view: &View) -> String {
         let (history, members) = (self.history(&view.memory), self.members(&view.memory));
-        let decision = decide(&self.seen(&history, &members, std::slice::from_ref(&self.names.parent), view.memory.paused));
+        let decision =
+            decide(&self.seen(&history, &members, std::slice::from_ref(&self.names.parent), view.memory.paused));
         let writes = decision.writes.iter().map(|w| format!("\n  write {:?} at {}: {}", w.step, w.operator, w.why));
         let waits =
             decision.waits.iter().map(|w| format!("\n  wait {:?} {} {:?}: {}", w.step, w.code, w.until, w.text));

@@ -2,7 +2,7 @@
 //!
 //! One thread and breadth first: what is found is always the same, and the shortest there is.
 
-use crate::steps::Ladder;
+use crate::steps::{Ladder, Step};
 use crate::world::{Size, World};
 #[cfg(feature = "guard-switches")]
 use chorus::model::switches::Switch;
@@ -10,11 +10,7 @@ use stateright::{Checker, HasDiscoveries, Model, Path};
 
 /// Fails when a property does not hold in this world, with the shortest way there.
 pub fn holds(name: &str, size: Size) {
-    let checker = Ladder::new(size, &[])
-        .checker()
-        .finish_when(HasDiscoveries::AnyFailures)
-        .spawn_bfs()
-        .join();
+    let checker = Ladder::new(size, &[]).checker().finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
     let ladder = checker.model();
     println!(
         "{name}: {} states, {} steps between them, the farthest {} from the beginning; {} rounds; every transition ends \
@@ -30,8 +26,8 @@ pub fn holds(name: &str, size: Size) {
     assert!(found.is_empty(), "{name}: {}", found.join("\n"));
 }
 
-#[cfg(feature = "guard-switches")]
 /// Whether the checker finds an exposure with these left out; how many steps lead there.
+#[cfg(feature = "guard-switches")]
 pub fn exposure_without(size: Size, without: &[Switch]) -> Option<usize> {
     let checker = Ladder { safety_only: true, ..Ladder::new(size, without) }
         .checker()
@@ -43,7 +39,7 @@ pub fn exposure_without(size: Size, without: &[Switch]) -> Option<usize> {
 }
 
 /// The way to a state that should not be, for people.
-fn told(ladder: &Ladder, property: &str, path: Path<World, crate::steps::Step>) -> String {
+fn told(ladder: &Ladder, property: &str, path: Path<World, Step>) -> String {
     let last = path.last_state().clone();
     let steps: Vec<String> = path.into_actions().iter().map(|step| format!("  {step:?}")).collect();
     let mut text = format!("not so: {property}\n{}\n{last:#?}", steps.join("\n"));

@@ -24,6 +24,11 @@ pub fn rolling(operator: u8, roll: Roll, size: Size) -> Size {
     Size { design: Design::Split, roll: Some((operator, roll)), promptly: true, ..size }
 }
 
+/// Operator a has two servers, and the second of them lags behind.
+pub fn second_server(size: Size) -> Size {
+    Size { address_of: vec![0, 0, 1], lag: 1, lagging: 0b010, promptly: true, ..size }
+}
+
 fn large(name: &str, size: Size) {
     if std::env::var_os("CHECKED_LARGE").is_some() {
         holds(name, size);
@@ -58,9 +63,11 @@ fn servers_show_what_was_written_one_after_the_other_and_late() {
 
 #[test]
 fn an_operator_has_a_second_server_that_lags_behind() {
-    let second = |address_of: &[u8], size: Size| Size { address_of: address_of.to_vec(), lag: 1, promptly: true, ..size };
-    holds("leave, second server of a", second(&[0, 0, 1], world(AB, &[A, AB], 1)));
-    large("join, second server of b", second(&[0, 1, 1], world(A, &[A, AB], 1)));
+    for (name, first) in [("join", A), ("leave", AB)] {
+        holds(&format!("{name}, second server of a"), second_server(world(first, &[A, AB], 1)));
+        let all_late = Size { lagging: u8::MAX, ..second_server(world(first, &[A, AB], 1)) };
+        large(&format!("{name}, second server of a, and all late"), all_late);
+    }
 }
 
 #[test]

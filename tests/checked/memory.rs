@@ -93,7 +93,9 @@ impl Memory {
         }
         // A set of the parent, or an NS set, counts for longer beside what the parent could act on.
         let asks: Vec<(Option<usize>, Kind, Span)> = (0..self.tracks.len())
-            .flat_map(|index| self.tracks[index].iter().map(move |span| (kind_of(index).0, kind_of(index).1, span.clone())))
+            .flat_map(|index| {
+                self.tracks[index].iter().map(move |span| (kind_of(index).0, kind_of(index).1, span.clone()))
+            })
             .filter(|(_, kind, span)| matches!(kind, Kind::Cds | Kind::Csync) && span.set != 0)
             .collect();
         for (index, track) in self.tracks.iter_mut().enumerate() {

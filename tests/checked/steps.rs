@@ -12,7 +12,9 @@ use stateright::{Model, Property};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
     /// The controller asks everybody and acts; the answers of one (0: the parent, else an address) may get lost.
-    Round { unheard: Option<u8> },
+    Round {
+        unheard: Option<u8>,
+    },
     /// What was written is served at an address.
     Served(u8),
     /// The parent reads an address' CDS, or its CSYNC and NS.
@@ -69,8 +71,8 @@ impl Ladder {
             next.parent.ds = next.parent.new_ds.take().map_or(next.parent.ds, |new| new.0);
             next.parent.ns = next.parent.new_ns.take().map_or(next.parent.ns, |new| new.0);
         }
-        if self.size.lag == 0 {
-            for at in 0..next.addresses.len() {
+        for at in 0..next.addresses.len() {
+            if self.size.lag == 0 || self.size.lagging & 1 << at == 0 {
                 self.served(&mut next, at);
             }
         }

@@ -86,6 +86,8 @@ pub struct Size {
     pub roll: Option<(u8, Roll)>,
     /// The ticks after which a write is served at the latest.
     pub lag: u8,
+    /// The addresses that may be late, by bit; all others serve at once what is written.
+    pub lagging: u8,
     /// The ticks after which the parent publishes what it read at the latest.
     pub pipeline: u8,
     /// The parent publishes what it reads at once; nobody relies on that.
@@ -111,6 +113,7 @@ impl Size {
             design: Design::Csk,
             roll: None,
             lag: 1,
+            lagging: u8::MAX,
             pipeline: 1,
             promptly: false,
             last_seen: false,
@@ -236,14 +239,7 @@ impl World {
         let address = |op: &u8| Address { shows: primaries[usize::from(*op)], behind: None };
         let mut world = World {
             addresses: size.address_of.iter().map(address).collect(),
-            parent: Parent {
-                ds: key_signing,
-                ns: size.first,
-                new_ds: None,
-                new_ns: None,
-                newest_cds: 0,
-                newest_ns: 0,
-            },
+            parent: Parent { ds: key_signing, ns: size.first, new_ds: None, new_ns: None, newest_cds: 0, newest_ns: 0 },
             caches: Caches::default(),
             memory: Memory {
                 tracks: vec![Vec::new(); crate::controller::tracks(size)],
@@ -283,7 +279,8 @@ impl World {
     /// Whether time may pass: nothing is due in this tick any more.
     pub fn may_tick(&self, size: &Size) -> bool {
         let late = |since: Option<u8>, most: u8| since.is_some_and(|since| since >= most);
-        size.sleeps.is_none_or(|most| self.unseen <= most) && !self.addresses.iter().any(|address| late(address.behind, size.lag))
+        size.sleeps.is_none_or(|most| self.unseen <= most)
+            && !self.addresses.iter().any(|address| late(address.behind, size.lag))
             && !late(self.parent.new_ds.map(|new| new.1), size.pipeline)
             && !late(self.parent.new_ns.map(|new| new.1), size.pipeline)
     }
