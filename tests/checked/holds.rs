@@ -20,12 +20,12 @@ pub fn world(first: Group, groups: &[Group], changes: u8) -> Size {
 }
 
 /// One operator rolls a key, and the parent publishes at once.
-pub fn rolling(operator: u8, roll: Roll, size: Size) -> Size {
+fn rolling(operator: u8, roll: Roll, size: Size) -> Size {
     Size { design: Design::Split, roll: Some((operator, roll)), promptly: true, ..size }
 }
 
 /// Operator a has two servers, and the second of them lags behind.
-pub fn second_server(size: Size) -> Size {
+fn second_server(size: Size) -> Size {
     Size { address_of: vec![0, 0, 1], lag: 1, lagging: 0b010, promptly: true, ..size }
 }
 
