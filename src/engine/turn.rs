@@ -117,7 +117,8 @@ impl Engine {
         if std::mem::take(&mut memory.forgiven) {
             memory.status.written.clear();
         }
-        let turned = self.rounds(record, &mut memory).await;
+        let wanted = || self.is_wanted(&held);
+        let turned = self.rounds(record, &mut memory, wanted).await;
         let now = self.ports.clock.now();
         self.store_did(if let Err(EngineError::Store(e)) = &turned { Some(e.to_string()) } else { None });
         let (due, trouble) = match turned {
@@ -146,7 +147,18 @@ impl Engine {
         }
     }
 
-    async fn rounds(&self, record: ZoneRecord, memory: &mut Memory) -> Result<Time, EngineError> {
+    /// Whether anybody waits for the zone, to pause it for instance. The map's and ours: others have one each.
+    fn is_wanted(&self, held: &Arc<tokio::sync::Mutex<Memory>>) -> bool {
+        Arc::strong_count(held) > 2
+    }
+
+    /// `wanted`: whether somebody else waits for the zone, who gets it before the next write.
+    async fn rounds(
+        &self,
+        record: ZoneRecord,
+        memory: &mut Memory,
+        wanted: impl Fn() -> bool,
+    ) -> Result<Time, EngineError> {
         let zone = &record.name.clone();
         let mut known = self.ports.load(record).await?;
         let mut done = Vec::new();
@@ -180,6 +192,9 @@ impl Engine {
                 self.note(memory, &known, &decision, &written);
                 if written.changed {
                     done = written.done;
+                    if wanted() {
+                        break;
+                    }
                     continue;
                 }
             } else {

@@ -234,6 +234,19 @@ fn an_operator_with_cds_of_its_own_decides_which_of_its_keys_has_a_ds() {
 }
 
 #[test]
+fn an_operator_that_publishes_no_cds_for_its_new_key_for_a_day_is_not_waited_for_any_longer() {
+    let mut f = at_rest();
+    let of_a = f.ds(&["a"]);
+    f.members.get_mut("b").unwrap().placements.insert(Kind::Cds, of_a);
+    let [old, new] = b_rolls_and_shows(&mut f, [true, false]);
+    let known_everywhere_s = 100 + 3600 + 60;
+    for (now_s, asked) in [(known_everywhere_s + 86_399, false), (known_everywhere_s + 86_400, true)] {
+        let keys = decide(&f.world(now_s)).parent_ds_keys;
+        assert!(keys.contains(&old) && keys.contains(&new) == asked, "at {now_s}");
+    }
+}
+
+#[test]
 fn of_an_operator_without_cds_of_its_own_every_key_is_asked_for_until_it_withdraws_one() {
     for (cds, wanted) in [([true, false], [true, true]), ([true, true], [true, true]), ([false, true], [false, true])] {
         let mut f = at_rest();

@@ -26,14 +26,19 @@ fn replace_moments() -> Vec<Moment> {
 }
 
 impl Stage {
-    /// Gives a command at a moment: at once, but a daemon that died has to live again first.
+    /// Gives a command at a moment: at once, but a daemon that died has to live again first. It must not be done with
+    /// everything before the command comes: the parent waits for that.
     async fn at_moment(&mut self, moment: Moment, command: &[&str]) {
-        if matches!(moment, Moment::BeforeWrite(_)) {
+        let had_died = matches!(moment, Moment::BeforeWrite(_));
+        if had_died {
+            self.agent_acts(false);
             self.goes_on(moment).await;
         }
         self.lab.tell(&format!("chorus {}", command.join(" ")));
         self.chorus.ok(command).await;
-        if !matches!(moment, Moment::BeforeWrite(_)) {
+        if had_died {
+            self.agent_acts(true);
+        } else {
             self.goes_on(moment).await;
         }
     }

@@ -10,6 +10,7 @@ use crate::model::switches::Switch;
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// How the parent comes to know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +66,10 @@ pub enum Shown {
     /// This one could not be asked, and why.
     Unknown(Server, String),
 }
+
+/// Signers publish the CDS of a new key when caches know the key; whoever has not within a day will not at all, and what
+/// looked like a CDS of its own was put there by somebody.
+const CDS_OVERDUE: Duration = Duration::from_secs(86_400);
 
 impl<'a> World<'a> {
     /// Whether every server shows, at its last answer, a set that `good` accepts.
@@ -183,15 +188,27 @@ impl<'a> World<'a> {
         let placed = member.placements.get(&Kind::Cds);
         let shown: RecordSet = keys.iter().filter(|key| cds_in(newest, key).is_some()).cloned().collect();
         let by_itself = |key: &Rdata| cds_in(newest, key).is_some_and(|cds| !placed.is_some_and(|p| p.contains(&cds)));
+        let withdrawn = |key: &Rdata| !shown.contains(key) && spans().any(|span| cds_in(span, key).is_some());
         let wanted: RecordSet = if shown.iter().any(by_itself) {
-            shown
+            let overdue = |key: &Rdata| !withdrawn(key) && self.has_long_signed(operator, key);
+            keys.iter().filter(|key| shown.contains(*key) || overdue(key)).cloned().collect()
         } else {
-            let withdrawn =
-                |key: &Rdata| cds_in(newest, key).is_none() && spans().any(|span| cds_in(span, key).is_some());
             keys.iter().filter(|key| !withdrawn(key)).cloned().collect()
         };
         let signing = |key: &Rdata| self.current(operator, Kind::Dnskey).all(|span| span.served.signers.contains(key));
         if wanted.iter().any(signing) { wanted } else { keys }
+    }
+
+    /// Whether every cache has known for [`CDS_OVERDUE`] a DNSKEY set that this key signed: nothing that publishes CDS by itself
+    /// waits for longer with it.
+    fn has_long_signed(&self, operator: &str, key: &Rdata) -> bool {
+        let servers = self.members.get(operator).map(|m| m.servers.as_slice()).unwrap_or_default();
+        let tracks = servers.iter().filter_map(|server| Some((server, self.history.track(server, Kind::Dnskey)?)));
+        let mut sets = tracks.flat_map(|(server, track)| track.spans.iter().map(move |span| (server, span)));
+        sets.all(|(server, span)| {
+            let dead = || self.lifetimes.death(server, Kind::Dnskey, span);
+            span.served.signers.contains(key) || dead().is_some_and(|dead| dead.plus(CDS_OVERDUE) <= self.now)
+        })
     }
 
     /// The NS records that name these operators' servers.
