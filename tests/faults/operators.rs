@@ -73,8 +73,7 @@ async fn f06_a_reply_that_is_lost_after_the_write_makes_no_second_write() {
         world.join("b").await;
         world.comes_to_rest().await;
         world.assert_nobody_failed().await;
-        let sent = world.lock().operator("a").sent;
-        sent
+        world.outside.lock().operator("a").sent
     };
     let undisturbed = sent(&[]).await;
     let lost = [Mishap::ReplyLost, Mishap::ReplyLost, Mishap::ReplyLost, Mishap::ReplyLost];
