@@ -12,6 +12,7 @@ mod oracle;
 mod pauses;
 mod preflight_and_handing_over;
 mod preflight_findings;
+mod preflight_findings_of_zones;
 mod support;
 mod without_the_leaver;
 mod worked_numbers;

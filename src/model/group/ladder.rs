@@ -10,6 +10,7 @@ use super::desired::{asked_in_a_pause, cds_and_cdnskey, placed_keys};
 use super::guards::{Guard, last_question, may_lose_ds, may_lose_key, still_vouching};
 use super::say::{describe_keys, key_label, key_list};
 use super::standing::standing;
+use super::strangers::strange_ds;
 use super::view::{Member, ParentMode, Shown, World};
 use crate::model::dns::{Rdata, RecordSet, key_of_ds};
 use crate::model::history::{Kind, Server};
@@ -242,6 +243,10 @@ impl<'a> Ladder<'a> {
             sets.any(|set| !set.iter().any(|ds| key_of_ds(world.zone, ds, [*key]).is_some()))
         };
         let missing: RecordSet = keys.iter().filter(lacked).cloned().collect();
+        if let Some(strange) = strange_ds(world) {
+            let text = format!("{strange}: take it out at the registrar; it is not of Chorus' making");
+            self.wait(Step::AwaitDs, "ds-unexpected", text, None);
+        }
         if asked && !world.paused {
             match (&complete, &exact) {
                 (_, Shown::Everywhere) => {}
