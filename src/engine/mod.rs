@@ -21,7 +21,7 @@ pub use clock::{Clock, Random, SystemClock, SystemRandom};
 pub use judge::Certificate;
 pub use picture::{EngineError, Picture};
 pub use places::{PlaceError, Places};
-pub use ports::{ByQuestions, ConfiguredProviders, Pace, Ports, Providers, Switches};
+pub use ports::{ByQuestions, ConfiguredProviders, NoProvider, Pace, Ports, Providers, Switches};
 pub use serve::{StartError, on_this_host, run};
 pub use status::{Status, Unanswered, WaitingFor};
 pub use turn::Engine;

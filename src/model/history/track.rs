@@ -83,6 +83,13 @@ impl History {
         self.tracks.entry((server, kind)).or_default().spans.push(span);
     }
 
+    /// As it is after [`History::restore`]: what is wrong with addresses is no part of what was served.
+    pub fn forget_troubles(&mut self) {
+        for track in self.tracks.values_mut().filter(|track| track.trouble.is_some()) {
+            track.trouble = None;
+        }
+    }
+
     /// An address that the operator no longer has. What it served last may have been fetched until now.
     pub fn retire(&mut self, server: &Server, at: Time) {
         for ((of, _), track) in &mut self.tracks {
