@@ -54,8 +54,9 @@ pub struct Report {
     pub trace: Vec<String>,
 }
 
-/// Turns in which nothing was done, and nothing happened, after which nothing will.
-const IDLE_TURNS_MAX: u32 = 150;
+/// Turns in which nobody published anything, after which nobody will; fewer, where nobody is to be expected to.
+const IDLE_TURNS_MAX: u32 = 300;
+const IDLE_TURNS_NEVER: u32 = 30;
 const TURNS_MAX: u32 = 6000;
 
 struct Play {
@@ -68,7 +69,8 @@ struct Play {
     turns: u32,
     /// Turns since something changed.
     idle: u32,
-    seen: (usize, usize),
+    seen_events: usize,
+    seen: (u32, usize),
 }
 
 pub fn run(seed: u64, options: &Options) -> Report {
@@ -98,7 +100,7 @@ impl Play {
             switches: options.switches.clone(),
         };
         let engine = Arc::new(Engine::new(ports.clone()));
-        Play { around, memory, ports, engine, owner, crashes: 0, turns: 0, idle: 0, seen: (0, 0) }
+        Play { around, memory, ports, engine, owner, crashes: 0, turns: 0, idle: 0, seen_events: 0, seen: (0, 0) }
     }
 
     fn to_the_end(&mut self) -> BTreeMap<End, u32> {
@@ -125,11 +127,12 @@ impl Play {
         if tables.running().is_none() {
             return self.owner.is_done().then_some(End::Finished);
         }
-        if self.idle < IDLE_TURNS_MAX && self.turns < TURNS_MAX {
+        let world = self.around.world();
+        let idle_max = if world.never_acts() { IDLE_TURNS_NEVER } else { IDLE_TURNS_MAX };
+        if self.idle < idle_max && self.turns < TURNS_MAX {
             return None;
         }
         let status = tables.zone.as_ref().map(|zone| Status::read(&zone.status)).unwrap_or_default();
-        let world = self.around.world();
         let waits_for = |code: &str| status.waiting.iter().any(|wait| wait.code.starts_with(code));
         let dead = world.operators.iter().any(|op| op.dead);
         Some(match () {
@@ -215,13 +218,14 @@ impl Play {
         let tables = self.memory.tables();
         let mut world = self.around.world();
         let Some(zone) = &tables.zone else { return };
-        let seen = (tables.events.len(), tables.transitions.len());
+        let seen = (world.version, tables.transitions.len());
         self.idle = if seen == self.seen { self.idle + 1 } else { 0 };
+        self.seen = seen;
         let now_ms = world.now_ms;
-        for event in tables.events.iter().skip(self.seen.0) {
+        for event in tables.events.iter().skip(self.seen_events) {
             world.log.note(event.at.0, format_args!("{}: {}", event.kind, event.text));
         }
-        self.seen = seen;
+        self.seen_events = tables.events.len();
         let members: BTreeSet<u8> = zone.members.keys().map(|name| operator_of_label(name)).collect();
         for number in (0..).zip(0..world.operators.len()).map(|(number, _)| number) {
             let wanted = zone.members.get(&label(number)).copied().unwrap_or(false);

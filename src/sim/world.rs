@@ -25,7 +25,7 @@ pub const BEGIN_MS: i64 = 1_767_225_600_000;
 #[derive(Clone, Debug)]
 pub enum Fate {
     Silent { address: usize, for_ms: i64 },
-    Speaks { address: usize },
+    Speaks,
     Dies { operator: u8 },
     Reverts { operator: u8, kind: Kind },
     Rolls { operator: u8, key_signing: bool },
@@ -65,7 +65,7 @@ pub struct World {
     /// Until when each operator may be asked by anybody.
     asked_until_ms: [i64; OPERATORS as usize],
     fates: Vec<(i64, Fate)>,
-    version: u32,
+    pub version: u32,
     rolls_due_ms: i64,
     lives: Lives,
 }
@@ -85,11 +85,14 @@ impl World {
             resolver_min_ttl_s: rare(&mut rng, 20, 1, 120),
             resolver_max_ttl_s: if rng.chance(15) { rng.between(300, 3600).unsigned_abs() } else { 7 * 86_400 },
         };
-        let quickest_s = if long { rng.between(60, 600) } else { rng.between(5, 60) };
+        let longest_ttl_s = if long { 86_400 } else { rng.pick(&[300, 900, 3600]).unwrap_or(3600) };
+        // A wait for the longest-lived of everything takes a few turns, whether that is minutes or days.
+        let life_s = i64::try_from(policy.cached(longest_ttl_s.unsigned_abs()).as_secs() + policy.stale_s).unwrap_or(0);
+        let quickest_s = (life_s / rng.between(8, 60)).max(2);
         let seconds = |seconds: i64| Duration::from_secs(seconds.unsigned_abs());
         let pace = Pace {
             quickest: seconds(quickest_s),
-            slowest: seconds(quickest_s * rng.between(4, 12)),
+            slowest: seconds((life_s / 3).max(quickest_s * 4)),
             rest: seconds(rng.between(60, 300) + quickest_s),
         };
         let odds = Odds {
@@ -105,9 +108,9 @@ impl World {
         let mut ttls = rng.fork();
         let mut ttl = move || {
             let seconds = match ttls.between(0, 99) {
-                0..70 => ttls.between(5, 300),
-                70..95 => ttls.between(300, 3600),
-                _ => 86_400,
+                0..70 => ttls.between(5, longest_ttl_s / 4),
+                70..95 => ttls.between(longest_ttl_s / 4, longest_ttl_s),
+                _ => longest_ttl_s,
             };
             u32::try_from(seconds).unwrap_or(3600)
         };
@@ -468,9 +471,9 @@ impl World {
                 if let Some(address) = self.addresses.get_mut(address) {
                     address.silent_until_ms = address.silent_until_ms.max(now_ms + for_ms);
                 }
-                self.will(for_ms, Fate::Speaks { address });
+                self.will(for_ms, Fate::Speaks);
             }
-            Fate::Speaks { .. } => {}
+            Fate::Speaks => {}
             Fate::Dies { operator } => {
                 self.at_fault_ms.get_or_insert(now_ms);
                 for address in self.addresses.iter_mut().filter(|address| address.operator == Some(operator)) {
