@@ -9,12 +9,13 @@ use chorus::engine::{
     ByQuestions, Clock, ConfiguredProviders, Engine, Pace, Ports, Status, Switches, SystemRandom, run,
 };
 use chorus::model::dns::{Name, Rdata, RecordSet};
+use chorus::model::group::Standing;
 use chorus::model::history::{History, Kind, Outcome, Sample, Served, Server, Who};
 use chorus::model::policy::Policy;
 use chorus::model::time::Time;
 use chorus::observe::resolve::{Resolve, ResolveError};
 use chorus::observe::transport::{NoAnswer, Protocol, Transport};
-use chorus::store::{MasterKey, OperatorRecord, ParentRecord, Store, ZoneRecord};
+use chorus::store::{MasterKey, MemberRecord, OperatorRecord, ParentRecord, Store, ZoneRecord};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -131,7 +132,7 @@ impl Set {
             name: zone(),
             parent: ParentRecord { servers: vec!["127.0.0.1:1".into()], ..ParentRecord::default() },
             policy: Policy::default(),
-            members: members.iter().map(|name| ((*name).to_owned(), true)).collect(),
+            members: members.iter().map(|name| ((*name).to_owned(), MemberRecord::wanted(Standing::Serving))).collect(),
             placements: BTreeMap::new(),
             zone_ttls_s: BTreeMap::new(),
             due_at,

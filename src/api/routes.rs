@@ -6,8 +6,8 @@
 use super::service::{Refusal, RefusalKind, Service};
 use super::token::Token;
 use super::wire::{
-    Certificate, History, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Plan, PlanRequest, PolicyChange,
-    Problem, SetGroup, ZoneAdd, ZoneList, ZonePolicy, ZoneShow,
+    Certificate, Control, History, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Plan, PlanRequest,
+    PolicyChange, Problem, SetAnswer, SetGroup, Verb, ZoneAdd, ZoneList, ZonePolicy, ZoneShow,
 };
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
@@ -40,6 +40,11 @@ pub fn router(service: Arc<dyn Service>, token: Token) -> Router {
         .route("/api/v1/zones/{zone}/policy", get(policy).patch(change_policy))
         .route("/api/v1/zones/{zone}/plan", post(plan))
         .route("/api/v1/zones/{zone}/operators", put(set_group))
+        .route("/api/v1/zones/{zone}/pause", post(|s: Shared, z, c| control(s, z, Verb::Pause, c)))
+        .route("/api/v1/zones/{zone}/resume", post(|s: Shared, z, c| control(s, z, Verb::Resume, c)))
+        .route("/api/v1/zones/{zone}/stop", post(|s: Shared, z, c| control(s, z, Verb::Stop, c)))
+        .route("/api/v1/zones/{zone}/undo", post(|s: Shared, z, c| control(s, z, Verb::Undo, c)))
+        .route("/api/v1/zones/{zone}/try-now", post(|s: Shared, z, c| control(s, z, Verb::TryNow, c)))
         .route("/api/v1/zones/{zone}/history", get(history))
         .route("/api/v1/zones/{zone}/certificate", get(certificate))
         .fallback(|| async {
@@ -142,6 +147,15 @@ async fn set_group(
     let answer = to_its_end(async move { service.set_group(&zone, set).await }).await?;
     let status = if answer.transition.is_some() { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok((status, Json(answer)).into_response())
+}
+
+async fn control(
+    State(service): Shared,
+    In(zone): In<String>,
+    verb: Verb,
+    Asked(control): Asked<Control>,
+) -> Result<Json<SetAnswer>, Refused> {
+    Ok(Json(to_its_end(async move { service.control(&zone, verb, control).await }).await?))
 }
 
 #[derive(Deserialize)]

@@ -4,8 +4,8 @@
 //! kind `Invalid`. An implementation never puts a secret into an answer or a refusal.
 
 use super::wire::{
-    At, Certificate, Change, History, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Plan, PolicyChange,
-    SetAnswer, SetGroup, ZoneAdd, ZoneList, ZonePolicy, ZoneShow,
+    At, Certificate, Change, Control, History, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Plan,
+    PolicyChange, SetAnswer, SetGroup, Verb, ZoneAdd, ZoneList, ZonePolicy, ZoneShow,
 };
 use async_trait::async_trait;
 
@@ -85,6 +85,9 @@ pub trait Service: Send + Sync {
     async fn plan(&self, zone: &str, change: Change) -> Result<Plan, Refusal>;
     /// Starts the transition once preflight passed; asking for what is desired already is no error.
     async fn set_group(&self, zone: &str, set: SetGroup) -> Result<SetAnswer, Refusal>;
+
+    /// Pauses, resumes, stops or undoes the transition that is under way, or tries it now.
+    async fn control(&self, zone: &str, verb: Verb, control: Control) -> Result<SetAnswer, Refusal>;
 
     /// The newest `limit` events, oldest first.
     async fn history(&self, zone: &str, limit: u32) -> Result<History, Refusal>;

@@ -227,12 +227,18 @@ Example:
         how: How,
     },
     /// Set, with one operator less
-    #[command(after_help = "Example:\n  chorus zone leave example.org a --reason 'contract ends'")]
+    #[command(after_help = "\
+Example:
+  chorus zone leave example.org a --reason 'contract ends'
+  chorus zone leave example.org a --unreachable --reason 'all its servers are gone'")]
     Leave {
         #[arg(value_parser = input::zone_name)]
         zone: String,
         #[arg(value_parser = input::operator_name)]
         operator: String,
+        /// It does not answer any more: go on without writing there. Refused while it answers
+        #[arg(long)]
+        unreachable: bool,
         #[command(flatten)]
         how: How,
     },
@@ -245,6 +251,58 @@ Example:
         old: String,
         #[arg(value_parser = input::operator_name)]
         new: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Hold the transition: keys are still shared, nothing else is written
+    #[command(after_help = "Example:\n  chorus zone pause example.org --reason 'freeze until Monday'")]
+    Pause {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Go on after a pause; or forward again, after a stop or an undo that is under way
+    #[command(after_help = "Example:\n  chorus zone resume example.org --wait")]
+    Resume {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Go on to the nearest rest state, and end the transition there
+    #[command(after_help = "\
+Example:
+  chorus zone stop example.org --plan
+  chorus zone stop example.org --reason 'not this week' --wait")]
+    Stop {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        /// Only show where it would stop, by which steps, and when
+        #[arg(long)]
+        plan: bool,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Go back to the operators from before, under the same guards; after a transition has ended, by a new one
+    #[command(after_help = "\
+Example:
+  chorus zone undo example.org --plan
+  chorus zone undo example.org --reason 'b is not ready' --wait")]
+    Undo {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        /// Only show the way back: its steps, and when it ends
+        #[arg(long)]
+        plan: bool,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Look now, and try again at once what failed. Guards stay guards
+    #[command(after_help = "Example:\n  chorus zone try-now example.org")]
+    TryNow {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
         #[command(flatten)]
         how: How,
     },

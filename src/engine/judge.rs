@@ -16,12 +16,19 @@ pub struct Certificate {
     pub to: BTreeSet<String>,
     pub started: Time,
     pub ended: Time,
+    /// `done`, `undone` or `stopped`: `to` is where it ended, not what was asked for first.
+    #[serde(default = "done")]
+    pub end: String,
     pub verdict: String,
     pub exposures: Vec<Exposure>,
     pub pairs: u64,
     pub smallest_slack_ms: Option<u64>,
     pub smallest_slack_what: Option<String>,
     pub assumptions: Vec<String>,
+}
+
+fn done() -> String {
+    "done".into()
 }
 
 fn scene(known: &Picture) -> Scene<'_> {
@@ -63,8 +70,9 @@ pub fn certificate(known: &Picture, transition: &TransitionRecord, now: Time) ->
     Certificate {
         transition: transition.id.clone(),
         zone: known.record.name.to_string(),
-        from: transition.from.clone(),
-        to: transition.to.clone(),
+        from: transition.from.keys().cloned().collect(),
+        to: transition.target().keys().cloned().collect(),
+        end: transition.aim.end().as_str().into(),
         started: transition.started_at,
         ended: now,
         verdict,

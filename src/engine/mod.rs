@@ -23,7 +23,7 @@ pub use picture::{EngineError, Picture};
 pub use places::{PlaceError, Places};
 pub use ports::{ByQuestions, ConfiguredProviders, NoProvider, Pace, Ports, Providers, Switches};
 pub use serve::{StartError, on_this_host, run};
-pub use status::{Status, Unanswered, WaitingFor};
+pub use status::{Status, Unanswered, WaitingFor, WrittenLately};
 pub use turn::Engine;
 
 /// Every address of an operator's name servers, resolved where they are not given.

@@ -26,6 +26,14 @@ pub struct Unanswered {
     pub failure: Failure,
 }
 
+/// A set that was written at an operator, with each moment at which that changed something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenLately {
+    pub operator: String,
+    pub what: String,
+    pub at: Vec<Time>,
+}
+
 /// Kept as JSON in the store. Fields are only ever added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -42,6 +50,8 @@ pub struct Status {
     pub parent_ns: Vec<String>,
     /// What is wrong with addresses. No part of what was served, hence not in the spans; but since when is remembered.
     pub unanswered: Vec<Unanswered>,
+    /// What was written lately, and with effect: what somebody takes out again and again is not put back for ever.
+    pub written: Vec<WrittenLately>,
     /// Why the last turn did not come to its end, if it did not.
     pub trouble: Option<String>,
 }
@@ -59,6 +69,7 @@ impl Default for Status {
             parent_ds: Vec::new(),
             parent_ns: Vec::new(),
             unanswered: Vec::new(),
+            written: Vec::new(),
             trouble: None,
         }
     }

@@ -13,6 +13,7 @@ use crate::model::dns::{Name, hex};
 use crate::model::group::{Decision, Step, decide};
 use crate::model::history::{History, Outcome, Sample, Server, Span, Trouble, Who};
 use crate::model::policy::Policy;
+use crate::model::switches::Switch;
 use crate::model::time::Time;
 use crate::observe::round::Observation;
 use crate::observe::transport::Protocol;
@@ -41,6 +42,8 @@ pub(crate) struct Memory {
     /// Since when the same thing is awaited.
     awaiting: Option<(Step, String, Time)>,
     status: Status,
+    /// A person has decided anew: what was reverted before is no reason any more not to write it.
+    forgiven: bool,
 }
 
 impl Memory {
@@ -48,6 +51,7 @@ impl Memory {
     pub(crate) fn try_again(&mut self) {
         self.attempts = Attempts::default();
         self.awaiting = None;
+        self.forgiven = true;
     }
 }
 
@@ -90,6 +94,9 @@ impl Engine {
         };
         // Before anything else can fail: what the last turn found is not known any worse because this one finds nothing.
         memory.status = Status::read(&record.status);
+        if std::mem::take(&mut memory.forgiven) {
+            memory.status.written.clear();
+        }
         let turned = self.rounds(record, &mut memory).await;
         let now = self.ports.clock.now();
         let (due, trouble) = match turned {
@@ -121,19 +128,25 @@ impl Engine {
     async fn rounds(&self, record: ZoneRecord, memory: &mut Memory) -> Result<Time, EngineError> {
         let zone = &record.name.clone();
         let mut known = self.ports.load(record).await?;
+        let mut done = Vec::new();
         for _ in 0..ROUNDS_MAX {
             let at_rest = known.transition.is_none() && memory.status.settled;
             let protocol = if at_rest { Protocol::Udp } else { Protocol::Tcp };
-            self.observe(&mut known, protocol).await?;
+            let observed = self.observe(&mut known, protocol).await;
+            self.tell_done(&known, std::mem::take(&mut done)).await?;
+            observed?;
             // Alone and without a wish, a zone is watched and left as it is.
             let managed = known.transition.is_some() || known.members.len() > 1;
-            let world = known.world(&self.ports.switches.without_guards);
+            known.lifetimes.without = self.ports.switches.without;
+            let world = known.world();
             let decision = decide(&world);
             self.tell(zone, memory, &known, &decision).await?;
             if managed && !decision.writes.is_empty() {
-                let written = self.write(&mut known, &decision, &mut memory.attempts).await?;
+                let lately = &mut memory.status.written;
+                let written = self.write(&mut known, &decision, &mut memory.attempts, lately).await?;
                 self.note(memory, &known, &decision, &written);
                 if written.changed {
+                    done = written.done;
                     continue;
                 }
             } else {
@@ -145,12 +158,14 @@ impl Engine {
             {
                 self.finish(&known, &transition).await?;
                 memory.status.settled = true;
+                memory.status.written.clear();
             }
             if known.transition.is_none() {
                 self.forget_the_dead(&known).await?;
             }
             return Ok(self.due(memory, &decision, managed));
         }
+        self.tell_done(&known, done).await?;
         Ok(self.ports.clock.now())
     }
 
@@ -179,7 +194,12 @@ impl Engine {
         for sample in &samples {
             known.history.record(sample);
         }
-        known.observed_at = began;
+        let lost: Vec<String> = known.members.keys().filter(|name| known.world().is_lost(name)).cloned().collect();
+        for server in lost.iter().filter_map(|name| known.members.get(name)).flat_map(|member| &member.servers) {
+            known.history.lose(server);
+        }
+        let without = self.ports.switches.without;
+        known.observed_at = if without.leaves_out(Switch::RoundStart) { self.ports.clock.now() } else { began };
     }
 
     async fn ask(&self, known: &Picture, protocol: Protocol) -> Observation {
@@ -255,6 +275,7 @@ impl Engine {
             parent_ds: decision.parent_ds_keys.iter().map(|key| hex(key.as_wire())).collect(),
             parent_ns: ns,
             unanswered: unanswered.collect(),
+            written: std::mem::take(&mut memory.status.written),
             trouble: memory.status.trouble.take(),
         };
         let first = memory.status.waiting.first().map(|wait| (wait.step, wait.code.clone()));
@@ -292,7 +313,7 @@ impl Engine {
         let certificate = certificate(known, transition, now);
         let text = certificate.verdict.clone();
         let certificate = serde_json::to_string(&certificate).unwrap_or_default();
-        self.ports.store.end_transition(zone, &transition.id, &certificate, now, &text).await?;
+        self.ports.store.end_transition(zone, transition, &certificate, now, &text).await?;
         tracing::info!(%zone, transition = %transition.id, "the transition is done: {text}");
         Ok(())
     }

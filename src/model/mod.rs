@@ -8,4 +8,5 @@ pub mod dns;
 pub mod group;
 pub mod history;
 pub mod policy;
+pub mod switches;
 pub mod time;

@@ -3,17 +3,19 @@
 //! Invariant: what a write to an operator depends on is committed before it is sent ([`Store::intend`]). SQL keeps to what
 //! SQLite and PostgreSQL share, and all of it is in this folder. Nothing is decided here.
 
+mod events;
 mod operators;
 mod records;
 mod seal;
 mod transitions;
 mod zones;
 
+pub use events::Event;
 pub use operators::OperatorRecord;
 pub use records::Records;
 pub use seal::{MasterKey, SealError};
-pub use transitions::{Event, TransitionRecord, TransitionState};
-pub use zones::{ParentRecord, ZoneRecord};
+pub use transitions::{Aim, Control, TransitionRecord, TransitionState};
+pub use zones::{MemberRecord, ParentRecord, ZoneRecord};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use std::path::Path;
@@ -35,6 +37,8 @@ pub enum StoreError {
     Exists { what: &'static str, name: String },
     #[error("{zone} is in the middle of a transition to {to}")]
     InTransition { zone: String, to: String },
+    #[error("transition {id} of {zone} is not any more what it was when it was looked at")]
+    TransitionChanged { zone: String, id: String },
 }
 
 /// The database. One type, so that PostgreSQL becomes a second arm inside it.

@@ -2,12 +2,13 @@
 //!
 //! Invariant: each method is one transaction: all of it is kept, or nothing. What they mean is said at [`Store`].
 
-use super::{Event, OperatorRecord, Store, StoreError, TransitionRecord, ZoneRecord};
+use super::{Control, Event, MemberRecord, OperatorRecord, Store, StoreError, TransitionRecord, ZoneRecord};
 use crate::model::dns::{Name, RecordSet};
 use crate::model::history::{History, Kind};
 use crate::model::policy::Policy;
 use crate::model::time::Time;
 use async_trait::async_trait;
+use std::collections::BTreeMap;
 
 /// Declares the trait, and implements it for [`Store`] by the methods of the same names.
 macro_rules! records {
@@ -43,8 +44,13 @@ records! {
     async fn record(&self, zone: &Name, history: &History, since: Time) -> ();
     async fn forget_before(&self, zone: &Name, before: Time) -> ();
     async fn intend(&self, zone: &Name, operator: &str, records: &[(Kind, RecordSet)], at: Time) -> ();
-    async fn start_transition(&self, zone: &Name, transition: &TransitionRecord, text: &str) -> ();
-    async fn end_transition(&self, zone: &Name, id: &str, certificate: &str, at: Time, text: &str) -> ();
+    async fn start_transition(
+        &self, zone: &Name, transition: &TransitionRecord, members: &BTreeMap<String, MemberRecord>, text: &str
+    ) -> ();
+    async fn control_transition(&self, zone: &Name, control: &Control) -> ();
+    async fn end_transition(
+        &self, zone: &Name, transition: &TransitionRecord, certificate: &str, at: Time, text: &str
+    ) -> ();
     async fn running_transition(&self, zone: &Name) -> Option<TransitionRecord>;
     async fn transitions(&self, zone: &Name) -> Vec<TransitionRecord>;
     async fn add_event(

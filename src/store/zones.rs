@@ -2,7 +2,7 @@
 
 use super::{Store, StoreError, damaged, json, read_json};
 use crate::model::dns::{Name, Rdata, RecordSet, hex, unhex};
-use crate::model::group::ParentMode;
+use crate::model::group::{ParentMode, Standing};
 use crate::model::history::{History, Kind, Server, Span, Who};
 use crate::model::policy::Policy;
 use crate::model::time::Time;
@@ -18,14 +18,27 @@ pub struct ParentRecord {
     pub servers: Vec<String>,
 }
 
+/// What is wanted of an operator of a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberRecord {
+    pub wanted: Standing,
+    /// A person has said that it does not come back.
+    pub unreachable: bool,
+}
+
+impl MemberRecord {
+    pub const fn wanted(wanted: Standing) -> MemberRecord {
+        MemberRecord { wanted, unreachable: false }
+    }
+}
+
 /// A zone as stored; its history is read apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZoneRecord {
     pub name: Name,
     pub parent: ParentRecord,
     pub policy: Policy,
-    /// Operator → whether it is desired.
-    pub members: BTreeMap<String, bool>,
+    pub members: BTreeMap<String, MemberRecord>,
     pub placements: BTreeMap<String, BTreeMap<Kind, RecordSet>>,
     pub zone_ttls_s: BTreeMap<String, u32>,
     pub due_at: Time,
@@ -71,10 +84,11 @@ impl Store {
                 .fetch_optional(&self.pool)
                 .await?;
         let Some((parent, policy, due_at, status, created_at)) = row else { return Ok(None) };
-        let members: Vec<(String, bool)> = sqlx::query_as("SELECT operator, desired FROM members WHERE zone = $1")
-            .bind(&key)
-            .fetch_all(&self.pool)
-            .await?;
+        let members: Vec<(String, String, bool)> =
+            sqlx::query_as("SELECT operator, wanted, unreachable FROM members WHERE zone = $1")
+                .bind(&key)
+                .fetch_all(&self.pool)
+                .await?;
         let placed: Vec<(String, String, String)> =
             sqlx::query_as("SELECT operator, kind, rdata FROM placements WHERE zone = $1")
                 .bind(&key)
@@ -94,7 +108,7 @@ impl Store {
             name: zone.clone(),
             parent: read_json("zone", &key, &parent)?,
             policy: read_json("zone", &key, &policy)?,
-            members: members.into_iter().collect(),
+            members: read_members(&key, members)?,
             placements,
             zone_ttls_s: ttls.into_iter().map(|(op, ttl)| (op, u32::try_from(ttl).unwrap_or(u32::MAX))).collect(),
             due_at: Time(due_at),
@@ -267,18 +281,37 @@ impl Store {
 pub(super) async fn set_members(
     tx: &mut Transaction<'_, Sqlite>,
     zone: &str,
-    members: &BTreeMap<String, bool>,
+    members: &BTreeMap<String, MemberRecord>,
 ) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM members WHERE zone = $1").bind(zone).execute(&mut **tx).await?;
-    for (operator, desired) in members {
-        sqlx::query("INSERT INTO members (zone, operator, desired) VALUES ($1, $2, $3)")
+    for (operator, member) in members {
+        sqlx::query("INSERT INTO members (zone, operator, wanted, unreachable) VALUES ($1, $2, $3, $4)")
             .bind(zone)
             .bind(operator)
-            .bind(desired)
+            .bind(write_standing(member.wanted))
+            .bind(member.unreachable)
             .execute(&mut **tx)
             .await?;
     }
     Ok(())
+}
+
+fn read_members(zone: &str, rows: Vec<(String, String, bool)>) -> Result<BTreeMap<String, MemberRecord>, StoreError> {
+    let read = |(operator, wanted, unreachable): (String, String, bool)| {
+        let standings = [Standing::Outside, Standing::Trusted, Standing::Serving];
+        let wanted = standings.into_iter().find(|standing| write_standing(*standing) == wanted);
+        let wanted = wanted.ok_or_else(|| damaged("member", zone, "its standing is none"))?;
+        Ok((operator, MemberRecord { wanted, unreachable }))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+fn write_standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Outside => "Outside",
+        Standing::Trusted => "Trusted",
+        Standing::Serving => "Serving",
+    }
 }
 
 const PARENT: &str = "parent";

@@ -163,13 +163,31 @@ async fn changes_say_what_is_wanted_in_four_forms() {
 }
 
 #[tokio::test]
+async fn each_verb_has_a_path_of_its_own_and_takes_a_reason_and_the_version_that_was_seen() {
+    let api = Api::new();
+    for verb in chorus::api::wire::Verb::ALL {
+        let path = format!("/api/v1/zones/example.org/{}", verb.name());
+        let answer = api.ask("POST", &path, r#"{"reason":"CHG-9","version":4}"#).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        let (seen, control) = api.service.controls.lock().unwrap().pop().unwrap();
+        assert_eq!((seen, control.reason.as_deref(), control.version), (verb, Some("CHG-9"), Some(4)));
+        assert_eq!(api.ask("POST", &path, r#"{"force":true}"#).await.status, 400);
+        assert_eq!(api.ask("GET", &path, "").await.status, 405);
+        assert_eq!(api.ask("POST", "/api/v1/zones/conflict.example/undo", "{}").await.status, 409);
+    }
+}
+
+#[tokio::test]
 async fn a_zone_has_the_fields_that_scripts_were_promised() {
     let api = Api::new();
     let zone: Value = serde_json::from_str(&api.ask("GET", "/api/v1/zones/slow.example", "").await.text).unwrap();
     assert_eq!(zone["zone"], "slow.example");
     assert_eq!(zone["rest"], false);
     assert_eq!(zone["desired"], json!(["a", "b"]));
-    assert_eq!(zone["operators"][0], json!({"operator": "a", "standing": "Serving"}));
+    assert_eq!(zone["operators"][0]["standing"], "Serving");
+    assert_eq!(zone["transition"]["ends_at"]["expected"], "2026-11-24T13:46:40.000Z");
+    assert_eq!(zone["transition"]["undo_takes"], json!({"earliest_s": 3660, "expected_s": 3660}));
+    assert_eq!(zone["transition"]["stop"]["trusted"], json!(["b"]));
     assert_eq!(zone["transition"]["id"], "t-7f3a");
     assert_eq!(zone["transition"]["state"], "waiting-guard");
     assert_eq!(zone["transition"]["step"], "share the DNSKEYs");

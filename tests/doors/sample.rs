@@ -81,6 +81,17 @@ pub fn transition(state: TransitionState) -> TransitionShow {
         started: at(-130),
         ended: None,
         ends_earliest: Some(at(100_000)),
+        aim: "going".to_owned(),
+        target: vec!["a".to_owned(), "b".to_owned()],
+        paused: false,
+        version: 1,
+        ends_at: Some(EndsAt { earliest: at(100_000), expected: at(186_400) }),
+        undo_takes: Some(Takes { earliest_s: 3660, expected_s: 3660 }),
+        stop: Some(StopShow {
+            serving: vec!["a".to_owned()],
+            trusted: vec!["b".to_owned()],
+            takes: Takes { earliest_s: 0, expected_s: 86_400 },
+        }),
     }
 }
 
@@ -109,8 +120,18 @@ pub fn zone() -> ZoneShow {
         rest: false,
         desired: vec!["a".to_owned(), "b".to_owned()],
         operators: vec![
-            OperatorStanding { operator: "a".to_owned(), standing: Standing::Serving },
-            OperatorStanding { operator: "b".to_owned(), standing: Standing::Outside },
+            OperatorStanding {
+                operator: "a".to_owned(),
+                standing: Standing::Serving,
+                wanted: Standing::Serving,
+                unreachable: false,
+            },
+            OperatorStanding {
+                operator: "b".to_owned(),
+                standing: Standing::Outside,
+                wanted: Standing::Serving,
+                unreachable: false,
+            },
         ],
         transition: Some(transition(TransitionState::WaitingGuard)),
         exposures: Vec::new(),
@@ -194,6 +215,7 @@ pub fn plan() -> Plan {
         zone: "example.org".to_owned(),
         from: vec!["a".to_owned()],
         to: vec!["a".to_owned(), "b".to_owned()],
+        trusted: Vec::new(),
         steps: vec![
             Step {
                 number: 1,

@@ -11,6 +11,7 @@
 
 mod bad_days;
 mod bad_input;
+mod control;
 mod guards_switched_off;
 mod hands_of_others;
 mod join_second_operator;

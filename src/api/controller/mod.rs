@@ -4,15 +4,18 @@
 //! turn.
 
 mod changes;
+mod control;
 mod operators;
 mod show;
+mod under_way;
 mod zones;
 
 use super::service::{Refusal, RefusalKind, Service};
 use super::wire;
 use crate::engine::{Engine, EngineError, Picture};
 use crate::model::dns::Name;
-use crate::store::StoreError;
+use crate::model::group::Standing;
+use crate::store::{MemberRecord, StoreError};
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -73,6 +76,10 @@ impl Service for Controller {
         self.start(&zone_name(zone)?, set).await
     }
 
+    async fn control(&self, zone: &str, verb: wire::Verb, control: wire::Control) -> Result<wire::SetAnswer, Refusal> {
+        self.act(&zone_name(zone)?, verb, control).await
+    }
+
     async fn history(&self, zone: &str, limit: u32) -> Result<wire::History, Refusal> {
         self.show_history(&zone_name(zone)?, limit).await
     }
@@ -129,14 +136,22 @@ fn of_store(error: StoreError) -> Refusal {
         )
         .with_fix(format!("see `chorus {what} show {}`", name.trim_end_matches('.'))),
         StoreError::InTransition { .. } => Refusal::new(RefusalKind::Conflict, "in-transition", error.to_string())
-            .with_fix("wait until it is done: see `chorus zone show`"),
+            .with_fix("wait until it is done, or `chorus zone stop` or `chorus zone undo` it first"),
+        StoreError::TransitionChanged { zone, .. } => Refusal::new(
+            RefusalKind::Conflict,
+            "transition-changed",
+            "somebody else was quicker: the transition is not any more what you saw".to_owned(),
+        )
+        .with_fix("look at it with `chorus zone show`, and decide anew")
+        .with_zone(zone.trim_end_matches('.')),
         _ => Refusal::new(RefusalKind::Unavailable, "db-unavailable", error.to_string()),
     }
 }
 
 /// Sees, once for every member that can show it, what the largest TTL in its zone is.
 async fn learn_ttls(engine: &Engine, known: &mut Picture) -> Result<(), Refusal> {
-    let names: Vec<(String, bool)> = known.members.keys().map(|name| (name.clone(), true)).collect();
+    let wanted = MemberRecord::wanted(Standing::Serving);
+    let names: Vec<(String, MemberRecord)> = known.members.keys().map(|name| (name.clone(), wanted)).collect();
     for (operator, _) in engine.ports().operators(names.into_iter()).await.map_err(of_engine)? {
         let provider = engine.ports().providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
         // Whoever does not show its zone leaves the policy's value in force.

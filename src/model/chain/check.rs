@@ -9,6 +9,7 @@ use super::interval::Interval;
 use super::lives::{Item, items, lives};
 use crate::model::dns::{RecordSet, ns_name};
 use crate::model::history::{Kind, Served, Server, Who};
+use crate::model::switches::Switch;
 use crate::model::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +35,12 @@ pub struct Objection {
 pub fn check(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Objection> {
     let before = discords(scene, Vec::new(), now);
     let after = discords(scene, planned_items(scene, planned, now), now);
-    let mut objections = unanswered(scene, planned);
+    let without = scene.lifetimes.without;
+    if without.leaves_out(Switch::Check) {
+        return Vec::new();
+    }
+    let mut objections =
+        if without.leaves_out(Switch::CheckAnswering) { Vec::new() } else { unanswered(scene, planned) };
     for (why, ends) in after {
         if before.get(&why).is_none_or(|already| *already < ends) {
             objections.push(Objection { text: why, until: (ends < Time::MAX).then_some(ends) });
@@ -51,6 +57,10 @@ fn discords(scene: &Scene<'_>, planned: Vec<Item>, now: Time) -> BTreeMap<String
     let from_now = Interval { start: now, end: Time::MAX };
     let mut found = BTreeMap::new();
     for_each_discord(scene, &lives, |discord| {
+        let rule = if discord.a.item.kind == Kind::Ds { Switch::CheckDs } else { Switch::CheckAnswers };
+        if scene.lifetimes.without.leaves_out(rule) {
+            return;
+        }
         let overlap = discord.a.alive.meets(&discord.b.alive).and_then(|overlap| overlap.meets(&from_now));
         if let Some(overlap) = overlap {
             let ends = found.entry(discord.why).or_insert(overlap.end);

@@ -9,6 +9,7 @@ use super::interval::{Interval, Union};
 use super::lives::{Item, same_keys_asked};
 use crate::model::dns::{Name, RecordSet, ns_name};
 use crate::model::history::{Kind, Served, Who};
+use crate::model::switches::Switch;
 use std::collections::BTreeMap;
 
 /// After so many turns without an end, sets that keep each other alive are taken to do so for as long as they are served.
@@ -53,6 +54,9 @@ fn usable(scene: &Scene<'_>, item: &Item, exposed: Interval) -> Interval {
 /// A CSYNC beside an NS set lets the parent delegate to it until the CSYNC has been withdrawn, its TTL and the parent's
 /// pipeline have passed; unless the parent does so already, when acting on it changes nothing.
 fn asked_of_the_parent(scene: &Scene<'_>, items: &[Item], ns: &Item, exposed: Interval) -> Vec<Interval> {
+    if scene.lifetimes.without.leaves_out(Switch::CheckReach) {
+        return Vec::new();
+    }
     let delegations = || items.iter().filter(|item| item.kind == Kind::Delegation);
     let ttl_s = delegations().map(|item| u64::from(item.served.ttl_s)).max().unwrap_or(0);
     let csyncs =
@@ -71,8 +75,8 @@ fn asked_of_the_parent(scene: &Scene<'_>, items: &[Item], ns: &Item, exposed: In
         let together = csync.served_in.meets(&exposed)?;
         let has_another =
             delegations().any(|d| d.served_in.meets(&together).is_some() && d.served.records != ns.served.records);
-        let lives_on = scene.lifetimes.policy.cached(u64::from(csync.served.ttl_s.max(ns.served.ttl_s)));
-        let enacted = together.end.plus(lives_on).plus(scene.lifetimes.policy.parent_pipeline());
+        let lives_on = scene.lifetimes.cached(u64::from(csync.served.ttl_s.max(ns.served.ttl_s)));
+        let enacted = together.end.plus(lives_on).plus(scene.lifetimes.parent_pipeline());
         let end = enacted.plus(scene.lifetimes.outlives_ttl(ttl_s));
         (has_another || enacts_another(&together)).then_some(Interval { start: together.start, end })
     });
@@ -91,9 +95,9 @@ fn add_named(scene: &Scene<'_>, reach: &mut BTreeMap<String, Union>, ns: &Record
 
 /// Whether the parent may have read `earlier` before `now` began, and not have published it yet when it did.
 fn read_before(scene: &Scene<'_>, earlier: &Item, now: &Interval) -> bool {
-    let policy = &scene.lifetimes.policy;
-    let fetched = earlier.served_in.end.plus(policy.cached(u64::from(earlier.served.ttl_s)));
-    earlier.served_in.start < now.start && now.start < fetched.plus(policy.parent_pipeline())
+    let lifetimes = scene.lifetimes;
+    let fetched = earlier.served_in.end.plus(lifetimes.cached(u64::from(earlier.served.ttl_s)));
+    earlier.served_in.start < now.start && now.start < fetched.plus(lifetimes.parent_pipeline())
 }
 
 /// The DS sets that CDS and CDNSKEY sets let the parent publish (RFC 7344), as versions of their own: at any moment from
@@ -105,6 +109,9 @@ pub(super) fn enactable(scene: &Scene<'_>, items: &[Item], reach: &BTreeMap<Stri
     let Some(template) = parents.first() else { return Vec::new() };
     let ttl_s = parents.iter().map(|item| item.served.ttl_s).max().unwrap_or(0);
     let mut enactable = Vec::new();
+    if scene.lifetimes.without.leaves_out(Switch::CheckEnactable) {
+        return enactable;
+    }
     for item in
         items.iter().filter(|item| matches!(item.kind, Kind::Cds | Kind::Cdnskey) && !item.served.records.is_empty())
     {
@@ -123,8 +130,8 @@ pub(super) fn enactable(scene: &Scene<'_>, items: &[Item], reach: &BTreeMap<Stri
             if in_sync && !enacts_another() {
                 continue;
             }
-            let lives_on = scene.lifetimes.policy.cached(u64::from(item.served.ttl_s));
-            let end = exposed.end.plus(lives_on).plus(scene.lifetimes.policy.parent_pipeline());
+            let lives_on = scene.lifetimes.cached(u64::from(item.served.ttl_s));
+            let end = exposed.end.plus(lives_on).plus(scene.lifetimes.parent_pipeline());
             enactable.push(Item {
                 server: template.server.clone(),
                 kind: Kind::Ds,

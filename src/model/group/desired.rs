@@ -38,6 +38,15 @@ pub(super) fn cds_and_cdnskey(world: &World<'_>, keys: &RecordSet) -> (RecordSet
     (cds_for(world.zone, keys, &digest_types(world)), keys.clone())
 }
 
+/// What an operator asks a DS for while the transition is paused: what it asks for already, and the new keys of those whose
+/// keys are among that. Nothing is withdrawn.
+pub(super) fn asked_in_a_pause(world: &World<'_>, at: &str) -> RecordSet {
+    let served = world.served(at, Kind::Cdnskey);
+    let known = |operator: &&String| !world.own_keys(operator).is_disjoint(&served);
+    let rolled = world.members.keys().filter(known).flat_map(|operator| world.key_signing_keys(operator));
+    rolled.chain(served.iter().cloned()).collect()
+}
+
 /// `CSYNC 0 1 NS [A AAAA]`: act at once, whatever the serial, and take addresses along when name servers are inside the
 /// zone (RFC 7477 §2.1).
 pub(super) fn csync(zone: &Name, hosts: impl IntoIterator<Item = Name>) -> RecordSet {

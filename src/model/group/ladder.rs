@@ -3,14 +3,16 @@
 //! Invariant: a pure function of the world. Steps are not remembered; each looks whether what it is for has been seen, so
 //! that a join, a leave, an undo, a repair after somebody's hand and a key roll are all the same code.
 
+use super::Standing;
 use super::decision::{Change, Decision, Step, Wait, Write};
-use super::desired::{cds_and_cdnskey, csync, placed_keys};
+use super::desired::{asked_in_a_pause, cds_and_cdnskey, csync, placed_keys};
 use super::guards::{Guard, last_question, may_lose_ds, may_lose_key, may_serve};
 use super::say::{describe_keys, host_list, key_label, key_list, names};
 use super::standing::standing;
 use super::view::{Member, ParentMode, Shown, World};
 use crate::model::dns::{Dnskey, Rdata, RecordSet, key_of_ds, ns_name};
 use crate::model::history::{Kind, Server};
+use crate::model::switches::Switch;
 use crate::model::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +38,9 @@ pub fn decide(world: &World<'_>) -> Decision {
 
 /// Whether an operator takes part: all but leavers whom nobody can ask any more. Those need not be asked by us either.
 pub fn is_present(world: &World<'_>, operator: &str) -> bool {
-    world.member(operator).is_some_and(|member| member.desired || !last_question(world, operator).is_open(world.now))
+    world
+        .member(operator)
+        .is_some_and(|member| member.wanted >= Standing::Trusted || !last_question(world, operator).is_open(world.now))
 }
 
 /// Whether an operator may be asked already, because the parent or another operator names it.
@@ -68,7 +72,7 @@ impl<'a> Ladder<'a> {
                 ds_keys.extend(self.world.key_signing_keys(leaver));
             }
         }
-        if keys_shared {
+        if keys_shared || self.world.leaves_out(Switch::KeysShared) {
             let ds_complete = self.ask_for_ds(&ds_keys);
             let ns = self.name_servers(ds_complete);
             self.let_leavers_go();
@@ -127,6 +131,9 @@ impl<'a> Ladder<'a> {
                 let guard = may_lose_key(world, key, name);
                 if guard.is_open(world.now) {
                     with.remove(key);
+                    if self.world.paused {
+                        continue;
+                    }
                     if served.contains(key) && !world.own_keys(name).contains(key) {
                         without.insert(key.clone());
                     }
@@ -154,13 +161,21 @@ impl<'a> Ladder<'a> {
     /// servers have them all.
     fn ask_for_ds(&mut self, keys: &RecordSet) -> bool {
         let world = &self.world.clone();
-        let (cds, cdnskey) = cds_and_cdnskey(world, keys);
         let mut asked = true;
         let going = world.leavers().any(|leaver| world.key_signing_keys(leaver).is_disjoint(keys));
         let ask_step = if going { Step::AwaitLeaverKeys } else { Step::AskForDs };
-        for (name, member) in self.present() {
+        // Whom the parent cannot ask yet comes first. So nothing lies between the write that a parent may act on and the look
+        // at what it did: a DS set that appears while the old CDS set may still have been there could be taken back for it.
+        let mut present = self.present();
+        present.sort_by_key(|(name, _)| is_admitted(world, name));
+        for (name, member) in present {
             let mut sets = Vec::new();
             let mut worst = Shown::Everywhere;
+            let keys = &if world.paused { asked_in_a_pause(world, name) } else { keys.clone() };
+            if world.paused && keys.is_empty() {
+                continue;
+            }
+            let (cds, cdnskey) = cds_and_cdnskey(world, keys);
             let ttl_s = world.served_ttl_s(name, Kind::Dnskey).unwrap_or(TTL_UNKNOWN_S);
             for (kind, wanted) in [(Kind::Cds, &cds), (Kind::Cdnskey, &cdnskey)] {
                 let shown = world.shown(&member.servers, kind, |_, span| span.served.records == *wanted);
@@ -188,7 +203,7 @@ impl<'a> Ladder<'a> {
             sets.any(|set| !set.iter().any(|ds| key_of_ds(world.zone, ds, [*key]).is_some()))
         };
         let missing: RecordSet = keys.iter().filter(lacked).cloned().collect();
-        if asked {
+        if asked && !world.paused {
             match (&complete, &exact) {
                 (_, Shown::Everywhere) => {}
                 (Shown::Everywhere, _) => {
@@ -220,17 +235,18 @@ impl<'a> Ladder<'a> {
                 world.shown(&at.servers, Kind::Ns, |_, s| world.names(&s.served.records, op)) == Shown::Everywhere
             })
         };
-        let joiners: Vec<&String> = world.desired().filter(|op| !named_everywhere(op)).collect();
+        let joiners: Vec<&String> = world.serving().filter(|op| !named_everywhere(op)).collect();
         // By what was seen last: an answer that got lost must not bring a leaver back into the set.
         let names_last = |servers: &[Server], kind, op: &String| {
             servers.iter().all(|s| world.history.current(s, kind).is_some_and(|s| world.names(&s.served.records, op)))
         };
-        let joins_done = world.desired().all(|op| {
+        let joins_done = world.serving().all(|op| {
             names_last(world.parent_servers, Kind::Delegation, op)
                 && present.iter().all(|(_, at)| names_last(&at.servers, Kind::Ns, op))
         });
-        let staying = world.leavers().filter(|op| !joins_done && is_admitted(world, op));
-        let target = world.ns_of(world.desired().chain(staying));
+        let stepping_down = world.members.iter().filter(|(_, member)| member.wanted < Standing::Serving);
+        let staying = stepping_down.map(|(op, _)| op).filter(|op| !joins_done && is_admitted(world, op));
+        let target = world.ns_of(world.serving().chain(staying));
         if !joiners.is_empty() && !ds_complete {
             return self.admitted();
         }
@@ -246,10 +262,16 @@ impl<'a> Ladder<'a> {
             }
         }
         let shows_target = |at: &Member| world.shown(&at.servers, Kind::Ns, |_, span| span.served.records == target);
-        let newcomers_first =
-            newcomers.iter().all(|op| world.member(op).is_some_and(|at| shows_target(at) == Shown::Everywhere));
+        let newcomers_first = world.leaves_out(Switch::NewcomerFirst)
+            || newcomers.iter().all(|op| world.member(op).is_some_and(|at| shows_target(at) == Shown::Everywhere));
         let mut everywhere = true;
+        let untold = |name: &String| {
+            world.leaves_out(Switch::LeaverTold) && world.member(name).is_some_and(|at| at.wanted == Standing::Outside)
+        };
         for (name, member) in &present {
+            if untold(name) {
+                continue;
+            }
             let shown = shows_target(member);
             if shown == Shown::Everywhere {
                 continue;
@@ -267,7 +289,7 @@ impl<'a> Ladder<'a> {
                 );
             }
         }
-        if !everywhere {
+        if !everywhere && !world.leaves_out(Switch::NsComplete) {
             return self.admitted();
         }
         self.delegation(&target);
@@ -338,10 +360,15 @@ impl<'a> Ladder<'a> {
     }
 
     fn present(&self) -> Vec<(&'a String, &'a Member)> {
-        self.world.members.iter().filter(|(name, _)| is_present(&self.world, name)).collect()
+        let takes_part = |name: &str| is_present(&self.world, name) && !self.world.is_lost(name);
+        self.world.members.iter().filter(|(name, _)| takes_part(name)).collect()
     }
 
     fn bring_about(&mut self, step: Step, operator: &str, shown: Shown, sets: Vec<(Kind, u32, Change)>, why: String) {
+        if self.world.paused && !sets.iter().all(|(kind, _, change)| goes_on_in_a_pause(*kind, change)) {
+            self.wait(step, "paused", format!("paused; to be written at {operator} when it is resumed: {why}"), None);
+            return;
+        }
         let missing_at = match shown {
             Shown::Everywhere => return,
             Shown::NotAt(servers) => servers,
@@ -390,6 +417,15 @@ impl<'a> Ladder<'a> {
 
     fn wait(&mut self, step: Step, code: &'static str, text: String, until: Option<Time>) {
         self.waits.push(Wait { step, code, text, until });
+    }
+}
+
+/// A pause holds what a transition is made of. That operators know each other's keys is never put off: a key roll does not
+/// wait. What else a roll needs, `ask_for_ds` has worked out so that it only adds.
+fn goes_on_in_a_pause(kind: Kind, change: &Change) -> bool {
+    match change {
+        Change::Partly { without, .. } => without.is_empty(),
+        Change::Exactly(_) => matches!(kind, Kind::Cds | Kind::Cdnskey),
     }
 }
 

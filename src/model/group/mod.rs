@@ -18,6 +18,8 @@ mod forecast;
 mod guards;
 mod ladder;
 mod preflight;
+mod repair;
+mod rest;
 mod say;
 mod standing;
 mod view;
@@ -27,6 +29,8 @@ pub use forecast::{Forecast, ForecastStep, ForecastWrite, forecast};
 pub use guards::Guard;
 pub use ladder::{decide, is_present};
 pub use preflight::{Refused, preflight};
+pub use repair::{REPAIRS_MAX, WITHIN, held_until};
+pub use rest::{Group, Rest, forecast_to, nearest_rest, parent_latency, wanting};
 pub use view::{Member, ParentMode, Shown, World};
 
 use serde::{Deserialize, Serialize};

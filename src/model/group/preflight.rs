@@ -3,6 +3,7 @@
 //! Invariant: nothing is written while any of this is unmet. The finer checks (content, sizes, lifetimes) belong to
 //! `zone check`, not here.
 
+use super::Standing;
 use super::ladder::stranger;
 use super::view::{Shown, World};
 use crate::model::dns::{Dnskey, RecordSet};
@@ -22,7 +23,7 @@ pub struct Refused {
 /// Everything that speaks against the desired group of this world; empty means that the ladder may be entered.
 pub fn preflight(world: &World<'_>) -> Vec<Refused> {
     let mut refused = Vec::new();
-    if world.desired().next().is_none() {
+    if world.serving().next().is_none() {
         refused.push(Refused {
             code: "last-operator",
             text: format!("{} would have no operator left", world.zone),
@@ -39,7 +40,7 @@ pub fn preflight(world: &World<'_>) -> Vec<Refused> {
         }
         // A leaver that does not answer must not keep the others from going on. Its keys count nevertheless: they are in the
         // DNSKEY sets of all until it is gone.
-        if !member.desired {
+        if member.wanted == Standing::Outside {
             continue;
         }
         let answering = world.shown(&member.servers, Kind::Dnskey, |_, span| !span.served.records.is_empty());

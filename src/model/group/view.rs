@@ -3,8 +3,10 @@
 //! Invariant: "shown" means that every address of the operator showed it when it was last asked. An address that failed
 //! to answer makes that untrue, whatever it showed before.
 
+use super::Standing;
 use crate::model::dns::{Dnskey, Name, RecordSet, ns_name, ns_rdata};
-use crate::model::history::{History, Kind, Lifetimes, Server, Span};
+use crate::model::history::{History, Kind, Lifetimes, Server, Span, Who};
+use crate::model::switches::Switch;
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,8 +29,11 @@ pub struct Member {
     pub hosts: BTreeSet<Name>,
     /// Every address of each of them.
     pub servers: Vec<Server>,
-    /// Whether the desired group has it.
-    pub desired: bool,
+    /// How far in the desired group has it: [`Standing::Outside`] for one that is to leave.
+    pub wanted: Standing,
+    /// A person has said that it does not come back: while none of its addresses answers it is not written to, and what it
+    /// served counts as served until it fell silent, and no longer.
+    pub unreachable: bool,
     /// What Chorus put, or was about to put, into its zone.
     pub placements: BTreeMap<Kind, RecordSet>,
 }
@@ -44,8 +49,8 @@ pub struct World<'a> {
     pub parent_servers: &'a [Server],
     pub parent: ParentMode,
     pub now: Time,
-    /// Guards that a test has switched off; always empty in builds for users.
-    pub without_guards: &'a [String],
+    /// Whether a person holds the transition: keys are still shared, and nothing else is written.
+    pub paused: bool,
 }
 
 /// What a group of addresses shows of one kind.
@@ -64,7 +69,7 @@ impl<'a> World<'a> {
     pub fn shown(&self, servers: &[Server], kind: Kind, good: impl Fn(&Server, &Span) -> bool) -> Shown {
         let mut not_at = Vec::new();
         for server in servers {
-            if let Some(trouble) = self.history.trouble(server, kind) {
+            if let Some(trouble) = self.history.trouble(server, kind).filter(|_| !self.leaves_out(Switch::NoAnswer)) {
                 return Shown::Unknown(server.clone(), format!("{} since {}", trouble.failure, trouble.since));
             }
             match self.history.current(server, kind) {
@@ -77,11 +82,23 @@ impl<'a> World<'a> {
             // No address, nothing seen: never a proof of anything.
             return Shown::NotAt(Vec::new());
         }
-        if not_at.is_empty() { Shown::Everywhere } else { Shown::NotAt(not_at) }
+        let one_is_enough = if servers.iter().any(|server| server.who == Who::Parent) {
+            Switch::AllParents
+        } else {
+            Switch::AllAddresses
+        };
+        let enough = not_at.is_empty() || self.leaves_out(one_is_enough) && not_at.len() < servers.len();
+        if enough { Shown::Everywhere } else { Shown::NotAt(not_at) }
     }
 
     pub fn member(&self, operator: &str) -> Option<&'a Member> {
         self.members.get(operator)
+    }
+
+    /// Whether an operator that a person has said to be gone for good does not answer at any of its addresses.
+    pub fn is_lost(&self, operator: &str) -> bool {
+        let silent = |server: &Server| Kind::OPERATOR.iter().all(|kind| self.history.trouble(server, *kind).is_some());
+        self.member(operator).is_some_and(|member| member.unreachable && member.servers.iter().all(silent))
     }
 
     fn current(&self, operator: &str, kind: Kind) -> impl Iterator<Item = &'a Span> + use<'a> {
@@ -110,7 +127,7 @@ impl<'a> World<'a> {
     /// but sign at another operator and not here: somebody else placed those.
     pub fn own_keys(&self, operator: &str) -> RecordSet {
         let Some(member) = self.member(operator) else { return RecordSet::new() };
-        let placed = member.placements.get(&Kind::Dnskey);
+        let placed = member.placements.get(&Kind::Dnskey).filter(|_| !self.leaves_out(Switch::Placements));
         let signing = self.signing_at(operator);
         let elsewhere: RecordSet =
             self.members.keys().filter(|other| *other != operator).flat_map(|other| self.signing_at(other)).collect();
@@ -155,15 +172,21 @@ impl<'a> World<'a> {
         ns.iter().filter_map(|ns| ns_name(ns).ok()).any(|host| member.hosts.contains(&host))
     }
 
+    /// The operators whose keys and DS are wanted.
     pub fn desired(&self) -> impl Iterator<Item = &'a String> + use<'a> {
-        self.members.iter().filter(|(_, member)| member.desired).map(|(name, _)| name)
+        self.members.iter().filter(|(_, member)| member.wanted >= Standing::Trusted).map(|(name, _)| name)
+    }
+
+    /// The operators that are wanted as name servers.
+    pub fn serving(&self) -> impl Iterator<Item = &'a String> + use<'a> {
+        self.members.iter().filter(|(_, member)| member.wanted == Standing::Serving).map(|(name, _)| name)
     }
 
     pub fn leavers(&self) -> impl Iterator<Item = &'a String> + use<'a> {
-        self.members.iter().filter(|(_, member)| !member.desired).map(|(name, _)| name)
+        self.members.iter().filter(|(_, member)| member.wanted == Standing::Outside).map(|(name, _)| name)
     }
 
-    pub fn guard_is_off(&self, name: &str) -> bool {
-        self.without_guards.iter().any(|off| off == name)
+    pub fn leaves_out(&self, switch: Switch) -> bool {
+        self.lifetimes.without.leaves_out(switch)
     }
 }

@@ -27,6 +27,9 @@ pub struct Track {
     pub spans: Vec<Span>,
     /// Set while the newest answers are failures.
     pub trouble: Option<Trouble>,
+    /// A person has said that the address is silent for good: the last span ended when it fell silent, and still tells what
+    /// it had.
+    pub lost: bool,
 }
 
 /// What is wrong with an address, and since when.
@@ -55,10 +58,11 @@ impl History {
             Outcome::Served(served) => served,
         };
         track.trouble = None;
+        track.lost = false;
         let mut since = None;
         if let Some(last) = track.spans.last_mut() {
             if let Some(until) = last.until {
-                // A retired address that is back: what it serves now it may have served ever since.
+                // A retired or lost address that is back: what it serves now it may have served ever since.
                 since = Some(until);
             } else if same_version(&last.served, served) {
                 last.last_seen = last.last_seen.max(sample.at);
@@ -102,6 +106,18 @@ impl History {
         }
     }
 
+    /// An address that does not answer and, so a person says, will not answer again: what it served last may have been
+    /// fetched until it was first found silent.
+    pub fn lose(&mut self, server: &Server) {
+        for (_, track) in self.tracks.iter_mut().filter(|((of, _), _)| of == server) {
+            let Some(trouble) = &track.trouble else { continue };
+            track.lost = true;
+            if let Some(open) = track.spans.last_mut().filter(|span| span.until.is_none()) {
+                open.until = Some(trouble.since.max(open.last_seen));
+            }
+        }
+    }
+
     /// Every span of a kind, at every address.
     pub fn spans(&self, kind: Kind) -> impl Iterator<Item = (&Server, &Span)> {
         let tracks = self.tracks.iter().filter(move |((_, of), _)| *of == kind);
@@ -118,7 +134,8 @@ impl History {
 
     /// What an address serves, as far as is known: its last version, even while it does not answer.
     pub fn current(&self, server: &Server, kind: Kind) -> Option<&Span> {
-        self.track(server, kind)?.spans.last().filter(|span| span.until.is_none())
+        let track = self.track(server, kind)?;
+        track.spans.last().filter(|span| span.until.is_none() || track.lost)
     }
 
     pub fn trouble(&self, server: &Server, kind: Kind) -> Option<&Trouble> {
