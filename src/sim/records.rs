@@ -8,7 +8,10 @@ use crate::model::dns::{Name, RecordSet};
 use crate::model::history::{History, Kind};
 use crate::model::policy::Policy;
 use crate::model::time::Time;
-use crate::store::{Event, OperatorRecord, Records, StoreError, TransitionRecord, TransitionState, ZoneRecord};
+use crate::model::group::Standing;
+use crate::store::{
+    Control, Event, MemberRecord, OperatorRecord, Records, StoreError, TransitionRecord, TransitionState, ZoneRecord,
+};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -70,6 +73,19 @@ fn zone_of<'t>(tables: &'t mut Tables, zone: &str) -> Result<&'t mut ZoneRecord,
     let missing =
         || StoreError::Damaged { what: "zone", key: zone.to_owned(), reason: "it is not there".to_owned() };
     tables.zone.as_mut().ok_or_else(missing)
+}
+
+/// The running transition, if nobody has changed it since this record was read.
+fn running_as<'t>(
+    tables: &'t mut Tables,
+    zone: &Name,
+    read: &TransitionRecord,
+) -> Result<&'t mut TransitionRecord, StoreError> {
+    let same = |transition: &&mut TransitionRecord| {
+        transition.id == read.id && transition.version == read.version && transition.state == TransitionState::Running
+    };
+    let changed = || StoreError::TransitionChanged { zone: zone.to_string(), id: read.id.clone() };
+    tables.transitions.iter_mut().find(same).ok_or_else(changed)
 }
 
 #[async_trait]
@@ -198,16 +214,16 @@ impl Records for Memory {
         &self,
         zone: &Name,
         transition: &TransitionRecord,
+        members: &BTreeMap<String, MemberRecord>,
         text: &str,
     ) -> Result<(), StoreError> {
         self.commit(|tables| {
             if let Some(running) = tables.running() {
-                let to = running.to.iter().cloned().collect::<Vec<_>>().join(", ");
+                let to = running.to.keys().cloned().collect::<Vec<_>>().join(", ");
                 return Err(StoreError::InTransition { zone: zone.to_string(), to });
             }
             let zone = zone_of(tables, &zone.to_string())?;
-            zone.members =
-                transition.from.union(&transition.to).map(|op| (op.clone(), transition.to.contains(op))).collect();
+            zone.members = members.clone();
             zone.due_at = transition.started_at;
             tables.transitions.push(transition.clone());
             tables.tell(transition.started_at, "transition-started", text, Some(&transition.id), None);
@@ -216,22 +232,38 @@ impl Records for Memory {
         .await
     }
 
+    async fn control_transition(&self, zone: &Name, control: &Control) -> Result<(), StoreError> {
+        self.commit(|tables| {
+            let Control { transition, members, kind, text, at } = control;
+            let running = running_as(tables, zone, transition)?;
+            running.aim = transition.aim;
+            running.rest.clone_from(&transition.rest);
+            running.paused = transition.paused;
+            running.version += 1;
+            let zone = zone_of(tables, &zone.to_string())?;
+            (zone.members, zone.due_at) = (members.clone(), *at);
+            tables.tell(*at, kind, text, Some(&transition.id), None);
+            Ok(())
+        })
+        .await
+    }
+
     async fn end_transition(
         &self,
         zone: &Name,
-        id: &str,
+        transition: &TransitionRecord,
         certificate: &str,
         at: Time,
         text: &str,
     ) -> Result<(), StoreError> {
         self.commit(|tables| {
-            for transition in tables.transitions.iter_mut().filter(|transition| transition.id == id) {
-                transition.state = TransitionState::Done;
-                transition.ended_at = Some(at);
-                transition.certificate = Some(certificate.to_owned());
-            }
-            zone_of(tables, &zone.to_string())?.members.retain(|_, desired| *desired);
-            tables.tell(at, "transition-done", text, Some(id), None);
+            let running = running_as(tables, zone, transition)?;
+            running.state = transition.aim.end();
+            running.ended_at = Some(at);
+            running.certificate = Some(certificate.to_owned());
+            let kind = format!("transition-{}", running.state.as_str());
+            zone_of(tables, &zone.to_string())?.members.retain(|_, member| member.wanted != Standing::Outside);
+            tables.tell(at, &kind, text, Some(&transition.id), None);
             Ok(())
         })
         .await

@@ -5,7 +5,7 @@
 
 use super::catalogue::{catalogue, label, operator_of_label};
 use super::oracle;
-use super::owner::Owner;
+use super::owner::{Owner, Wish};
 use super::parent::Manner;
 use super::ports::Surroundings;
 use super::records::Memory;
@@ -15,9 +15,9 @@ use crate::api::service::Service;
 use crate::api::wire;
 use crate::engine::{Engine, Ports, Status, Switches};
 use crate::model::dns::unhex;
-use crate::model::group::ParentMode;
+use crate::model::group::{ParentMode, Standing};
 use crate::model::time::Time;
-use crate::store::{OperatorRecord, ParentRecord, Records, TransitionState, ZoneRecord};
+use crate::store::{MemberRecord, OperatorRecord, ParentRecord, Records, TransitionState, ZoneRecord};
 use futures::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,7 +33,9 @@ pub struct Options {
 /// How a transition, or the world with it, came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum End {
-    Finished,
+    Done,
+    Undone,
+    Stopped,
     WaitsForParent,
     WaitsForDeadOperator,
     Stuck,
@@ -110,10 +112,16 @@ impl Play {
             }
             self.next();
         };
-        let ended = self.memory.tables().transitions.iter().filter(|t| t.state != TransitionState::Running).count();
         let mut ends = BTreeMap::new();
-        ends.insert(End::Finished, u32::try_from(ended).unwrap_or(u32::MAX));
-        *ends.entry(last).or_insert(0) += u32::from(last != End::Finished);
+        for transition in &self.memory.tables().transitions {
+            let end = match transition.state {
+                TransitionState::Running => last,
+                TransitionState::Done => End::Done,
+                TransitionState::Undone => End::Undone,
+                TransitionState::Stopped => End::Stopped,
+            };
+            *ends.entry(end).or_insert(0) += 1;
+        }
         // Whatever is still on its way arrives, and is judged.
         let mut world = self.around.world();
         let after_ms = world.now_ms + world.life_ms(u32::MAX).min(86_400_000);
@@ -125,9 +133,12 @@ impl Play {
     fn is_over(&self) -> Option<End> {
         let tables = self.memory.tables();
         if tables.running().is_none() {
-            return self.owner.is_done().then_some(End::Finished);
+            return self.owner.is_done(None).then_some(End::Done);
         }
         let world = self.around.world();
+        if !self.owner.is_done(tables.running()) && self.turns < TURNS_MAX {
+            return None;
+        }
         let idle_max = if world.never_acts() { IDLE_TURNS_NEVER } else { IDLE_TURNS_MAX };
         if self.idle < idle_max && self.turns < TURNS_MAX {
             return None;
@@ -145,7 +156,8 @@ impl Play {
     /// The controller's turn, or the owner's, whoever comes first.
     fn next(&mut self) {
         let due_ms = self.memory.tables().zone.as_ref().map_or(0, |zone| zone.due_at.0);
-        let owner_ms = if self.owner.is_done() { i64::MAX } else { self.owner.next_ms };
+        let owner_is_done = self.owner.is_done(self.memory.tables().running());
+        let owner_ms = if owner_is_done { i64::MAX } else { self.owner.next_ms };
         let crash_at = {
             let mut world = self.around.world();
             world.advance(due_ms.min(owner_ms));
@@ -180,35 +192,28 @@ impl Play {
     }
 
     fn owner_acts(&mut self) -> bool {
-        let now_ms = self.around.world().now_ms;
-        if self.memory.tables().running().is_some() {
-            self.owner.waits(now_ms);
-            return false;
-        }
-        let Some(change) = self.owner.planned.clone() else {
-            self.owner.plan(&mut self.around.world());
-            return false;
-        };
-        let asked = wire::SetGroup { change, reason: None };
-        let text = format!("{:?}", asked.change);
+        let running = self.memory.tables().running().cloned();
+        let wish = self.owner.wish(&mut self.around.world(), running.as_ref());
+        let Some(wish) = wish else { return false };
+        let text = format!("{wish:?}");
         let controller = Controller::new(self.engine.clone());
         let zone = catalogue().zone.to_string();
-        let answer = controller.set_group(&zone, asked).now_or_never();
+        let answer = match wish {
+            Wish::Change(change) => controller.set_group(&zone, wire::SetGroup { change, reason: None }).now_or_never(),
+            Wish::Verb(verb) => controller.control(&zone, verb, wire::Control::default()).now_or_never(),
+        };
         let mut world = self.around.world();
         let now_ms = world.now_ms;
         match &answer {
             Some(Ok(_)) => {
                 world.log.note(now_ms, format_args!("the owner: {text}"));
-                self.owner.accepted();
-                self.owner.waits(now_ms);
+                self.owner.accepted(now_ms);
             }
             Some(Err(refusal)) => {
                 world.log.note(now_ms, format_args!("the owner: {text}: refused: {refusal:?}"));
                 self.owner.refused(now_ms);
             }
-            None => {
-                self.owner.refused(now_ms);
-            }
+            None => self.owner.refused(now_ms),
         }
         answer.is_none()
     }
@@ -228,7 +233,7 @@ impl Play {
         self.seen_events = tables.events.len();
         let members: BTreeSet<u8> = zone.members.keys().map(|name| operator_of_label(name)).collect();
         for number in (0..).zip(0..world.operators.len()).map(|(number, _)| number) {
-            let wanted = zone.members.get(&label(number)).copied().unwrap_or(false);
+            let wanted = zone.members.get(&label(number)).is_some_and(|member| member.wanted != Standing::Outside);
             let was_in = world.wanted.get(usize::from(number)).copied().unwrap_or(false);
             if wanted != was_in {
                 if let Some(is_in) = world.wanted.get_mut(usize::from(number)) {
@@ -236,9 +241,9 @@ impl Play {
                 }
             }
             let left = tables.transitions.last().is_some_and(|last| {
-                last.state != TransitionState::Running && last.from.contains(&label(number))
+                last.state != TransitionState::Running && (last.from.contains_key(&label(number)) || last.to.contains_key(&label(number)))
             });
-            if left && !members.contains(&number) && self.owner.planned.is_none() {
+            if left && !members.contains(&number) && !self.owner.plans() {
                 // The last step says that it may be switched off.
                 world.set_serving(number, false, false);
             }
@@ -315,7 +320,7 @@ fn adopt(memory: &Memory, world: &World) {
             servers: parents.map(|address| address.server.address.to_string()).collect(),
         },
         policy: world.policy.clone(),
-        members: world.operators.iter().filter(is_in).map(|op| (label(op.number), true)).collect(),
+        members: world.operators.iter().filter(is_in).map(|op| (label(op.number), MemberRecord::wanted(Standing::Serving))).collect(),
         placements: BTreeMap::new(),
         zone_ttls_s: BTreeMap::new(),
         due_at: at,

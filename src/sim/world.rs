@@ -85,7 +85,7 @@ impl World {
             resolver_min_ttl_s: rare(&mut rng, 20, 1, 120),
             resolver_max_ttl_s: if rng.chance(15) { rng.between(300, 3600).unsigned_abs() } else { 7 * 86_400 },
         };
-        let longest_ttl_s = if long { 86_400 } else { rng.pick(&[300, 900, 3600]).unwrap_or(3600) };
+        let longest_ttl_s: i64 = if long { 86_400 } else { rng.pick(&[300, 900, 3600]).unwrap_or(3600) };
         // A wait for the longest-lived of everything takes a few turns, whether that is minutes or days.
         let life_s = i64::try_from(policy.cached(longest_ttl_s.unsigned_abs()).as_secs() + policy.stale_s).unwrap_or(0);
         let quickest_s = (life_s / rng.between(8, 60)).max(2);

@@ -89,8 +89,8 @@ impl History {
 
     /// As it is after [`History::restore`]: what is wrong with addresses is no part of what was served.
     pub fn forget_troubles(&mut self) {
-        for track in self.tracks.values_mut().filter(|track| track.trouble.is_some()) {
-            track.trouble = None;
+        for track in self.tracks.values_mut().filter(|track| track.trouble.is_some() || track.lost) {
+            (track.trouble, track.lost) = (None, false);
         }
     }
 
