@@ -4,7 +4,7 @@
 //! evaluated on. So a version that is replaced by the write that follows was last seen after every death that the guard
 //! waited for, and the history proves it.
 
-use super::judge::{certificate, exposures};
+use super::judge::{Judged, certificate};
 use super::picture::{EngineError, Picture};
 use super::ports::Ports;
 use super::status::{Status, Unanswered, WaitingFor};
@@ -42,6 +42,7 @@ pub(crate) struct Memory {
     /// Since when the same thing is awaited.
     awaiting: Option<(Step, String, Time)>,
     status: Status,
+    judged: Judged,
     /// A person has decided anew: what was reverted before is no reason any more not to write it.
     forgiven: bool,
 }
@@ -140,6 +141,7 @@ impl Engine {
             known.lifetimes.without = self.ports.switches.without;
             let world = known.world();
             let decision = decide(&world);
+            memory.judged.look(&known);
             self.tell(zone, memory, &known, &decision).await?;
             if managed && !decision.writes.is_empty() {
                 let lately = &mut memory.status.written;
@@ -234,7 +236,7 @@ impl Engine {
                 .unwrap_or_default();
             self.ports.store.add_event(zone, now, "step", &text, transition, None).await?;
         }
-        for exposure in exposures(known) {
+        for exposure in memory.judged.exposures(known) {
             let before = memory.status.exposures.iter().any(|old| old.what == exposure.what);
             if !before {
                 tracing::error!(%zone, "exposure from {} until {}: {}", exposure.from, exposure.until, exposure.what);
@@ -269,7 +271,7 @@ impl Engine {
             step: decision.step,
             waiting,
             standings: decision.standings.clone(),
-            exposures: exposures(known),
+            exposures: memory.judged.exposures(known).cloned().collect(),
             parent_zone: known.places.parent_zone.to_string(),
             settled: decision.is_settled(),
             parent_ds: decision.parent_ds_keys.iter().map(|key| hex(key.as_wire())).collect(),

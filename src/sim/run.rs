@@ -206,6 +206,7 @@ impl Play {
         let now_ms = world.now_ms;
         match &answer {
             Some(Ok(_)) => {
+                self.idle = 0;
                 world.log.note(now_ms, format_args!("the owner: {text}"));
                 self.owner.accepted(now_ms);
             }

@@ -155,6 +155,10 @@ impl World {
                 world.add_address(Some(number), host, nth, lag_ms);
             }
         }
+        if world.operators.iter().any(|op| !op.ways.shows_zone) {
+            // Somebody has to say it, for not every interface does.
+            world.policy.data_ttl_max_s = Some(longest_ttl_s.unsigned_abs());
+        }
         world.begin();
         world
     }
