@@ -49,6 +49,12 @@ impl Owner {
         if let Some(running) = running {
             // A plan that was made at rest has come too late.
             self.planned = None;
+            let in_group = |op: &&super::operator::Operator| running.target().contains_key(&label(op.number));
+            if let Some(dead) = world.operators.iter().filter(|op| op.dead).find(in_group) {
+                // Once in a while somebody notices, and gives it up.
+                self.waits(world.now_ms);
+                return Some(Wish::Change(wire::Change::LeaveUnreachable(label(dead.number))));
+            }
             let verb = self.verb(world, running);
             if verb.is_none() {
                 self.waits(world.now_ms);
@@ -122,7 +128,15 @@ impl Owner {
     /// What happens to operators in the meantime.
     fn tempt_fate(&mut self, world: &mut World) {
         let rng = &mut self.rng;
+        if world.dies && world.operators.iter().all(|op| !op.dead) {
+            let operator = u8::try_from(rng.between(0, world.operators.len() as i64 - 1)).unwrap_or(0);
+            world.will(rng.between(0, 10_000_000), Fate::Dies { operator });
+        }
         for operator in (0..).zip(0..world.operators.len()).map(|(number, _)| number) {
+            if world.reverts && rng.chance(40) {
+                let kind = rng.pick(&[Kind::Dnskey, Kind::Ns, Kind::Cds, Kind::Cdnskey, Kind::Csync]);
+                world.will(rng.between(0, 5_000_000), Fate::Reverts { operator, kind: kind.unwrap_or(Kind::Ns) });
+            }
             if rng.chance(25) {
                 let key_signing = rng.chance(50);
                 world.will(rng.between(0, 5_000_000), Fate::Rolls { operator, key_signing });

@@ -47,13 +47,44 @@ pub struct Report {
     pub turns: u32,
     pub crashes: u32,
     pub ends: BTreeMap<End, u32>,
+    /// That the controller could have kept from happening.
     pub glitches: Vec<oracle::Glitch>,
-    /// They came after an operator did what nobody can mend.
-    pub at_fault: bool,
+    /// That an operator brought about by itself: it signed too early, took back what it had agreed to, or died.
+    pub brought_about: usize,
+    /// How many exposures the controller told of.
     pub exposures_told: usize,
     pub counts: BTreeMap<oracle::Class, oracle::Counts>,
     pub situation: String,
     pub trace: Vec<String>,
+}
+
+impl End {
+    pub fn name(self) -> &'static str {
+        match self {
+            End::Done => "finished",
+            End::Undone => "undone",
+            End::Stopped => "stopped",
+            End::WaitsForParent => "waiting on a parent that never acts",
+            End::WaitsForDeadOperator => "waiting on an operator that is dead",
+            End::Stuck => "stuck",
+        }
+    }
+}
+
+impl Report {
+    /// What a person should look at; `None` when all is well.
+    pub fn failure(&self) -> Option<String> {
+        let stuck = self.ends.contains_key(&End::Stuck);
+        if self.glitches.is_empty() && !stuck {
+            return None;
+        }
+        let mut text = format!("seed {}: {}", self.seed, if stuck { "stuck" } else { "a resolver failed" });
+        for glitch in self.glitches.iter().take(3) {
+            text.push_str(&format!("\n  {glitch}"));
+        }
+        text.push_str(&format!("\n  {}", self.situation));
+        Some(text)
+    }
 }
 
 /// Turns in which nobody published anything, after which nobody will; fewer, where nobody is to be expected to.
@@ -265,7 +296,12 @@ impl Play {
 
     fn report(&self, seed: u64, ends: BTreeMap<End, u32>) -> Report {
         let tables = self.memory.tables();
-        let mut world = self.around.world();
+        let world = self.around.world();
+        // With the ends that are known now.
+        let silent = oracle::Kind::Unresolvable { silent: true };
+        let found = world.oracle.glitches().iter().filter(|glitch| glitch.kind != silent).cloned();
+        let at_fault_ms = world.at_fault_ms.unwrap_or(i64::MAX);
+        let (glitches, theirs): (Vec<_>, Vec<_>) = found.partition(|glitch| glitch.from_ms < at_fault_ms);
         let status = tables.zone.as_ref().map(|zone| Status::read(&zone.status)).unwrap_or_default();
         let waits = status.waiting.iter().map(|w| format!("\n  {:?} {} {:?}: {}", w.step, w.code, w.until, w.text));
         let manner = world.parent.manner;
@@ -283,8 +319,8 @@ impl Play {
             turns: self.turns,
             crashes: self.crashes,
             ends,
-            glitches: std::mem::take(&mut world.glitches),
-            at_fault: world.at_fault_ms.is_some(),
+            glitches,
+            brought_about: theirs.len(),
             exposures_told: tables.events.iter().filter(|event| event.kind == "exposure").count(),
             counts: world.oracle.counts().clone(),
             situation,

@@ -53,13 +53,17 @@ pub struct World {
     pub policy: Policy,
     pub pace: Pace,
     pub odds: Odds,
-    /// Some operator does what nobody can mend: what breaks then is its own doing.
+    /// When an operator first did what nobody can mend: what breaks from then on is its own doing.
     pub at_fault_ms: Option<i64>,
+    /// Operators that roll keys do not wait for anybody.
     pub hasty: bool,
+    /// Now and then an operator puts back what it had before.
+    pub reverts: bool,
+    /// One of the operators will not live long.
+    pub dies: bool,
     /// Whom the owner wants in: those have to have new keys before they sign.
     pub wanted: [bool; OPERATORS as usize],
     pub oracle: Oracle,
-    pub glitches: Vec<oracle::Glitch>,
     view: Vec<oracle::Address>,
     view_since_ms: i64,
     /// Until when each operator may be asked by anybody.
@@ -127,9 +131,10 @@ impl World {
             odds,
             at_fault_ms: None,
             hasty: false,
+            reverts: false,
+            dies: false,
             wanted: Default::default(),
             oracle: Oracle::new(rng.next(), settings),
-            glitches: Vec::new(),
             view: Vec::new(),
             view_since_ms: BEGIN_MS,
             asked_until_ms: [i64::MIN; OPERATORS as usize],
@@ -158,6 +163,12 @@ impl World {
         if world.operators.iter().any(|op| !op.ways.shows_zone) {
             // Somebody has to say it, for not every interface does.
             world.policy.data_ttl_max_s = Some(longest_ttl_s.unsigned_abs());
+        }
+        match world.rng.between(0, 99) {
+            0..5 => world.hasty = true,
+            5..9 => world.reverts = true,
+            9..14 => world.dies = true,
+            _ => {}
         }
         world.begin();
         world
@@ -325,8 +336,9 @@ impl World {
             return;
         }
         self.note_askers(from_ms, to_ms);
-        let found = self.oracle.advance(&View { addresses: &self.view }, from_ms, to_ms);
-        self.glitches.extend(found);
+        for glitch in self.oracle.advance(&View { addresses: &self.view }, from_ms, to_ms) {
+            self.log.note(from_ms, format_args!("{glitch}"));
+        }
         self.view_since_ms = to_ms;
     }
 
@@ -542,5 +554,8 @@ fn oracle_settings(policy: &Policy) -> oracle::Settings {
         stale_s: seconds(policy.stale_s),
         ttl_min_s: seconds(policy.resolver_min_ttl_s),
         ttl_cap_s: seconds(policy.resolver_max_ttl_s),
+        // Silence is nobody's fault but theirs who are silent.
+        silence_s: u32::MAX,
+        ..oracle::Settings::default()
     }
 }
