@@ -256,7 +256,7 @@ impl Play {
         let mut world = self.around.world();
         let Some(zone) = &tables.zone else { return };
         let seen = (world.version, tables.transitions.len());
-        self.idle = if seen == self.seen { self.idle + 1 } else { 0 };
+        self.idle = if seen == self.seen && world.is_quiet() { self.idle + 1 } else { 0 };
         self.seen = seen;
         let now_ms = world.now_ms;
         for event in tables.events.iter().skip(self.seen_events) {

@@ -92,11 +92,11 @@ impl World {
         let longest_ttl_s: i64 = if long { 86_400 } else { rng.pick(&[300, 900, 3600]).unwrap_or(3600) };
         // A wait for the longest-lived of everything takes a few turns, whether that is minutes or days.
         let life_s = i64::try_from(policy.cached(longest_ttl_s.unsigned_abs()).as_secs() + policy.stale_s).unwrap_or(0);
-        let quickest_s = (life_s / rng.between(8, 60)).max(2);
+        let quickest_s = (life_s / rng.between(4, 24)).max(2);
         let seconds = |seconds: i64| Duration::from_secs(seconds.unsigned_abs());
         let pace = Pace {
             quickest: seconds(quickest_s),
-            slowest: seconds((life_s / 3).max(quickest_s * 4)),
+            slowest: seconds((life_s / 2).max(quickest_s * 4)),
             rest: seconds(rng.between(60, 300) + quickest_s),
         };
         let odds = Odds {
@@ -250,6 +250,12 @@ impl World {
     pub fn life_ms(&self, ttl_s: u32) -> i64 {
         let cached = self.policy.cached(u64::from(ttl_s)) + self.policy.stale();
         i64::try_from(cached.as_millis()).unwrap_or(i64::MAX / 4)
+    }
+
+    /// Nothing is going to happen by itself, and whoever does not answer never will.
+    pub fn is_quiet(&self) -> bool {
+        let comes_back = |address: &Address| !address.answers_at(self.now_ms) && address.silent_until_ms < i64::MAX;
+        self.fates.is_empty() && !self.addresses.iter().any(comes_back)
     }
 
     pub fn never_acts(&self) -> bool {
