@@ -108,6 +108,7 @@ fn main() {
             parent: ParentMode::Scan,
             now: Time::from_s(10),
             paused: false,
+            algorithm: None,
         };
         let hosts =
             bench.members.iter().flat_map(|(op, m)| m.hosts.iter().map(move |h| (h.clone(), op.clone()))).collect();

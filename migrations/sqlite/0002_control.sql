@@ -10,3 +10,6 @@ ALTER TABLE transitions ADD COLUMN rest TEXT;
 ALTER TABLE transitions ADD COLUMN paused BOOLEAN NOT NULL DEFAULT FALSE;
 -- Counts what people did to it, so that of two who act on the same sight of it one wins.
 ALTER TABLE transitions ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
+
+-- For the roll of the whole group to another algorithm: {"from": 8, "to": 13}.
+ALTER TABLE transitions ADD COLUMN algorithm TEXT;

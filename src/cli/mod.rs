@@ -14,9 +14,9 @@ pub mod serve;
 pub mod wait;
 
 use crate::api::wire::{
-    Certificate, Change, Control, History, NameServer, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Outcome,
-    ParentMode, Plan, PlanRequest, PolicyChange, SecretText, SetAnswer, SetGroup, TsigAdd, Verb, ZoneAdd, ZoneList,
-    ZonePolicy, ZoneShow,
+    Certificate, Change, CheckRequest, Control, History, NameServer, OperatorAdd, OperatorList, OperatorShow,
+    OperatorTest, Outcome, ParentMode, Plan, PlanRequest, PolicyChange, SecretText, SetAnswer, SetGroup, TsigAdd, Verb,
+    ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
 };
 use args::{Cli, Command, Global, OperatorCommand, Output, ZoneCommand};
 use client::Client;
@@ -167,6 +167,18 @@ async fn zone(asker: &Asker, command: ZoneCommand) -> Result<Exit, Failure> {
             let answer = client.get(&["zones", &zone], &[]).await?;
             asker.show::<ZoneShow>(answer, render::zone)?;
         }
+        ZoneCommand::Check { zone, operators } => {
+            let path = ["zones", zone.as_str(), "check"];
+            let answer = if operators.is_empty() {
+                client.get(&path, &[]).await?
+            } else {
+                let request = CheckRequest { change: Change::Set(operators) };
+                client.send(Method::POST, &path, &[], Some(client::body(&request)?)).await?
+            };
+            if asker.show::<ZoneCheck>(answer, render::check)?.refused {
+                return Ok(Exit::Blocked);
+            }
+        }
         ZoneCommand::Plan { zone, operators, detailed_exitcode } => {
             let plan = plan(asker, &zone, Change::Set(operators)).await?;
             if plan.refusals.iter().any(|check| check.outcome == Outcome::Fail) {
@@ -182,6 +194,7 @@ async fn zone(asker: &Asker, command: ZoneCommand) -> Result<Exit, Failure> {
             let change = if unreachable { Change::LeaveUnreachable(operator) } else { Change::Leave(operator) };
             return set(asker, &zone, change, how).await;
         }
+        ZoneCommand::Algorithm { zone, to, how } => return set(asker, &zone, Change::Algorithm(to), how).await,
         ZoneCommand::Stop { zone, plan: true, .. } => return plan(asker, &zone, Change::Stop).await.map(|_| Exit::Ok),
         ZoneCommand::Undo { zone, plan: true, .. } => return plan(asker, &zone, Change::Undo).await.map(|_| Exit::Ok),
         ZoneCommand::Pause { zone, how } => return control(asker, &zone, Verb::Pause, how).await,

@@ -68,7 +68,8 @@ impl Judged {
 }
 
 fn from(known: &Picture) -> Time {
-    known.transition.as_ref().map_or(known.observed_at, |transition| transition.started_at)
+    // A transition may have been started by a clock that was ahead.
+    known.transition.as_ref().map_or(known.observed_at, |started| started.started_at.min(known.observed_at))
 }
 
 /// Over all pairs of versions that could have met in a cache between the transition's start and its end.

@@ -50,7 +50,17 @@ impl Picture {
             parent_servers: &self.places.parent,
             parent: self.record.parent.mode,
             now: self.observed_at,
+            algorithm: self.transition.as_ref().and_then(TransitionRecord::algorithm_now),
             paused: self.transition.as_ref().is_some_and(|transition| transition.paused),
+        }
+    }
+
+    /// What operators served that a person has said to be gone, and that do not answer, counts as served until they fell
+    /// silent.
+    pub(super) fn lose_the_lost(&mut self) {
+        let lost: Vec<String> = self.members.keys().filter(|name| self.world().is_lost(name)).cloned().collect();
+        for server in lost.iter().filter_map(|name| self.members.get(name)).flat_map(|member| &member.servers) {
+            self.history.lose(server);
         }
     }
 
@@ -150,5 +160,7 @@ fn assemble(
     let hosts = named.collect();
     let mut lifetimes = Lifetimes::new(record.policy.clone());
     lifetimes.zone_ttls_s = record.zone_ttls_s.clone();
-    Ok(Picture { record, history, lifetimes, members, hosts, places, transition, observed_at })
+    let mut picture = Picture { record, history, lifetimes, members, hosts, places, transition, observed_at };
+    picture.lose_the_lost();
+    Ok(picture)
 }

@@ -121,8 +121,18 @@ pub struct Pace {
     pub quickest: Duration,
     /// After it has been expected for long.
     pub slowest: Duration,
-    /// At rest.
+    /// At rest, at the slowest.
     pub rest: Duration,
+}
+
+impl Pace {
+    /// How soon a zone is looked at again although nothing is expected to happen. An operator publishes a new key for the TTL
+    /// of its DNSKEY set and some margin before it signs with it, and in the margin the others have to get the key: a zone
+    /// with short TTLs has short margins.
+    pub fn watch(&self, key_ttl_s: Option<u64>) -> Duration {
+        let quarter = key_ttl_s.map_or(self.rest, |ttl_s| Duration::from_secs(ttl_s) / 4);
+        quarter.max(self.quickest * 4).min(self.rest)
+    }
 }
 
 impl Default for Pace {

@@ -9,9 +9,10 @@ use super::picture::{EngineError, Picture};
 use super::ports::Ports;
 use super::status::{Status, Unanswered, WaitingFor};
 use super::writes::{Attempts, Written};
+use crate::model::chain::Exposure;
 use crate::model::dns::{Name, hex};
-use crate::model::group::{Decision, Step, decide};
-use crate::model::history::{History, Outcome, Sample, Server, Span, Trouble, Who};
+use crate::model::group::{Decision, Step, decide, key_turns};
+use crate::model::history::{History, Kind, Outcome, Sample, Server, Span, Trouble, Who};
 use crate::model::policy::Policy;
 use crate::model::switches::Switch;
 use crate::model::time::Time;
@@ -133,17 +134,28 @@ impl Engine {
         for _ in 0..ROUNDS_MAX {
             let at_rest = known.transition.is_none() && memory.status.settled;
             let protocol = if at_rest { Protocol::Udp } else { Protocol::Tcp };
+            self.set_right(&mut known, &mut memory.status).await?;
             let observed = self.observe(&mut known, protocol).await;
             self.tell_done(&known, std::mem::take(&mut done)).await?;
             observed?;
-            // Alone and without a wish, a zone is watched and left as it is.
-            let managed = known.transition.is_some() || known.members.len() > 1;
+            if self.set_right(&mut known, &mut memory.status).await? {
+                // In the middle of the round: nothing is decided from what was seen by two clocks.
+                (memory.attempts, memory.awaiting) = (Attempts::default(), None);
+                continue;
+            }
+            Engine::clock_was_steady(&mut memory.status);
+            // Alone and without a wish, a zone is watched and left as it is, once nothing of ours stands there in the way.
+            let managed = known.transition.is_some() || known.members.len() > 1 || asks_for_a_key_that_is_gone(&known);
             known.lifetimes.without = self.ports.switches.without;
             let world = known.world();
             let decision = decide(&world);
             memory.judged.look(&known);
-            self.tell(zone, memory, &known, &decision).await?;
-            if managed && !decision.writes.is_empty() {
+            let told_at = self.tell(zone, memory, &known, &decision).await?;
+            memory.status.told_at = Some(told_at);
+            let held = Engine::held_for_clock(&memory.status, &decision).filter(|_| managed && !decision.is_settled());
+            if let Some(held) = held {
+                self.note(memory, &known, &decision, &Written { waiting: vec![held], ..Written::default() });
+            } else if managed && !decision.writes.is_empty() {
                 let lately = &mut memory.status.written;
                 let written = self.write(&mut known, &decision, &mut memory.attempts, lately).await?;
                 self.note(memory, &known, &decision, &written);
@@ -165,7 +177,7 @@ impl Engine {
             if known.transition.is_none() {
                 self.forget_the_dead(&known).await?;
             }
-            return Ok(self.due(memory, &decision, managed));
+            return Ok(self.due(memory, &known, &decision, managed));
         }
         self.tell_done(&known, done).await?;
         Ok(self.ports.clock.now())
@@ -196,10 +208,7 @@ impl Engine {
         for sample in &samples {
             known.history.record(sample);
         }
-        let lost: Vec<String> = known.members.keys().filter(|name| known.world().is_lost(name)).cloned().collect();
-        for server in lost.iter().filter_map(|name| known.members.get(name)).flat_map(|member| &member.servers) {
-            known.history.lose(server);
-        }
+        known.lose_the_lost();
         let without = self.ports.switches.without;
         known.observed_at = if without.leaves_out(Switch::RoundStart) { self.ports.clock.now() } else { began };
     }
@@ -210,14 +219,14 @@ impl Engine {
         self.ports.observe.observe(zone, parent_zone, &operators, &parent, protocol).await
     }
 
-    /// Events for what has changed since the last round.
+    /// Events for what has changed since the last round. Returns until when everything has been told.
     async fn tell(
         &self,
         zone: &Name,
         memory: &Memory,
         known: &Picture,
         decision: &Decision,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Time, EngineError> {
         let transition = known.transition.as_ref().map(|transition| transition.id.as_str());
         let now = self.ports.clock.now();
         for (operator, standing) in &decision.standings {
@@ -236,15 +245,23 @@ impl Engine {
                 .unwrap_or_default();
             self.ports.store.add_event(zone, now, "step", &text, transition, None).await?;
         }
+        let world = known.world();
+        for turn in memory.status.told_at.map(|told| key_turns(&world, told)).unwrap_or_default() {
+            let text = turn.to_string();
+            tracing::info!(%zone, operator = %turn.key.operator, "{text}");
+            self.ports.store.add_event(zone, turn.at, "roll", &text, transition, Some(&turn.key.operator)).await?;
+        }
         for exposure in memory.judged.exposures(known) {
-            let before = memory.status.exposures.iter().any(|old| old.what == exposure.what);
-            if !before {
+            // Once when it is seen, and once more when its end is: that is what everybody wants to know.
+            let ends = |exposure: &Exposure| exposure.until < Time::MAX;
+            let told = |old: &Exposure| old.what == exposure.what && ends(old) == ends(exposure);
+            if !memory.status.exposures.iter().any(told) {
                 tracing::error!(%zone, "exposure from {} until {}: {}", exposure.from, exposure.until, exposure.what);
                 let text = format!("from {} until {}: {}", exposure.from, exposure.until, exposure.what);
                 self.ports.store.add_event(zone, now, "exposure", &text, transition, None).await?;
             }
         }
-        Ok(())
+        Ok(now)
     }
 
     /// Puts down what the round found.
@@ -279,6 +296,8 @@ impl Engine {
             unanswered: unanswered.collect(),
             written: std::mem::take(&mut memory.status.written),
             trouble: memory.status.trouble.take(),
+            told_at: memory.status.told_at,
+            clock: memory.status.clock.take(),
         };
         let first = memory.status.waiting.first().map(|wait| (wait.step, wait.code.clone()));
         memory.awaiting = first.map(|(step, code)| match memory.awaiting.take() {
@@ -288,10 +307,15 @@ impl Engine {
     }
 
     /// Quick at first while something is expected to change, exact at a guard's end, slow at rest.
-    fn due(&self, memory: &Memory, decision: &Decision, managed: bool) -> Time {
+    fn due(&self, memory: &Memory, known: &Picture, decision: &Decision, managed: bool) -> Time {
         let (now, pace) = (self.ports.clock.now(), self.ports.pace);
-        if !managed || decision.is_settled() {
+        if !managed {
             return now.plus(pace.rest);
+        }
+        // Keys may be rolled at any moment, whatever else is awaited.
+        let watch = now.plus(pace.watch(key_ttls_s(known).min().map(u64::from)));
+        if decision.is_settled() {
+            return watch;
         }
         let awaited = memory.awaiting.as_ref().map_or(Duration::ZERO, |(_, _, since)| since.until(now));
         let waits = &memory.status.waiting;
@@ -307,6 +331,7 @@ impl Engine {
             None => poll,
         }
         .min(memory.attempts.next_try().unwrap_or(Time::MAX).max(now.plus(pace.quickest / 2)))
+        .min(watch)
     }
 
     async fn finish(&self, known: &Picture, transition: &TransitionRecord) -> Result<(), EngineError> {
@@ -330,6 +355,22 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Whether a CDNSKEY that Chorus placed is of a key that its operator has given up since.
+fn asks_for_a_key_that_is_gone(known: &Picture) -> bool {
+    let world = known.world();
+    known.members.iter().any(|(operator, member)| {
+        let placed = member.placements.get(&Kind::Cdnskey);
+        let (served, own) = (world.served(operator, Kind::Cdnskey), world.own_keys(operator));
+        placed.is_some_and(|placed| placed.intersection(&served).any(|key| !own.contains(key)))
+    })
+}
+
+/// The TTLs of the DNSKEY sets that the operators serve.
+fn key_ttls_s(known: &Picture) -> impl Iterator<Item = u32> {
+    let servers = known.places.operators.values().flatten();
+    servers.filter_map(|server| Some(known.history.current(server, Kind::Dnskey)?.served.ttl_s))
 }
 
 fn is_news(history: &History, sample: &Sample) -> bool {

@@ -179,6 +179,24 @@ impl Records for Memory {
         .await
     }
 
+    async fn set_right(
+        &self,
+        zone: &Name,
+        history: &History,
+        due_at: Time,
+        status: &str,
+    ) -> Result<(), StoreError> {
+        self.commit(|tables| {
+            tables.history = history.clone();
+            tables.history.forget_troubles();
+            let zone = zone_of(tables, &zone.to_string())?;
+            zone.due_at = due_at;
+            status.clone_into(&mut zone.status);
+            Ok(())
+        })
+        .await
+    }
+
     async fn forget_before(&self, _: &Name, before: Time) -> Result<(), StoreError> {
         self.commit(|tables| {
             let mut kept = History::default();

@@ -14,7 +14,7 @@ pub use events::Event;
 pub use operators::OperatorRecord;
 pub use records::Records;
 pub use seal::{MasterKey, SealError};
-pub use transitions::{Aim, Control, TransitionRecord, TransitionState};
+pub use transitions::{Aim, AlgorithmChange, Control, TransitionRecord, TransitionState};
 pub use zones::{MemberRecord, ParentRecord, ZoneRecord};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};

@@ -82,6 +82,8 @@ pub struct TransitionRecord {
     /// Where it stops, if it is stopping.
     pub rest: Option<Group>,
     pub paused: bool,
+    /// For the roll of the whole group to another algorithm: from which to which.
+    pub algorithm: Option<AlgorithmChange>,
     /// Counts what people did to it.
     pub version: i64,
     pub started_at: Time,
@@ -90,7 +92,26 @@ pub struct TransitionRecord {
     pub certificate: Option<String>,
 }
 
+/// From one algorithm to another, by their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlgorithmChange {
+    pub from: u8,
+    pub to: u8,
+}
+
+impl AlgorithmChange {
+    pub fn back(self) -> AlgorithmChange {
+        AlgorithmChange { from: self.to, to: self.from }
+    }
+}
+
 impl TransitionRecord {
+    /// The algorithm that the group is rolling to now.
+    pub fn algorithm_now(&self) -> Option<u8> {
+        let AlgorithmChange { from, to } = self.algorithm?;
+        Some(if self.aim == Aim::Undoing { from } else { to })
+    }
+
     /// The group that it is on its way to.
     pub fn target(&self) -> &Group {
         match (self.aim, &self.rest) {
@@ -127,6 +148,7 @@ struct Row {
     aim: String,
     rest: Option<String>,
     paused: bool,
+    algorithm: Option<String>,
     version: i64,
     started_at: i64,
     ended_at: Option<i64>,
@@ -142,6 +164,7 @@ fn read(row: Row) -> Result<TransitionRecord, StoreError> {
         aim: aims.into_iter().find(|aim| aim.as_str() == row.aim).unwrap_or_default(),
         rest: row.rest.map(|rest| read_group(&row.id, &rest)).transpose()?,
         paused: row.paused,
+        algorithm: row.algorithm.map(|change| read_json("transition", &row.id, &change)).transpose()?,
         version: row.version,
         started_at: Time(row.started_at),
         ended_at: row.ended_at.map(Time),
@@ -186,8 +209,9 @@ impl Store {
         }
         set_members(&mut tx, &key, members).await?;
         sqlx::query(
-            "INSERT INTO transitions (id, zone, author, reason, from_group, to_group, state, aim, paused, version, started_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            "INSERT INTO transitions (id, zone, author, reason, from_group, to_group, state, aim, paused, version, started_at,
+                                      algorithm)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         )
         .bind(&transition.id)
         .bind(&key)
@@ -200,6 +224,7 @@ impl Store {
         .bind(transition.paused)
         .bind(transition.version)
         .bind(transition.started_at.0)
+        .bind(transition.algorithm.as_ref().map(|change| json("transition", &transition.id, change)).transpose()?)
         .execute(&mut *tx)
         .await?;
         let at = transition.started_at;

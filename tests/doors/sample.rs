@@ -101,6 +101,10 @@ fn key(tag: u16, role: KeyRole, owner: &str, at: &[&str], signing: &[&str], ds: 
     KeyShow { tag, algorithm: 13, role, owner, published_at: parse(at), signing_at: parse(signing), ds }
 }
 
+fn roll(tag: u16, state: RollState, since: Option<At>) -> RollShow {
+    RollShow { operator: "a".to_owned(), role: KeyRole::Zsk, tag, algorithm: 13, state, since }
+}
+
 fn server(who: &str, host: &str, address: &str, seen: Option<i64>, trouble: Option<&str>) -> ServerShow {
     ServerShow {
         who: who.to_owned(),
@@ -147,6 +151,7 @@ pub fn zone() -> ZoneShow {
             key(40977, KeyRole::Csk, "b", &[a1, b1], &[b1], Some(DsState::Awaited)),
             key(9112, KeyRole::Zsk, "a", &[a1, a2, b1], &[a1, a2], None),
         ],
+        rolls: vec![roll(9112, RollState::Signing, None), roll(30112, RollState::New, Some(at(-70)))],
         servers: vec![
             server("parent", "a0.org.example", "203.0.113.1:53", Some(-9), None),
             server("a", "ns1.a.example", a1, Some(-4), None),
@@ -167,6 +172,7 @@ pub fn zone_at_rest() -> ZoneShow {
     let mut zone = zone();
     zone.verdict = "Signed and served by a, the parent agrees: nothing to do.".to_owned();
     zone.rest = true;
+    zone.rolls = Vec::new();
     zone.transition = None;
     zone.next = None;
     zone.parent.mode = ParentMode::Manual;
@@ -249,6 +255,49 @@ pub fn plan() -> Plan {
         ],
         ends_earliest: Some(at(600_000)),
         refusals: Vec::new(),
+        now: at(0),
+    }
+}
+
+pub fn zone_check() -> ZoneCheck {
+    let finding = |code: &str, severity, text: &str, fix: &str| Finding {
+        code: code.to_owned(),
+        severity,
+        text: text.to_owned(),
+        fix: fix.to_owned(),
+    };
+    ZoneCheck {
+        zone: "example.org".to_owned(),
+        from: vec!["a".to_owned()],
+        to: vec!["a".to_owned(), "b".to_owned()],
+        refused: true,
+        findings: vec![
+            finding(
+                "tcp-unanswered",
+                Severity::Error,
+                "b: ns1.b.example. (198.51.100.1:53) answers by UDP, and does not answer by TCP",
+                "open TCP port 53 there: large answers and the scanners of registries need it",
+            ),
+            finding(
+                "ttl-differs",
+                Severity::Warning,
+                "DNSKEY TTLs differ: 3600 s at a and 86400 s at b; every wait counts 86400 s (1day)",
+                "set the same TTL at all operators, a small one for the time of the transition",
+            ),
+            finding(
+                "zone-content-differs",
+                Severity::Warning,
+                "a and b, by zone transfer: of 41 sets 1 differ (www.example.org. A)",
+                "bring the same data to both, unless both answers are meant to be given",
+            ),
+            finding(
+                "nsec-params-differ",
+                Severity::Note,
+                "the operators deny names in different ways: a uses NSEC and b uses NSEC3 (0 iterations, no salt)",
+                "nothing has to be done (RFC 8901 §5); with the same way everywhere resolvers can use their caches better",
+            ),
+        ],
+        addresses: 4,
         now: at(0),
     }
 }

@@ -86,6 +86,7 @@ impl Fixture {
             parent: ParentMode::Scan,
             now: Time::from_s(now_s),
             paused: false,
+            algorithm: None,
         }
     }
 

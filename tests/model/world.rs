@@ -347,6 +347,7 @@ impl World {
             parent: ParentMode::Scan,
             now,
             paused: false,
+            algorithm: None,
         }
     }
 

@@ -3,17 +3,22 @@
 //! Invariant: a transition starts only on a world that was observed under the zone's lock, passed preflight, and whose
 //! operators take updates.
 
+use super::check::findings;
 use super::control::{at_rest, wanted};
 use super::{Controller, learn_ttls, no_operator, of_engine, of_store, plain, show};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire;
 use crate::engine::Picture;
 use crate::model::dns::{Name, rdata_text};
-use crate::model::group::{ForecastStep, Group, Refused, Standing, World, forecast, nearest_rest, preflight};
+use crate::model::group::{
+    ForecastStep, Group, Refused, Standing, World, algorithm_name, algorithm_number, algorithms_of, forecast,
+    nearest_rest, preflight,
+};
+use crate::model::preflight::{Finding, Severity};
 use crate::observe::transport::Protocol;
-use crate::store::{Aim, MemberRecord, TransitionRecord, TransitionState};
+use crate::store::{Aim, AlgorithmChange, MemberRecord, TransitionRecord, TransitionState};
 use chorus_providers::{Category, ProviderError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A change worked out against a zone.
 pub(super) struct Wished {
@@ -21,6 +26,8 @@ pub(super) struct Wished {
     pub to: Group,
     /// The zone's operators, wanted as `to` has them.
     pub members: BTreeMap<String, MemberRecord>,
+    /// For the roll of all to another algorithm.
+    pub algorithm: Option<AlgorithmChange>,
     pub known: Picture,
 }
 
@@ -29,14 +36,21 @@ impl Controller {
         let back = matches!(change, wire::Change::Undo | wire::Change::Stop);
         let mut wished = self.wish(name, change).await?;
         self.engine.look(&mut wished.known, Protocol::Tcp).await;
-        learn_ttls(&self.engine, &mut wished.known).await?;
-        let world = World { paused: false, ..wished.known.world() };
+        let roll = wished.algorithm.map(|change| change.to);
         // Going back is never refused: what is in the way is waited for.
-        let back = back && wished.known.transition.is_some();
-        let refusals: Vec<wire::Check> =
-            if back { Vec::new() } else { preflight(&world).into_iter().map(check).collect() };
+        let refusals: Vec<wire::Check> = if back && wished.known.transition.is_some() {
+            learn_ttls(&self.engine, &mut wished.known).await?;
+            Vec::new()
+        } else {
+            let inspection = self.inspect(&mut wished.known).await?;
+            findings(&World { algorithm: roll, ..wished.known.world() }, &inspection)
+                .into_iter()
+                .filter_map(check)
+                .collect()
+        };
+        let world = World { paused: false, algorithm: roll, ..wished.known.world() };
         let forecast = forecast(&world);
-        let nothing = wished.from == wished.to && wished.known.transition.is_none();
+        let nothing = wished.from == wished.to && roll.is_none() && wished.known.transition.is_none();
         let steps = if nothing { Vec::new() } else { forecast.steps };
         Ok(wire::Plan {
             zone: plain(name),
@@ -73,7 +87,7 @@ impl Controller {
             self.engine.wake();
             return self.answer(name, true).await;
         }
-        if wished.from == wished.to {
+        if wished.from == wished.to && wished.algorithm.is_none() {
             holding.try_again();
             drop(holding);
             let running = wished.known.transition.is_some();
@@ -100,14 +114,19 @@ impl Controller {
     /// Starts a transition to what is wished. The zone's lock is held by the caller.
     pub(super) async fn begin(&self, name: &Name, wished: Wished, reason: Option<String>) -> Result<(), Refusal> {
         let ports = self.engine.ports();
-        let Wished { from, to, members, mut known } = wished;
+        let Wished { from, to, members, algorithm, mut known } = wished;
         self.engine.look(&mut known, Protocol::Tcp).await;
-        let refused = preflight(&known.world());
+        let refused = preflight(&World { algorithm: algorithm.map(|change| change.to), ..known.world() });
         if !refused.is_empty() {
             return Err(refusal(name, refused));
         }
         self.probe(&known).await?;
-        learn_ttls(&self.engine, &mut known).await?;
+        let inspection = self.inspect(&mut known).await?;
+        let errors = findings(&known.world(), &inspection).into_iter().filter(|f| f.severity == Severity::Error);
+        let refused: Vec<Refused> = errors.map(|f| Refused { code: f.code, text: f.text, fix: f.fix }).collect();
+        if !refused.is_empty() {
+            return Err(refusal(name, refused));
+        }
         for (operator, ttl_s) in &known.lifetimes.zone_ttls_s {
             ports.store.saw_zone_ttl(name, operator, *ttl_s).await.map_err(of_store)?;
         }
@@ -124,13 +143,19 @@ impl Controller {
             aim: Aim::Going,
             rest: None,
             paused: false,
+            algorithm,
             version: 1,
             started_at: ports.clock.now(),
             ended_at: None,
             certificate: None,
         };
         let reason = transition.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-        let text = format!("from {} to {}{reason}", show::listed(&transition.from), show::listed(&transition.to));
+        let text = match transition.algorithm {
+            Some(AlgorithmChange { from, to }) => {
+                format!("from {} to {}{reason}", algorithm_name(from), algorithm_name(to))
+            }
+            None => format!("from {} to {}{reason}", show::listed(&transition.from), show::listed(&transition.to)),
+        };
         ports.store.start_transition(name, &transition, &members, &text).await.map_err(of_store)
     }
 
@@ -163,7 +188,7 @@ impl Controller {
             .with_fix(format!("its operators are {}", show::listed(&from)))
             .with_operator(operator.clone()))
         };
-        let mut gone = None;
+        let (mut gone, mut algorithm) = (None, None);
         match change {
             wire::Change::Set(operators) => to = operators.into_iter().map(|op| (op, Standing::Serving)).collect(),
             wire::Change::Join(operator) => {
@@ -189,7 +214,8 @@ impl Controller {
                 to.remove(&old);
                 to.insert(new, Standing::Serving);
             }
-            wire::Change::Undo => to = self.undone(name, &stored, &from).await?,
+            wire::Change::Algorithm(text) => algorithm = rolled_to(name, &stored, &text)?,
+            wire::Change::Undo => (to, algorithm) = self.undone(name, &stored, &from).await?,
             wire::Change::Stop => {
                 let running = stored.transition.as_ref().ok_or_else(|| at_rest(name, wire::Verb::Stop))?;
                 to = nearest_rest(&stored.world(), &running.from, &running.to).group;
@@ -207,7 +233,7 @@ impl Controller {
         let all = members.iter().map(|(op, member)| (op.clone(), *member));
         let operators = self.engine.ports().operators(all).await.map_err(of_engine)?;
         let picture = self.engine.ports().picture(stored.record, stored.history, operators, stored.transition).await;
-        Ok(Wished { from, to, members, known: picture.map_err(of_engine)? })
+        Ok(Wished { from, to, members, algorithm, known: picture.map_err(of_engine)? })
     }
 
     /// Every operator is asked to take a write that changes nothing.
@@ -222,6 +248,32 @@ impl Controller {
             }
         }
         Ok(())
+    }
+}
+
+/// The roll that this asks for; `None` where all operators are there already.
+fn rolled_to(name: &Name, stored: &Picture, text: &str) -> Result<Option<AlgorithmChange>, Refusal> {
+    let to = algorithm_number(text).ok_or_else(|| {
+        Refusal::new(
+            RefusalKind::Invalid,
+            "unknown-algorithm",
+            format!("{text} is not an algorithm that can be rolled to"),
+        )
+        .with_fix("say ecdsap256sha256, ed25519, rsasha256, ecdsap384sha384 or ed448")
+    })?;
+    let world = stored.world();
+    let used: BTreeSet<u8> = world.members.keys().flat_map(|operator| algorithms_of(&world, operator)).collect();
+    let others: Vec<u8> = used.into_iter().filter(|algorithm| *algorithm != to).collect();
+    match others.as_slice() {
+        [] => Ok(None),
+        [from] => Ok(Some(AlgorithmChange { from: *from, to })),
+        many => {
+            let names: Vec<String> = many.iter().map(|algorithm| algorithm_name(*algorithm)).collect();
+            let text = format!("{} is signed with {}", plain(name), names.join(" and "));
+            Err(Refusal::new(RefusalKind::Preflight, "algorithm-mismatch", text)
+                .with_fix("let all operators sign with one algorithm first")
+                .with_zone(plain(name)))
+        }
     }
 }
 
@@ -243,13 +295,14 @@ fn refusal(name: &Name, refused: Vec<Refused>) -> Refusal {
     Refusal::new(RefusalKind::Preflight, first.code, text).with_fix(first.fix).with_zone(plain(name))
 }
 
-fn check(refused: Refused) -> wire::Check {
-    wire::Check {
-        code: refused.code.to_owned(),
-        outcome: wire::Outcome::Fail,
-        text: refused.text,
-        fix: Some(refused.fix),
-    }
+/// Notes are for `zone check`.
+fn check(finding: Finding) -> Option<wire::Check> {
+    let outcome = match finding.severity {
+        Severity::Error => wire::Outcome::Fail,
+        Severity::Warning => wire::Outcome::Warn,
+        Severity::Note => return None,
+    };
+    Some(wire::Check { code: finding.code.to_owned(), outcome, text: finding.text, fix: Some(finding.fix) })
 }
 
 fn plan_step(step: ForecastStep, number: u32) -> wire::Step {
@@ -269,6 +322,7 @@ fn plan_step(step: ForecastStep, number: u32) -> wire::Step {
         state: if number == 1 { wire::StepState::Now } else { wire::StepState::Ahead },
         actor: match step.actor {
             "parent" => wire::Actor::Parent,
+            "operator" => wire::Actor::Operator,
             "you" => wire::Actor::You,
             _ => wire::Actor::Chorus,
         },

@@ -11,7 +11,7 @@ use crate::api::wire::{self, Verb};
 use crate::engine::Picture;
 use crate::model::dns::Name;
 use crate::model::group::{Group, Standing, nearest_rest};
-use crate::store::{Aim, Control, MemberRecord, TransitionRecord, TransitionState};
+use crate::store::{Aim, AlgorithmChange, Control, MemberRecord, TransitionRecord, TransitionState};
 use std::collections::BTreeMap;
 
 impl Controller {
@@ -39,14 +39,20 @@ impl Controller {
                 return Err(at_rest(name, verb));
             }
             let wished = self.wish(name, wire::Change::Undo).await?;
-            let Wished { from, to, .. } = &wished;
-            if from != to {
+            let Wished { from, to, algorithm, .. } = &wished;
+            if from != to || algorithm.is_some() {
                 self.begin(name, wished, control.reason).await?;
             }
             drop(holding);
             self.engine.wake();
             return self.answer(name, true).await;
         };
+        if verb == Verb::Stop && running.algorithm.is_some() {
+            let text = "a roll to another algorithm rests wherever it waits for an operator, and only there";
+            return Err(Refusal::new(RefusalKind::Conflict, "cannot-stop", text)
+                .with_fix("pause it, or undo it")
+                .with_zone(plain(name)));
+        }
         if let Some(next) = after(verb, running, &known) {
             if control.version.is_some_and(|version| version != running.version) {
                 return Err(changed(name, running, control.version));
@@ -126,9 +132,14 @@ impl Controller {
     }
 
     /// The group from before: of the transition under way, else of the last one, if nothing else has happened since.
-    pub(super) async fn undone(&self, name: &Name, stored: &Picture, now: &Group) -> Result<Group, Refusal> {
+    pub(super) async fn undone(
+        &self,
+        name: &Name,
+        stored: &Picture,
+        now: &Group,
+    ) -> Result<(Group, Option<AlgorithmChange>), Refusal> {
         if let Some(running) = &stored.transition {
-            return Ok(running.from.clone());
+            return Ok((running.from.clone(), running.algorithm.map(AlgorithmChange::back)));
         }
         let transitions = self.engine.ports().store.transitions(name).await.map_err(of_store)?;
         let Some(last) = transitions.into_iter().next() else { return Err(at_rest(name, Verb::Undo)) };
@@ -138,7 +149,9 @@ impl Controller {
                 .with_fix("say the group that you want with `chorus zone set`")
                 .with_zone(plain(name)));
         }
-        Ok(if last.state == TransitionState::Undone { last.to } else { last.from })
+        let again = last.state == TransitionState::Undone;
+        let algorithm = last.algorithm.map(|change| if again { change } else { change.back() });
+        Ok((if again { last.to } else { last.from }, algorithm))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::api::wire::{self, At};
 use crate::engine::{Certificate, Picture, Status};
 use crate::model::chain::Exposure;
 use crate::model::dns::{Dnskey, Rdata, RecordSet, RecordType, cds_for, key_of_ds, ns_name, rdata_text, unhex};
-use crate::model::group::{Group, ParentMode, Standing, World};
+use crate::model::group::{Group, KeyRole, ParentMode, Phase, Rolling, Standing, World, rolling};
 use crate::model::history::{Kind, Server, Who};
 use crate::model::policy::DATA_TTL_MAX_UNKNOWN_S;
 use crate::model::time::Time;
@@ -41,6 +41,7 @@ pub(super) fn zone(known: &Picture, status: &Status, last: Option<&TransitionRec
         exposures: status.exposures.iter().map(exposure).collect(),
         parent: parent(known, status),
         keys: keys(&world, status),
+        rolls: rolling(&world).into_iter().map(roll).collect(),
         servers: servers(known),
         hand_to_registrar: hand_to_registrar(&world, status),
         policy: policy(known),
@@ -197,6 +198,27 @@ fn keys(world: &World<'_>, status: &Status) -> Vec<wire::KeyShow> {
         });
     }
     shown
+}
+
+fn roll(rolling: Rolling) -> wire::RollShow {
+    let Rolling { key, phase, since } = rolling;
+    wire::RollShow {
+        operator: key.operator,
+        role: match key.role {
+            KeyRole::Ksk => wire::KeyRole::Ksk,
+            KeyRole::Zsk => wire::KeyRole::Zsk,
+            KeyRole::Csk => wire::KeyRole::Csk,
+        },
+        tag: key.tag,
+        algorithm: key.algorithm,
+        state: match phase {
+            Phase::New => wire::RollState::New,
+            Phase::Signing => wire::RollState::Signing,
+            Phase::Retired => wire::RollState::Retired,
+            Phase::Kept => wire::RollState::Kept,
+        },
+        since: since.and_then(At::known),
+    }
 }
 
 fn ds_state(world: &World<'_>, key: &Rdata, wanted: bool) -> wire::DsState {

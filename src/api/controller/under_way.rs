@@ -6,10 +6,10 @@ use super::show;
 use crate::api::wire::{self, At};
 use crate::engine::{Picture, Status, WaitingFor};
 use crate::model::group::{
-    Forecast, Group, Standing, Step, World, forecast, forecast_to, nearest_rest, parent_latency,
+    Forecast, Group, Standing, Step, World, algorithm_name, forecast, forecast_to, nearest_rest, parent_latency,
 };
 use crate::model::time::Time;
-use crate::store::{Aim, TransitionRecord, TransitionState};
+use crate::store::{Aim, AlgorithmChange, TransitionRecord, TransitionState};
 
 /// A transition in a few words.
 pub(super) fn way(transition: &TransitionRecord) -> String {
@@ -22,6 +22,9 @@ pub(super) fn way(transition: &TransitionRecord) -> String {
 }
 
 fn asked(transition: &TransitionRecord) -> String {
+    if let Some(AlgorithmChange { from, to }) = transition.algorithm {
+        return format!("All go from {} to {}", algorithm_name(from), algorithm_name(to));
+    }
     let joins: Vec<&str> = climbing(&transition.from, &transition.to);
     let leaves: Vec<&str> = climbing(&transition.to, &transition.from);
     let verb = |names: &[&str], one: &str, many: &str| {
@@ -49,6 +52,14 @@ const JOIN: [&[Step]; 5] = [
     &[Step::AwaitOldKeysAndDs, Step::NameServers],
     &[Step::AwaitDelegation],
 ];
+const ALGORITHM: [&[Step]; 6] = [
+    &[Step::SignWithBoth],
+    &[Step::ShareKeys],
+    &[Step::AwaitOldKeysAndDs, Step::AskForDs, Step::AwaitDs],
+    &[Step::AwaitLeaverKeys],
+    &[Step::AwaitDsGone],
+    &[Step::AwaitOldAlgorithm, Step::AwaitLeaverAnswers],
+];
 const LEAVE: [&[Step]; 5] = [
     &[Step::NameServers],
     &[Step::AwaitDelegation],
@@ -59,6 +70,8 @@ const LEAVE: [&[Step]; 5] = [
 
 fn title(step: Step) -> &'static str {
     match step {
+        Step::SignWithBoth => "every operator signs with both algorithms",
+        Step::AwaitOldAlgorithm => "every operator takes its old keys out",
         Step::ShareKeys => "every operator serves the keys of all",
         Step::AskForDs => "every operator asks the parent for the DS of all",
         Step::AwaitDs => "the parent has the DS of all",
@@ -91,11 +104,12 @@ pub(super) fn running(
     let serving = target.iter().all(|(op, wanted)| at(op) >= *wanted);
     let way: Vec<(bool, &[Step])> = JOIN
         .iter()
-        .filter(|_| joins)
+        .filter(|_| joins && transition.algorithm.is_none())
         .map(|steps| (false, *steps))
-        .chain(LEAVE.iter().filter(|_| leaves).map(|steps| (true, *steps)))
+        .chain(LEAVE.iter().filter(|_| leaves && transition.algorithm.is_none()).map(|steps| (true, *steps)))
+        .chain(ALGORITHM.iter().filter(|_| transition.algorithm.is_some()).map(|steps| (false, *steps)))
         .collect();
-    let leaving = leaves && (!joins || serving);
+    let leaving = leaves && transition.algorithm.is_none() && (!joins || serving);
     // Before the first turn the status is still that of the rest before.
     let begun = status.step != Step::Settled || status.observed_at.is_some_and(|at| at >= transition.started_at);
     let step = if begun {
@@ -208,7 +222,8 @@ pub(super) fn state_of(wait: &WaitingFor) -> wire::TransitionState {
         | "outcome-unknown"
         | "update-overtaken"
         | "update-servfail"
-        | "read-servfail" => wire::TransitionState::WaitingOperator,
+        | "read-servfail"
+        | "algorithm-operator" => wire::TransitionState::WaitingOperator,
         code if code.starts_with("guard-") => wire::TransitionState::WaitingGuard,
         code if code.starts_with("parent-") => wire::TransitionState::WaitingParent,
         _ => wire::TransitionState::Blocked,

@@ -7,6 +7,7 @@ use super::{At, TransitionShow};
 use serde::{Deserialize, Serialize};
 
 /// `{"set": ["a", "b"]}`, `{"join": "b"}`, `{"leave": "a"}`, `{"leave-unreachable": "a"}`,
+/// `{"algorithm": "ecdsap256sha256"}`,
 /// `{"replace": {"old": "a", "new": "b"}}`, `"undo"` or `"stop"`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
@@ -22,6 +23,8 @@ pub enum Change {
         old: String,
         new: String,
     },
+    /// The same operators, all of them with keys of another algorithm: its name, such as `ecdsap256sha256`.
+    Algorithm(String),
     /// Back to the group from before: of the transition that is under way, else of the last one.
     Undo,
     /// To the rest state that is nearest to where the transition under way is now.

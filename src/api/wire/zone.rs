@@ -267,6 +267,34 @@ pub struct KeyShow {
     pub ds: Option<DsState>,
 }
 
+/// How far a key is in a roll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RollState {
+    /// Published, has not signed yet.
+    New,
+    Signing,
+    /// Published, signs nothing any more.
+    Retired,
+    /// Withdrawn by its operator; the others keep it for what it signed.
+    Kept,
+    /// One that this program is too old to know.
+    #[serde(other)]
+    Other,
+}
+
+/// A key of an operator that rolls its keys: those that come, those that go, and those beside them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollShow {
+    pub operator: String,
+    pub role: KeyRole,
+    pub tag: u16,
+    pub algorithm: u8,
+    pub state: RollState,
+    /// `None`: since before the zone was adopted.
+    pub since: Option<At>,
+}
+
 /// One address of one name server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerShow {
@@ -302,6 +330,9 @@ pub struct ZoneShow {
     pub exposures: Vec<Exposure>,
     pub parent: ParentShow,
     pub keys: Vec<KeyShow>,
+    /// Key rolls that are under way.
+    #[serde(default)]
+    pub rolls: Vec<RollShow>,
     pub servers: Vec<ServerShow>,
     #[serde(default)]
     pub hand_to_registrar: Option<HandToRegistrar>,

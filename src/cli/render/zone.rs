@@ -4,8 +4,8 @@ use super::grid::Grid;
 use super::past::exposures;
 use super::{Colour, Look, ago, ahead, exactly, length, people};
 use crate::api::wire::{
-    At, DsState, KeyShow, ParentMode, ServerShow, SetAnswer, Takes, TransitionShow, TransitionState, ZoneList,
-    ZonePolicy, ZoneShow, ZoneSummary,
+    At, DsState, KeyShow, ParentMode, RollShow, RollState, ServerShow, SetAnswer, Takes, TransitionShow,
+    TransitionState, ZoneList, ZonePolicy, ZoneShow, ZoneSummary,
 };
 use std::fmt::Write;
 use std::time::Duration;
@@ -77,6 +77,16 @@ pub fn zone(zone: &ZoneShow, look: &Look) -> String {
         let _ = writeln!(text, "waiting for  {} ({}){until}", waiting.text, waiting.code);
     }
     text.push_str(&exposures("exposures    ", &zone.exposures));
+    for roll in &zone.rolls {
+        let since = roll.since.map_or_else(|| "since before it was adopted".to_owned(), |since| ago(since, zone.now));
+        let RollShow { operator, role, tag, algorithm, state, .. } = roll;
+        let _ = writeln!(
+            text,
+            "roll         {operator}: {} {tag:05}/{algorithm} {}, {since}",
+            role.name(),
+            state_of(*state)
+        );
+    }
     let mode = match zone.parent.mode {
         ParentMode::Scan => "scans for CDS and CSYNC",
         ParentMode::Manual => "told by you",
@@ -144,6 +154,16 @@ fn ways(text: &mut String, transition: &TransitionShow, now: At) {
         let trusted =
             if stop.trusted.is_empty() { String::new() } else { format!(", {} trusted only", people(&stop.trusted)) };
         let _ = writeln!(text, "stop takes   {}, and ends with {}{trusted}", about(&stop.takes), people(&stop.serving));
+    }
+}
+
+fn state_of(roll: RollState) -> &'static str {
+    match roll {
+        RollState::New => "is published and signs nothing yet",
+        RollState::Signing => "signs",
+        RollState::Retired => "is published and signs nothing any more",
+        RollState::Kept => "was withdrawn, and is kept by the others for what it signed",
+        RollState::Other => "is in a state that this program is too old to know",
     }
 }
 

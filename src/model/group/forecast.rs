@@ -4,6 +4,7 @@
 //! acted at once. They can only move to later.
 
 use super::Standing;
+use super::algorithm::{algorithm_name, may_ask, may_drop, may_retire, may_share};
 use super::desired::{cds_and_cdnskey, csync, placed_keys};
 use super::guards::last_question;
 use super::ladder::is_admitted;
@@ -27,7 +28,7 @@ pub struct ForecastWrite {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForecastStep {
     pub title: String,
-    /// Who acts: `chorus`, `parent`, or `you`.
+    /// Who acts: `chorus`, `operator`, `parent`, or `you`.
     pub actor: &'static str,
     pub writes: Vec<ForecastWrite>,
     /// The guard in words, with its numbers; empty where none is needed.
@@ -68,6 +69,9 @@ pub fn forecast(world: &World<'_>) -> Forecast {
         })
         .map(|(op, _)| op)
         .collect();
+    if let Some(to) = world.algorithm {
+        plan.algorithm(to);
+    }
     if !newcomers.is_empty() {
         plan.trust(&newcomers);
     }
@@ -90,6 +94,40 @@ struct Plan<'w, 'a> {
 }
 
 impl Plan<'_, '_> {
+    /// All operators from one algorithm to another. What they do themselves is taken to be done at once.
+    fn algorithm(&mut self, to: u8) {
+        let world = self.world;
+        let name = algorithm_name(to);
+        let each: Vec<&String> = world.members.keys().collect();
+        self.step(
+            &format!("{} sign everything with {name}, too, and keep their present keys", listed(&each)),
+            "operator",
+            Vec::new(),
+            String::new(),
+        );
+        let lived = |kind: Kind| {
+            world.history.spans(kind).map(move |(s, span)| world.lifetimes.outlives(s, kind, &span.served))
+        };
+        let wait = |plan: &mut Self, kind: Kind, from: Option<Time>, what: &str| {
+            let longest = lived(kind).max().unwrap_or_default();
+            plan.at = plan.at.max(from.unwrap_or(plan.at.plus(longest)));
+            format!("{what}: {}", humantime::format_duration(longest))
+        };
+        let guard = wait(self, Kind::Data, may_share(world, to).from, "answers without its signatures are dead after");
+        self.step(&format!("every operator serves the keys of {name} of all"), "chorus", Vec::new(), guard);
+        let guard = wait(self, Kind::Dnskey, may_ask(world, to).from, "DNSKEY sets without its keys are dead after");
+        self.step(&format!("every operator asks for the DS of {name}, too"), "chorus", Vec::new(), guard);
+        let parent = self.parent_acts();
+        self.step(&format!("the parent has the DS of {name}"), parent, Vec::new(), String::new());
+        let guard = wait(self, Kind::Ds, may_drop(world, to).from, "DS sets without it are dead after");
+        self.step("every operator asks for its DS alone", "chorus", Vec::new(), guard);
+        self.step("the parent has no other DS", parent, Vec::new(), String::new());
+        let guard = wait(self, Kind::Ds, may_retire(world, to).from, "DS sets with others are dead after");
+        self.step(&format!("{} take their old keys out", listed(&each)), "operator", Vec::new(), guard);
+        let guard = wait(self, Kind::Data, None, "what they signed is dead after");
+        self.step("every operator loses the old keys of the others", "chorus", Vec::new(), guard);
+    }
+
     /// Keys, CDS and DS of those that come in.
     fn trust(&mut self, newcomers: &[&String]) {
         let world = self.world;

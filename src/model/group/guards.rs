@@ -34,7 +34,7 @@ impl Guard {
     }
 
     /// Makes the guard wait for this, too.
-    fn and(&mut self, from: Option<Time>, because: impl FnOnce() -> String) {
+    pub(super) fn and(&mut self, from: Option<Time>, because: impl FnOnce() -> String) {
         let later = match (self.from, from) {
             (None, _) => false,
             (Some(_), None) => true,
@@ -184,6 +184,47 @@ pub fn may_lose_ds(world: &World<'_>, leaver: &str) -> Guard {
         });
     }
     guard
+}
+
+/// The keys that the parent has a DS for and that nobody wants there any more, each with the guard before which its DS may
+/// not go: every DNSKEY set that it signed, and that none of the `wanted` keys signed, is dead (RFC 7583 §3.3). An operator
+/// may give a key up at any moment; the sets that it signed live on.
+pub fn still_vouching(world: &World<'_>, wanted: &RecordSet) -> Vec<(Rdata, Guard)> {
+    if world.leaves_out(Switch::RolledDs) {
+        return Vec::new();
+    }
+    let ds: RecordSet = world
+        .parent_servers
+        .iter()
+        .filter_map(|server| world.history.current(server, Kind::Ds))
+        .flat_map(|span| span.served.records.iter().cloned())
+        .collect();
+    let ends: BTreeMap<&str, Option<Time>> =
+        world.leavers().map(|leaver| (leaver.as_str(), last_question(world, leaver).from)).collect();
+    let mut vouching: BTreeMap<Rdata, Guard> = BTreeMap::new();
+    for (server, span) in spans_of_members(world, Kind::Dnskey) {
+        let leaves = matches!(&server.who, Who::Operator(name) if world.leavers().any(|leaver| leaver == name));
+        if leaves && world.leaves_out(Switch::LeaverDnskey)
+            || !span.served.signers.is_disjoint(wanted)
+            || !could_be_asked(world, server, span)
+        {
+            continue;
+        }
+        let Some(span) = &clipped(span, server, &ends) else { continue };
+        for key in span.served.signers.iter().filter(|key| covers_any(world, &ds, &RecordSet::from([(*key).clone()]))) {
+            let guard = vouching.entry(key.clone()).or_insert_with(|| Guard::open("guard-ttl"));
+            guard.and(death(world, server, Kind::Dnskey, span), || {
+                outlived(
+                    world,
+                    server,
+                    Kind::Dnskey,
+                    span,
+                    &format!("that {} signed and no key that stays", key_label(key)),
+                )
+            });
+        }
+    }
+    vouching.into_iter().collect()
 }
 
 /// A placed key may be taken out of the other operators' DNSKEY sets: nothing that it signed, or may have signed while its

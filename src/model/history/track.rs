@@ -7,6 +7,7 @@ use super::{Failure, Kind, Outcome, Sample, Served, Server};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// One version at one address, from first to last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +52,7 @@ pub struct History {
 pub struct Changes {
     spans: usize,
     open: usize,
-    newest: Option<Time>,
+    moments: i64,
 }
 
 impl History {
@@ -130,6 +131,46 @@ impl History {
         }
     }
 
+    /// The clock that all moments were taken from was set forward by so much: on its scale everything was so much later.
+    pub fn postpone(&mut self, by: Duration) {
+        for track in self.tracks.values_mut().flat_map(BTreeMap::values_mut) {
+            if let Some(trouble) = &mut track.trouble {
+                trouble.since = trouble.since.plus(by);
+            }
+            for span in &mut track.spans {
+                span.since = span.since.map(|at| at.plus(by));
+                span.first_seen = span.first_seen.plus(by);
+                span.last_seen = span.last_seen.plus(by);
+                span.until = span.until.map(|at| at.plus(by));
+            }
+        }
+    }
+
+    /// The newest moment at which anything was seen.
+    pub fn newest(&self) -> Option<Time> {
+        let spans = self.tracks().flat_map(|(_, _, track)| &track.spans);
+        spans.map(|span| span.last_seen.max(span.until.unwrap_or(Time::MIN))).max()
+    }
+
+    /// The clock was set back to `now`, or was ahead when this was seen: nothing was seen later than now. What seems to have
+    /// been may have been served until this moment.
+    pub fn bring_back(&mut self, now: Time) {
+        for track in self.tracks.values_mut().flat_map(BTreeMap::values_mut) {
+            if let Some(trouble) = &mut track.trouble {
+                trouble.since = trouble.since.min(now);
+            }
+            // Spans of one track stay in their order, and begin at moments of their own.
+            let mut next = now;
+            for span in track.spans.iter_mut().rev() {
+                span.until = span.until.map(|at| at.min(now));
+                span.last_seen = span.last_seen.min(now);
+                span.first_seen = span.first_seen.min(next);
+                span.since = span.since.map(|at| at.min(span.first_seen));
+                next = Time(span.first_seen.0.saturating_sub(1));
+            }
+        }
+    }
+
     /// Every span of a kind, at every address.
     pub fn spans(&self, kind: Kind) -> impl Iterator<Item = (&Server, &Span)> {
         let tracks = self.tracks.iter().filter_map(move |(server, tracks)| Some((server, tracks.get(&kind)?)));
@@ -166,12 +207,14 @@ impl History {
     }
 
     pub fn changes(&self) -> Changes {
-        let mut changes = Changes { spans: 0, open: 0, newest: None };
+        let mut changes = Changes { spans: 0, open: 0, moments: 0 };
         for (_, _, track) in self.tracks() {
             changes.spans += track.spans.len();
-            if let Some(last) = track.spans.last() {
-                changes.open += usize::from(last.until.is_none());
-                changes.newest = changes.newest.max(Some(last.first_seen)).max(last.until);
+            for span in &track.spans {
+                changes.open += usize::from(span.until.is_none());
+                for at in [Some(span.first_seen), span.since, span.until].into_iter().flatten() {
+                    changes.moments = changes.moments.wrapping_mul(31).wrapping_add(at.0);
+                }
             }
         }
         changes
