@@ -1,6 +1,6 @@
 //! From HTTP to the [`Service`] and back: paths, the bearer token, and how a refusal looks.
 //!
-//! Invariants: whatever goes wrong, the answer is one `application/problem+json`; everything but `/healthz` asks for the
+//! Invariants: whatever goes wrong, the answer is one `application/problem+json`; everything but `/healthz` and `/readyz` asks for the
 //! token first; a change that was begun is not abandoned because its caller hung up.
 
 use super::service::{Refusal, RefusalKind, Service};
@@ -29,9 +29,13 @@ pub const HISTORY_MAX: u32 = 1000;
 
 type Shared = State<Arc<dyn Service>>;
 
+/// What is answered without a token: that it runs, and that it works. Neither names a zone.
+const OPEN: [&str; 2] = ["/healthz", "/readyz"];
+
 pub fn router(service: Arc<dyn Service>, token: Token) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
         .route("/api/v1/operators", get(operators).post(add_operator))
         .route("/api/v1/operators/{name}", get(operator))
         .route("/api/v1/operators/{name}/test", post(test_operator))
@@ -61,7 +65,7 @@ pub fn router(service: Arc<dyn Service>, token: Token) -> Router {
 }
 
 async fn authorise(State(token): State<Token>, request: Request, next: Next) -> Response {
-    if request.uri().path() != "/healthz" && !presented(&request).is_some_and(|text| token.is(text)) {
+    if !OPEN.contains(&request.uri().path()) && !presented(&request).is_some_and(|text| token.is(text)) {
         let fix = "Send the content of the file 'token' in the daemon's data directory";
         let mut answer = refuse(StatusCode::UNAUTHORIZED, "not-authorised", "the token is missing or wrong", fix);
         answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -76,6 +80,11 @@ fn presented(request: &Request) -> Option<&[u8]> {
     let value = request.headers().get(header::AUTHORIZATION)?.as_bytes();
     let (scheme, text) = value.split_at_checked(7)?;
     scheme.eq_ignore_ascii_case(b"bearer ").then_some(text)
+}
+
+async fn ready(State(service): Shared) -> Result<&'static str, Refused> {
+    service.ready().await?;
+    Ok("ready\n")
 }
 
 // --- calls ---------------------------------------------------------------------------------------------------------

@@ -68,6 +68,11 @@ impl Refusal {
 /// See the module. The wire types' documentation says what each answer holds.
 #[async_trait]
 pub trait Service: Send + Sync {
+    /// Whether it can do its work: its store takes what it has to remember.
+    async fn ready(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     async fn operators(&self) -> Result<OperatorList, Refusal>;
     async fn operator(&self, name: &str) -> Result<OperatorShow, Refusal>;
     async fn add_operator(&self, operator: OperatorAdd) -> Result<OperatorShow, Refusal>;

@@ -6,6 +6,7 @@
 //!
 //! Clock, randomness, observation, providers and store are parameters ([`Ports`]), so that the same code runs in virtual time.
 
+mod alerts;
 mod clock;
 mod judge;
 mod jumps;
@@ -24,7 +25,7 @@ pub use picture::{EngineError, Picture};
 pub use places::{PlaceError, Places};
 pub use ports::{ByQuestions, ConfiguredProviders, NoProvider, Pace, Ports, Providers, Switches};
 pub use serve::{StartError, on_this_host, run};
-pub use status::{ClockWatch, Status, Unanswered, WaitingFor, WrittenLately};
+pub use status::{ClockWatch, ParentAwaited, Status, Unanswered, WaitingFor, WrittenLately};
 pub use turn::Engine;
 
 /// Every address of an operator's name servers, resolved where they are not given.

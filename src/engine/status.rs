@@ -36,6 +36,13 @@ pub struct WrittenLately {
     pub at: Vec<Time>,
 }
 
+/// Since when the parent is waited for, and when that was last told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentAwaited {
+    pub since: Time,
+    pub told_at: Option<Time>,
+}
+
 /// What the clocks showed when they last agreed, and for how many rounds more nothing is written since they did not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockWatch {
@@ -68,6 +75,7 @@ pub struct Status {
     /// Events of all that was seen up to here are in the history.
     pub told_at: Option<Time>,
     pub clock: Option<ClockWatch>,
+    pub parent_awaited: Option<ParentAwaited>,
 }
 
 impl Default for Status {
@@ -87,6 +95,7 @@ impl Default for Status {
             trouble: None,
             told_at: None,
             clock: None,
+            parent_awaited: None,
         }
     }
 }
@@ -119,7 +128,11 @@ impl Status {
         let of_writes = self.written.iter_mut().flat_map(|written| written.at.iter_mut());
         let of_failures = self.unanswered.iter_mut().map(|unanswered| &mut unanswered.since);
         let single = [&mut self.observed_at, &mut self.told_at].into_iter().flatten();
-        of_writes.chain(of_failures).chain(single).for_each(&mut change);
+        let of_parent = self
+            .parent_awaited
+            .iter_mut()
+            .flat_map(|awaited| std::iter::once(&mut awaited.since).chain(&mut awaited.told_at));
+        of_writes.chain(of_failures).chain(of_parent).chain(single).for_each(&mut change);
     }
 
     pub fn write(&self) -> String {

@@ -4,6 +4,7 @@
 //! evaluated on. So a version that is replaced by the write that follows was last seen after every death that the guard
 //! waited for, and the history proves it.
 
+use super::alerts::{Alert, alerts};
 use super::judge::{certificate, exposures};
 use super::picture::{EngineError, Picture};
 use super::ports::Ports;
@@ -61,11 +62,12 @@ pub struct Engine {
     memories: Mutex<HashMap<Name, Arc<tokio::sync::Mutex<Memory>>>>,
     /// Wakes the schedule when a zone became due sooner.
     pub(super) wake: tokio::sync::Notify,
+    store_trouble: Mutex<Option<String>>,
 }
 
 impl Engine {
     pub fn new(ports: Ports) -> Engine {
-        Engine { ports, memories: Mutex::default(), wake: tokio::sync::Notify::new() }
+        Engine { ports, memories: Mutex::default(), wake: tokio::sync::Notify::new(), store_trouble: Mutex::default() }
     }
 
     pub fn ports(&self) -> &Ports {
@@ -84,8 +86,25 @@ impl Engine {
         memories.entry(zone.clone()).or_default().clone()
     }
 
+    /// What the store did not take, or did not give, in the newest turn of all.
+    pub fn store_trouble(&self) -> Option<String> {
+        self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn store_did(&self, what: Option<String>) {
+        *self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    }
+
     /// One turn. Returns when the zone is due again; that is stored as well.
     pub async fn turn(&self, zone: &Name) -> Result<Time, EngineError> {
+        let turned = self.whole_turn(zone).await;
+        if let Err(EngineError::Store(e)) = &turned {
+            self.store_did(Some(e.to_string()));
+        }
+        turned
+    }
+
+    async fn whole_turn(&self, zone: &Name) -> Result<Time, EngineError> {
         let held = self.memory(zone);
         let mut memory = held.lock().await;
         let Some(record) = self.ports.store.zone(zone).await? else {
@@ -98,8 +117,10 @@ impl Engine {
         if std::mem::take(&mut memory.forgiven) {
             memory.status.written.clear();
         }
-        let turned = self.rounds(record, &mut memory).await;
+        let wanted = || self.is_wanted(&held);
+        let turned = self.rounds(record, &mut memory, wanted).await;
         let now = self.ports.clock.now();
+        self.store_did(if let Err(EngineError::Store(e)) = &turned { Some(e.to_string()) } else { None });
         let (due, trouble) = match turned {
             Ok(due) => (due, None),
             Err(e) => (now.plus(self.ports.pace.slowest), Some(e.to_string())),
@@ -126,7 +147,18 @@ impl Engine {
         }
     }
 
-    async fn rounds(&self, record: ZoneRecord, memory: &mut Memory) -> Result<Time, EngineError> {
+    /// Whether anybody waits for the zone, to pause it for instance. The map's and ours: others have one each.
+    fn is_wanted(&self, held: &Arc<tokio::sync::Mutex<Memory>>) -> bool {
+        Arc::strong_count(held) > 2
+    }
+
+    /// `wanted`: whether somebody else waits for the zone, who gets it before the next write.
+    async fn rounds(
+        &self,
+        record: ZoneRecord,
+        memory: &mut Memory,
+        wanted: impl Fn() -> bool,
+    ) -> Result<Time, EngineError> {
         let zone = &record.name.clone();
         let mut known = self.ports.load(record).await?;
         let mut done = Vec::new();
@@ -143,13 +175,14 @@ impl Engine {
                 continue;
             }
             Engine::clock_was_steady(&mut memory.status);
-            // Alone and without a wish, a zone is watched and left as it is.
-            let managed = known.transition.is_some() || known.members.len() > 1;
+            // Alone and without a wish, a zone is watched and left as it is, once nothing of ours stands there in the way.
+            let managed = known.transition.is_some() || known.members.len() > 1 || asks_for_a_key_that_is_gone(&known);
             known.lifetimes.without = self.ports.switches.without;
             let world = known.world();
             let decision = decide(&world);
             let told_at = self.tell(zone, memory, &known, &decision).await?;
             memory.status.told_at = Some(told_at);
+            self.alert(&known, &mut memory.status, &decision).await?;
             let held = Engine::held_for_clock(&memory.status, &decision).filter(|_| managed && !decision.is_settled());
             if let Some(held) = held {
                 self.note(memory, &known, &decision, &Written { waiting: vec![held], ..Written::default() });
@@ -159,6 +192,9 @@ impl Engine {
                 self.note(memory, &known, &decision, &written);
                 if written.changed {
                     done = written.done;
+                    if wanted() {
+                        break;
+                    }
                     continue;
                 }
             } else {
@@ -262,6 +298,17 @@ impl Engine {
         Ok(now)
     }
 
+    /// Events for what somebody has to know of.
+    async fn alert(&self, known: &Picture, status: &mut Status, decision: &Decision) -> Result<(), EngineError> {
+        let (zone, now) = (&known.record.name, self.ports.clock.now());
+        let transition = known.transition.as_ref().map(|transition| transition.id.as_str());
+        for Alert { kind, text, operator } in alerts(known, status, decision, now) {
+            tracing::error!(%zone, "{text}");
+            self.ports.store.add_event(zone, now, kind, &text, transition, operator.as_deref()).await?;
+        }
+        Ok(())
+    }
+
     /// Puts down what the round found.
     fn note(&self, memory: &mut Memory, known: &Picture, decision: &Decision, written: &Written) {
         let mut waiting: Vec<WaitingFor> = written.waiting.clone();
@@ -274,9 +321,12 @@ impl Engine {
         // That something is not served yet says the least: an address that does not answer, for instance, says why.
         waiting.sort_by_key(|wait| (wait.step, wait.code == "operator-lag"));
         let (operators, parent) = known.servers();
-        let asked = |server: &Server| operators.contains(server) || parent.contains(server);
+        let world = known.world();
+        // Who is gone for good is not asked any more, and is as silent as before.
+        let is_lost = |server: &Server| matches!(&server.who, Who::Operator(name) if world.is_lost(name));
+        let counts = |server: &Server| operators.contains(server) || parent.contains(server) || is_lost(server);
         let unanswered =
-            known.history.tracks().filter(|(server, _, _)| asked(server)).filter_map(|(server, kind, track)| {
+            known.history.tracks().filter(|(server, _, _)| counts(server)).filter_map(|(server, kind, track)| {
                 let Trouble { since, failure } = track.trouble.clone()?;
                 Some(Unanswered { server: server.clone(), kind, since, failure })
             });
@@ -296,6 +346,7 @@ impl Engine {
             trouble: memory.status.trouble.take(),
             told_at: memory.status.told_at,
             clock: memory.status.clock.take(),
+            parent_awaited: memory.status.parent_awaited,
         };
         let first = memory.status.waiting.first().map(|wait| (wait.step, wait.code.clone()));
         memory.awaiting = first.map(|(step, code)| match memory.awaiting.take() {
@@ -353,6 +404,16 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Whether a CDNSKEY that Chorus placed is of a key that its operator has given up since.
+fn asks_for_a_key_that_is_gone(known: &Picture) -> bool {
+    let world = known.world();
+    known.members.iter().any(|(operator, member)| {
+        let placed = member.placements.get(&Kind::Cdnskey);
+        let (served, own) = (world.served(operator, Kind::Cdnskey), world.own_keys(operator));
+        placed.is_some_and(|placed| placed.intersection(&served).any(|key| !own.contains(key)))
+    })
 }
 
 /// The TTLs of the DNSKEY sets that the operators serve.

@@ -75,6 +75,13 @@ impl Store {
         Store::with_pool(pool, key).await
     }
 
+    /// How a commit is made: the journal's mode, and what it waits for (2: until it is on the disk).
+    pub async fn durability(&self) -> Result<(String, i64), StoreError> {
+        let (mode,): (String,) = sqlx::query_as("PRAGMA journal_mode").fetch_one(&self.pool).await?;
+        let (waits,): (i64,) = sqlx::query_as("PRAGMA synchronous").fetch_one(&self.pool).await?;
+        Ok((mode, waits))
+    }
+
     async fn with_pool(pool: SqlitePool, key: MasterKey) -> Result<Store, StoreError> {
         sqlx::migrate!("migrations/sqlite").run(&pool).await?;
         Ok(Store { pool, key: Arc::new(key) })

@@ -104,7 +104,7 @@ async fn unknown_paths_and_methods_are_problems() {
 }
 
 #[tokio::test]
-async fn bodies_and_queries_that_do_not_fit_are_answered_with_one_line() {
+async fn f18_bodies_and_queries_that_do_not_fit_are_answered_with_one_line() {
     let api = Api::new();
     let misspelt = r#"{"zone":"example.org","operator":"a","parent":"scan","parrent":"manual"}"#;
     for body in ["", "{", "[]", "null", "{\"zone\":\n\"a\",}", misspelt, r#"{"zone":"a","operator":"a","parent":"x"}"#]

@@ -255,16 +255,16 @@ impl Parent {
         self.addresses[0].shows.records(Kind::Ds)
     }
 
-    /// Does what every address of every operator that it delegates to asks for; says what it did.
+    /// Does what every address that answers, of every operator that it delegates to, asks for; says what it did.
     pub fn scan(&mut self, operators: &BTreeMap<String, Operator>) -> Vec<String> {
         let delegated: BTreeSet<Name> =
             self.addresses[0].shows.records(Kind::Delegation).iter().filter_map(|ns| ns_name(ns).ok()).collect();
         let asked: Vec<&Address> = operators
             .values()
             .flat_map(|operator| &operator.addresses)
-            .filter(|address| delegated.contains(&address.server.host))
+            .filter(|address| delegated.contains(&address.server.host) && address.failure.is_none())
             .collect();
-        if asked.is_empty() || asked.iter().any(|address| address.failure.is_some()) {
+        if asked.is_empty() {
             return Vec::new();
         }
         let unanimous = |kind: Kind| -> Option<RecordSet> {

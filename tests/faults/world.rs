@@ -19,7 +19,7 @@ use chorus::observe::resolve::{Resolve, ResolveError};
 use chorus::observe::round::{Observation, Observe};
 use chorus::observe::transport::{NoAnswer, Protocol, Transport};
 use chorus::store::{
-    Event, MasterKey, MemberRecord, OperatorRecord, ParentRecord, Records, Store, TransitionRecord, ZoneRecord,
+    Event, MasterKey, MemberRecord, OperatorRecord, ParentRecord, Records, Store, ZoneRecord,
 };
 use chorus_providers::{
     Capabilities, CdsControl, Change, ForeignDnskey, Provider, ProviderError, Rrset, Wanted, WriteGrouping,
@@ -216,9 +216,20 @@ impl Observe for Outside {
 }
 
 impl State {
-    fn place(&mut self, server: &Server) -> Option<&mut Address> {
+    /// Every address, of whomever.
+    pub fn everyone(&mut self) -> impl Iterator<Item = &mut Address> {
         let of_operators = self.operators.values_mut().flat_map(|operator| operator.addresses.iter_mut());
-        of_operators.chain(self.parent.addresses.iter_mut()).find(|address| address.server == *server)
+        of_operators.chain(self.parent.addresses.iter_mut())
+    }
+
+    /// The parent looks now.
+    pub fn at_once(&mut self) {
+        self.at(self.real, Coming::Scan);
+        self.pass(0);
+    }
+
+    fn place(&mut self, server: &Server) -> Option<&mut Address> {
+        self.everyone().find(|address| address.server == *server)
     }
 
     fn is_silent(&mut self, server: &Server, kind: Kind) -> bool {
@@ -288,7 +299,13 @@ impl Provider for Interface {
     async fn apply(&self, _: &Name, wanted: &[Wanted]) -> Result<Vec<Change>, ProviderError> {
         let mut state = self.outside.lock();
         state.pass(WRITE_MS / 2);
-        let sent = format!("{} is sent {:?}", self.operator, wanted.iter().map(Wanted::rtype).collect::<Vec<_>>());
+        let size = |wanted: &Wanted| match wanted {
+            Wanted::Exactly { records, .. } => format!("{} records", records.len()),
+            Wanted::Partly { with, without, .. } => format!("{} with, {} without", with.len(), without.len()),
+        };
+        let sizes: Vec<String> = wanted.iter().map(size).collect();
+        let types: Vec<RecordType> = wanted.iter().map(Wanted::rtype).collect();
+        let sent = format!("{} is sent {types:?}: {}", self.operator, sizes.join(", "));
         state.tell(sent);
         let operator = state.operator(&self.operator);
         operator.sent += 1;
@@ -368,7 +385,7 @@ impl World {
 impl World {
     /// Adopts the zone, served by `a`, as a person had done it.
     pub async fn adopted() -> World {
-        World::new().await.adopt(TTL_S, policy(TTL_S)).await
+        World::new().await.adopt_as_usual().await
     }
 
     /// The same with this TTL for everything.
@@ -405,9 +422,6 @@ impl World {
         self.outside.lock()
     }
 
-    pub fn now(&self) -> Time {
-        self.outside.now()
-    }
 
     /// Since the beginning, in milliseconds.
     pub fn elapsed(&self) -> i64 {
@@ -424,6 +438,31 @@ impl World {
 
     pub async fn leave(&self, operator: &str) {
         self.change(wire::Change::Leave(operator.into())).await.unwrap();
+    }
+
+    /// Adopts the zone with the TTLs and the policy of most tests.
+    pub async fn adopt_as_usual(self) -> World {
+        self.adopt(TTL_S, policy(TTL_S)).await
+    }
+
+    /// A new process with another database.
+    pub fn with_store(self, store: Store) -> World {
+        let records: Arc<dyn Records> = Arc::new(store.clone());
+        let (engine, controller) = start(&self.outside, records.clone());
+        World { outside: self.outside, store, records, engine, controller }
+    }
+
+    /// As `/readyz` has it.
+    pub async fn ready(&self) -> Result<(), Refusal> {
+        self.controller.ready().await
+    }
+
+    pub async fn press(&self, verb: wire::Verb, control: wire::Control) -> Result<wire::SetAnswer, Refusal> {
+        self.controller.control("child.example", verb, control).await
+    }
+
+    pub async fn control(&self, verb: wire::Verb) -> Result<wire::SetAnswer, Refusal> {
+        self.controller.control("child.example", verb, wire::Control::default()).await
     }
 
     /// One turn, and the time until the next one is due.
@@ -496,10 +535,6 @@ impl World {
     pub async fn events(&self, kind: &str) -> Vec<Event> {
         let events = self.store.events(&child(), 1000).await.unwrap();
         events.into_iter().filter(|event| event.kind == kind).collect()
-    }
-
-    pub async fn last_transition(&self) -> TransitionRecord {
-        self.store.transitions(&child()).await.unwrap().remove(0)
     }
 
     /// No resolver could have failed, says the zone's own history.

@@ -12,6 +12,8 @@
 mod bad_days;
 mod bad_input;
 mod control;
+mod control_at_every_step;
+mod every_step;
 mod guards_switched_off;
 mod hands_of_others;
 mod join_second_operator;
@@ -27,5 +29,6 @@ mod preflight;
 mod replace_operator;
 mod self_check;
 mod self_check_cast;
+mod signs_too_early;
 mod silent_and_stale;
 mod stage;

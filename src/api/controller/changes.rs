@@ -36,19 +36,17 @@ impl Controller {
         let back = matches!(change, wire::Change::Undo | wire::Change::Stop);
         let mut wished = self.wish(name, change).await?;
         self.engine.look(&mut wished.known, Protocol::Tcp).await;
-        let roll = wished.algorithm.map(|change| change.to);
         // Going back is never refused: what is in the way is waited for.
-        let refusals: Vec<wire::Check> = if back && wished.known.transition.is_some() {
+        let inspection = if back && wished.known.transition.is_some() {
             learn_ttls(&self.engine, &mut wished.known).await?;
-            Vec::new()
+            None
         } else {
-            let inspection = self.inspect(&mut wished.known).await?;
-            findings(&World { algorithm: roll, ..wished.known.world() }, &inspection)
-                .into_iter()
-                .filter_map(check)
-                .collect()
+            Some(self.inspect(&mut wished.known).await?)
         };
+        let roll = wished.algorithm.map(|change| change.to);
         let world = World { paused: false, algorithm: roll, ..wished.known.world() };
+        let refusals: Vec<wire::Check> =
+            inspection.iter().flat_map(|inspection| findings(&world, inspection)).filter_map(check).collect();
         let forecast = forecast(&world);
         let nothing = wished.from == wished.to && roll.is_none() && wished.known.transition.is_none();
         let steps = if nothing { Vec::new() } else { forecast.steps };
@@ -116,13 +114,15 @@ impl Controller {
         let ports = self.engine.ports();
         let Wished { from, to, members, algorithm, mut known } = wished;
         self.engine.look(&mut known, Protocol::Tcp).await;
-        let refused = preflight(&World { algorithm: algorithm.map(|change| change.to), ..known.world() });
+        let roll = algorithm.map(|change| change.to);
+        let refused = preflight(&World { algorithm: roll, ..known.world() });
         if !refused.is_empty() {
             return Err(refusal(name, refused));
         }
         self.probe(&known).await?;
         let inspection = self.inspect(&mut known).await?;
-        let errors = findings(&known.world(), &inspection).into_iter().filter(|f| f.severity == Severity::Error);
+        let world = World { algorithm: roll, ..known.world() };
+        let errors = findings(&world, &inspection).into_iter().filter(|f| f.severity == Severity::Error);
         let refused: Vec<Refused> = errors.map(|f| Refused { code: f.code, text: f.text, fix: f.fix }).collect();
         if !refused.is_empty() {
             return Err(refusal(name, refused));

@@ -25,21 +25,22 @@ impl Controller {
         name: &Name,
         change: Option<wire::Change>,
     ) -> Result<wire::ZoneCheck, Refusal> {
-        let (from, to, mut known) = match change {
+        let (from, to, mut known, roll) = match change {
             Some(change) => {
-                let Wished { from, to, known, .. } = self.wish(name, change).await?;
-                (from.into_keys().collect(), to.into_keys().collect(), known)
+                let Wished { from, to, known, algorithm, .. } = self.wish(name, change).await?;
+                (from.into_keys().collect(), to.into_keys().collect(), known, algorithm.map(|change| change.to))
             }
             None => {
                 let (stored, _) = self.engine.ports().recall(name).await.map_err(of_engine)?;
                 let known = self.engine.ports().load(stored.record).await.map_err(of_engine)?;
                 let present: Vec<String> = known.world().desired().cloned().collect();
-                (present.clone(), present, known)
+                let roll = known.world().algorithm;
+                (present.clone(), present, known, roll)
             }
         };
         self.engine.look(&mut known, Protocol::Tcp).await;
         let inspection = self.inspect(&mut known).await?;
-        let mut findings = findings(&known.world(), &inspection);
+        let mut findings = findings(&World { algorithm: roll, ..known.world() }, &inspection);
         findings.extend(self.permissions(&known).await?);
         findings.sort_by_key(|finding| finding.severity);
         Ok(wire::ZoneCheck {

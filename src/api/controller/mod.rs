@@ -32,6 +32,17 @@ impl Controller {
 
 #[async_trait]
 impl Service for Controller {
+    async fn ready(&self) -> Result<(), Refusal> {
+        let trouble = match self.engine.store_trouble() {
+            Some(trouble) => Some(trouble),
+            None => self.engine.ports().store.operators().await.err().map(|error| error.to_string()),
+        };
+        let Some(text) = trouble else { return Ok(()) };
+        let fix =
+            "see that the disk has room and that this user may write to the data directory; nothing is sent until then";
+        Err(Refusal::new(RefusalKind::Unavailable, "db-unavailable", text).with_fix(fix))
+    }
+
     async fn operators(&self) -> Result<wire::OperatorList, Refusal> {
         self.list_operators().await
     }

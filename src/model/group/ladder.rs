@@ -10,6 +10,7 @@ use super::desired::{asked_in_a_pause, cds_and_cdnskey, placed_keys};
 use super::guards::{Guard, last_question, may_lose_ds, may_lose_key, still_vouching};
 use super::say::{describe_keys, key_label, key_list};
 use super::standing::standing;
+use super::strangers::strange_ds;
 use super::view::{Member, ParentMode, Shown, World};
 use crate::model::dns::{Rdata, RecordSet, key_of_ds};
 use crate::model::history::{Kind, Server};
@@ -24,6 +25,9 @@ pub(super) const TTL_UNKNOWN_S: u32 = 3600;
 pub fn decide(world: &World<'_>) -> Decision {
     let mut ladder = Ladder { world: *world, writes: Vec::new(), waits: Vec::new() };
     let (parent_ds_keys, parent_ns) = ladder.climb();
+    if world.paused && ladder.writes.is_empty() && ladder.waits.is_empty() {
+        ladder.wait_for_the_resume();
+    }
     let Ladder { writes, mut waits, .. } = ladder;
     waits.sort_by_key(|wait| wait.step);
     let steps = writes.iter().map(|write| write.step).chain(waits.iter().map(|wait| wait.step));
@@ -84,6 +88,18 @@ impl<'a> Ladder<'a> {
             return (ds_keys, ns);
         }
         (ds_keys, ns)
+    }
+
+    /// What a pause holds back is not done, though nothing is written and nothing else is waited for.
+    fn wait_for_the_resume(&mut self) {
+        let free = decide(&World { paused: false, ..self.world });
+        if let Some(write) = free.writes.first() {
+            let text = format!("paused; to be written at {} when it is resumed: {}", write.operator, write.why);
+            self.wait(write.step, "paused", text, None);
+        } else if let Some(wait) = free.waits.into_iter().next() {
+            let text = format!("paused; awaited meanwhile: {}", wait.text);
+            self.wait(wait.step, "paused", text, wait.until);
+        }
     }
 
     /// The DS of a key that its operator gave up stays as long as a cache may hold a DNSKEY set that no other DS vouches for.
@@ -231,6 +247,10 @@ impl<'a> Ladder<'a> {
             sets.any(|set| !set.iter().any(|ds| key_of_ds(world.zone, ds, [*key]).is_some()))
         };
         let missing: RecordSet = keys.iter().filter(lacked).cloned().collect();
+        if let Some(strange) = strange_ds(world) {
+            let text = format!("{strange}: take it out at the registrar; it is not of Chorus' making");
+            self.wait(Step::AwaitDs, "ds-unexpected", text, None);
+        }
         if asked && !world.paused {
             match (&complete, &exact) {
                 (_, Shown::Everywhere) => {}

@@ -25,6 +25,7 @@ mod rest;
 mod rolls;
 mod say;
 mod standing;
+mod strangers;
 mod view;
 
 pub use algorithm::{algorithm_name, algorithm_number, algorithms_of};

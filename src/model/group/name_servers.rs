@@ -7,9 +7,10 @@ use super::Standing;
 use super::decision::{Change, Step};
 use super::desired::csync;
 use super::guards::{last_question, may_lose_ds, may_serve};
-use super::ladder::{Ladder, TTL_UNKNOWN_S, is_admitted, is_present};
+use super::ladder::{Ladder, TTL_UNKNOWN_S, is_admitted};
 use super::say::{host_list, names};
-use super::view::{Member, ParentMode, Shown, World};
+use super::strangers::stranger;
+use super::view::{Member, ParentMode, Shown};
 use crate::model::dns::{RecordSet, ns_name};
 use crate::model::history::{Kind, Server};
 use crate::model::switches::Switch;
@@ -153,17 +154,4 @@ impl Ladder<'_> {
             }
         }
     }
-}
-
-/// A name server that belongs to none of the operators, and where it is named.
-pub(super) fn stranger(world: &World<'_>) -> Option<String> {
-    let present = world.members.iter().filter(|(name, _)| is_present(world, name));
-    let servers = present.flat_map(|(_, at)| at.servers.iter().map(|server| (server, Kind::Ns)));
-    let parents = world.parent_servers.iter().map(|server| (server, Kind::Delegation));
-    servers.chain(parents).find_map(|(server, kind)| {
-        let records = &world.history.current(server, kind)?.served.records;
-        let host =
-            records.iter().filter_map(|ns| ns_name(ns).ok()).find(|host| world.operator_of_host(host).is_none())?;
-        Some(format!("the {kind} set at {server} names {host}, which belongs to none of the operators"))
-    })
 }

@@ -4,7 +4,7 @@
 //! `zone check`, not here.
 
 use super::Standing;
-use super::name_servers::stranger;
+use super::strangers::stranger;
 use super::view::{Shown, World};
 use crate::model::dns::{Dnskey, RecordSet};
 use crate::model::history::Kind;
