@@ -307,15 +307,15 @@ impl Controller {
 
     fn sets(&self, write: &Write) -> Vec<Set> {
         let number = |kind, records| self.names.number(kind, records);
-        let sets = write.sets.iter().filter_map(|(kind, _, change)| match (kind, change) {
+        let sets = write.sets.iter().map(|(kind, _, change)| match (kind, change) {
             (Kind::Dnskey, Change::Partly { with, without }) => {
-                Some(Set::Keys { with: number(*kind, with), without: number(*kind, without) })
+                Set::Keys { with: number(*kind, with), without: number(*kind, without) }
             }
-            (Kind::Cds, Change::Exactly(set)) => Some(Set::Cds(number(*kind, set))),
+            (Kind::Cds, Change::Exactly(set)) => Set::Cds(number(*kind, set)),
             // Where only the one of the two lags behind, the other is written with it: they are one in this world.
-            (Kind::Cdnskey, Change::Exactly(set)) => Some(Set::Cds(number(*kind, set))),
-            (Kind::Csync, Change::Exactly(set)) => Some(Set::Csync(!set.is_empty())),
-            (Kind::Ns, Change::Exactly(set)) => Some(Set::Ns(number(*kind, set) as Operators)),
+            (Kind::Cdnskey, Change::Exactly(set)) => Set::Cds(number(*kind, set)),
+            (Kind::Csync, Change::Exactly(set)) => Set::Csync(!set.is_empty()),
+            (Kind::Ns, Change::Exactly(set)) => Set::Ns(number(*kind, set) as Operators),
             other => panic!("not written in this world: {other:?}"),
         });
         let mut sets: Vec<Set> = sets.collect();
