@@ -134,6 +134,7 @@ impl Set {
             policy: Policy::default(),
             members: members.iter().map(|name| ((*name).to_owned(), MemberRecord::wanted(Standing::Serving))).collect(),
             placements: BTreeMap::new(),
+            in_flight: Vec::new(),
             zone_ttls_s: BTreeMap::new(),
             due_at,
             status: status.write(),

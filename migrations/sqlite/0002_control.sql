@@ -13,3 +13,13 @@ ALTER TABLE transitions ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
 
 -- For the roll of the whole group to another algorithm: {"from": 8, "to": 13}.
 ALTER TABLE transitions ADD COLUMN algorithm TEXT;
+
+-- What was sent to an operator and is not served by each of its addresses yet. Committed before the write.
+CREATE TABLE in_flight (
+    zone TEXT NOT NULL REFERENCES zones (name),
+    operator TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    sent_at BIGINT NOT NULL,
+    sent TEXT NOT NULL,
+    PRIMARY KEY (zone, operator, kind, sent_at)
+);

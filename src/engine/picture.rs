@@ -8,7 +8,7 @@ use super::ports::{NoProvider, Ports};
 use super::status::Status;
 use crate::model::dns::Name;
 use crate::model::group::{Member, World, is_present};
-use crate::model::history::{History, Lifetimes, Server, Who};
+use crate::model::history::{History, Kind, Lifetimes, Sent, Server, Who};
 use crate::model::time::Time;
 use crate::store::{MemberRecord, OperatorRecord, StoreError, TransitionRecord, ZoneRecord};
 use futures::future::{join, join_all};
@@ -52,6 +52,33 @@ impl Picture {
             now: self.observed_at,
             algorithm: self.transition.as_ref().and_then(TransitionRecord::algorithm_now),
             paused: self.transition.as_ref().is_some_and(|transition| transition.paused),
+        }
+    }
+
+    /// Something was sent, or is about to be.
+    pub(super) fn sent(&mut self, operator: &str, sent: &[(Kind, Sent)]) {
+        for (kind, sent) in sent {
+            self.record.in_flight.push((operator.to_owned(), *kind, sent.clone()));
+            for server in self.members.get(operator).map(|member| member.servers.as_slice()).unwrap_or_default() {
+                self.history.expect(server, *kind, sent);
+            }
+        }
+    }
+
+    /// What was sent is not in flight any more.
+    pub(super) fn arrived(&mut self, operator: &str, kind: Kind, sent: &Sent) {
+        self.record.in_flight.retain(|(at, of, other)| !(at == operator && *of == kind && other == sent));
+        for server in self.members.get(operator).map(|member| member.servers.as_slice()).unwrap_or_default() {
+            self.history.expect_no_more(server, kind, sent);
+        }
+    }
+
+    /// What was sent to operators may be served at any of their addresses that does not show it yet.
+    fn expect_what_was_sent(&mut self) {
+        for (operator, kind, sent) in &self.record.in_flight {
+            for server in self.members.get(operator).map(|member| member.servers.as_slice()).unwrap_or_default() {
+                self.history.expect(server, *kind, sent);
+            }
         }
     }
 
@@ -161,6 +188,7 @@ fn assemble(
     let mut lifetimes = Lifetimes::new(record.policy.clone());
     lifetimes.zone_ttls_s = record.zone_ttls_s.clone();
     let mut picture = Picture { record, history, lifetimes, members, hosts, places, transition, observed_at };
+    picture.expect_what_was_sent();
     picture.lose_the_lost();
     Ok(picture)
 }

@@ -168,6 +168,7 @@ impl Engine {
             let protocol = if at_rest { Protocol::Udp } else { Protocol::Tcp };
             self.set_right(&mut known, &mut memory.status).await?;
             let observed = self.observe(&mut known, protocol).await;
+            self.see_what_arrived(&mut known).await?;
             self.tell_done(&known, std::mem::take(&mut done)).await?;
             observed?;
             if self.set_right(&mut known, &mut memory.status).await? {

@@ -9,7 +9,7 @@ use super::turn::Engine;
 use crate::model::chain::{Planned, Scene, check};
 use crate::model::dns::{Rdata, RecordSet};
 use crate::model::group::{Change, Decision, REPAIRS_MAX, Standing, WITHIN, Write, held_until};
-use crate::model::history::Kind;
+use crate::model::history::{Kind, LAG_MAX, Sent};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
 use crate::store::MemberRecord;
@@ -136,10 +136,17 @@ impl Engine {
                 written.waiting.push(objected);
                 continue;
             }
-            let placed = placements(known, write);
-            if !self.ports.switches.without.leaves_out(Switch::Intent) {
-                self.ports.store.intend(&known.record.name, &write.operator, &placed, now).await?;
+            if let Some(waiting) = arriving(known, write) {
+                planned.truncate(before);
+                written.waiting.push(waiting);
+                continue;
             }
+            let placed = placements(known, write);
+            let sent = sent(planned.get(before..).unwrap_or_default(), write, now);
+            if !self.ports.switches.without.leaves_out(Switch::Intent) {
+                self.ports.store.intend(&known.record.name, &write.operator, &placed, &sent, now).await?;
+            }
+            known.sent(&write.operator, &sent);
             if let Some(member) = known.members.get_mut(&write.operator) {
                 for (kind, records) in placed {
                     member.placements.entry(kind).or_default().extend(records);
@@ -159,6 +166,10 @@ impl Engine {
                     written.waiting.push(lagging(write));
                 }
                 Err(e) => {
+                    if e.category() == Category::AskHuman {
+                        // It was refused: nothing of it is on its way.
+                        self.expect_no_more(known, &write.operator, &sent).await?;
+                    }
                     let waiting = WaitingFor {
                         step: write.step,
                         code: e.code().to_owned(),
@@ -217,6 +228,37 @@ impl Engine {
         let text = format!("wrote at {}: {} ({})", write.operator, write.why, counts.join(", "));
         tracing::info!(zone = %known.record.name, operator = %write.operator, "{text}");
         Ok(Some(text))
+    }
+
+    /// What was sent and is served at every address of its operator now, or will not be any more, is not in flight.
+    pub(super) async fn see_what_arrived(&self, known: &mut Picture) -> Result<(), EngineError> {
+        let now = known.observed_at;
+        let (zone, mut here) = (known.record.name.clone(), Vec::new());
+        for (operator, kind, sent) in &known.record.in_flight {
+            let servers = known.members.get(operator).map(|member| member.servers.as_slice()).unwrap_or_default();
+            let expected = |server| known.history.coming(server, *kind).iter().any(|(other, _)| other == sent);
+            if sent.at.plus(LAG_MAX) < now || !servers.iter().any(expected) {
+                here.push((operator.clone(), *kind, sent.clone()));
+            }
+        }
+        for (operator, kind, sent) in here {
+            self.ports.store.landed(&zone, &operator, kind, sent.at).await?;
+            known.arrived(&operator, kind, &sent);
+        }
+        Ok(())
+    }
+
+    async fn expect_no_more(
+        &self,
+        known: &mut Picture,
+        operator: &str,
+        sent: &[(Kind, Sent)],
+    ) -> Result<(), EngineError> {
+        for (kind, sent) in sent {
+            self.ports.store.landed(&known.record.name, operator, *kind, sent.at).await?;
+            known.arrived(operator, *kind, sent);
+        }
+        Ok(())
     }
 
     /// Events for what was written.
@@ -284,6 +326,40 @@ fn planned_by(known: &Picture, write: &Write) -> Vec<Planned> {
         Planned { operator: write.operator.clone(), kind: *kind, ttl_s: *ttl_s, records }
     });
     sets.collect()
+}
+
+/// What a write sends, as it will be at the operator's servers.
+fn sent(planned: &[Planned], write: &Write, at: Time) -> Vec<(Kind, Sent)> {
+    let each = planned.iter().zip(&write.sets).map(|(planned, (kind, ttl_s, change))| {
+        let partly = match change {
+            Change::Exactly(_) => None,
+            Change::Partly { with, without } => Some((with.clone(), without.clone())),
+        };
+        (*kind, Sent { at, records: planned.records.clone(), ttl_s: *ttl_s, partly })
+    });
+    each.collect()
+}
+
+/// Whether something else that was sent is still on its way where this set is shown already: then it could not be told from
+/// the set that was there before.
+fn arriving(known: &Picture, write: &Write) -> Option<WaitingFor> {
+    let servers = known.members.get(&write.operator)?.servers.iter();
+    let sets = || write.sets.iter().zip(planned_by(known, write));
+    let mut confused = servers.flat_map(|server| sets().map(move |set| (server, set)));
+    let (server, ..) = confused.find(|(server, ((kind, _, change), planned))| {
+        let shown = known.history.current(server, *kind).is_some_and(|span| match change {
+            Change::Exactly(records) => span.served.records == *records,
+            Change::Partly { with, without } => {
+                with.is_subset(&span.served.records) && without.is_disjoint(&span.served.records)
+            }
+        });
+        shown && known.history.coming(server, *kind).iter().any(|(sent, _)| !sent.is_shown_by(&planned.records))
+    })?;
+    let text = format!(
+        "{}: what was written before is not served yet by {server}; {} is written when it is",
+        write.operator, write.why
+    );
+    Some(WaitingFor { step: write.step, code: "operator-lag".into(), text, until: None })
 }
 
 fn reverted_until(lately: &[WrittenLately], write: &Write, now: Time) -> Option<Time> {

@@ -63,6 +63,7 @@ switches! {
     KeysShared "keys-shared" "that all operators serve all keys before CDS asks for DS",
     RolledDs "rolled-ds" "the wait for DNSKEY sets that a new key does not sign, before an old key's DS goes",
     RolledKeys "rolled-keys" "that a placed key stays until what it signed is dead, when its owner no longer publishes it",
+    InFlight "in-flight" "that what was sent and is not seen yet may be served any moment",
     RoundStart "round-start" "that guards are held against the beginning of a round of observation",
     Intent "intent" "that placements are committed before they are written",
     Placements "placements" "that a placed key is told from an operator's own",

@@ -6,7 +6,7 @@
 use super::crash::Crashes;
 use crate::model::dns::{Name, RecordSet};
 use crate::model::group::Standing;
-use crate::model::history::{History, Kind};
+use crate::model::history::{History, Kind, Sent};
 use crate::model::policy::Policy;
 use crate::model::time::Time;
 use crate::store::{
@@ -212,13 +212,25 @@ impl Records for Memory {
         zone: &Name,
         operator: &str,
         records: &[(Kind, RecordSet)],
+        sent: &[(Kind, Sent)],
         _: Time,
     ) -> Result<(), StoreError> {
         self.commit(|tables| {
-            let placed = zone_of(tables, &zone.to_string())?.placements.entry(operator.to_owned()).or_default();
+            let zone = zone_of(tables, &zone.to_string())?;
+            let placed = zone.placements.entry(operator.to_owned()).or_default();
             for (kind, set) in records {
                 placed.entry(*kind).or_default().extend(set.iter().cloned());
             }
+            zone.in_flight.extend(sent.iter().map(|(kind, sent)| (operator.to_owned(), *kind, sent.clone())));
+            Ok(())
+        })
+        .await
+    }
+
+    async fn landed(&self, zone: &Name, operator: &str, kind: Kind, sent_at: Time) -> Result<(), StoreError> {
+        self.commit(|tables| {
+            let zone = zone_of(tables, &zone.to_string())?;
+            zone.in_flight.retain(|(at, of, sent)| !(at == operator && *of == kind && sent.at == sent_at));
             Ok(())
         })
         .await

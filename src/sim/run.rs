@@ -365,6 +365,7 @@ fn adopt(memory: &Memory, world: &World) {
             .map(|op| (label(op.number), MemberRecord::wanted(Standing::Serving)))
             .collect(),
         placements: BTreeMap::new(),
+        in_flight: Vec::new(),
         zone_ttls_s: BTreeMap::new(),
         due_at: at,
         status: status.write(),

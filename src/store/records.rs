@@ -4,7 +4,7 @@
 
 use super::{Control, Event, MemberRecord, OperatorRecord, Store, StoreError, TransitionRecord, ZoneRecord};
 use crate::model::dns::{Name, RecordSet};
-use crate::model::history::{History, Kind};
+use crate::model::history::{History, Kind, Sent};
 use crate::model::policy::Policy;
 use crate::model::time::Time;
 use async_trait::async_trait;
@@ -44,7 +44,10 @@ records! {
     async fn record(&self, zone: &Name, history: &History, since: Time) -> ();
     async fn set_right(&self, zone: &Name, history: &History, due_at: Time, status: &str) -> ();
     async fn forget_before(&self, zone: &Name, before: Time) -> ();
-    async fn intend(&self, zone: &Name, operator: &str, records: &[(Kind, RecordSet)], at: Time) -> ();
+    async fn intend(
+        &self, zone: &Name, operator: &str, records: &[(Kind, RecordSet)], sent: &[(Kind, Sent)], at: Time
+    ) -> ();
+    async fn landed(&self, zone: &Name, operator: &str, kind: Kind, sent_at: Time) -> ();
     async fn start_transition(
         &self, zone: &Name, transition: &TransitionRecord, members: &BTreeMap<String, MemberRecord>, text: &str
     ) -> ();

@@ -3,7 +3,7 @@
 use super::{Store, StoreError, damaged, json, read_json};
 use crate::model::dns::{Name, Rdata, RecordSet, hex, unhex};
 use crate::model::group::{ParentMode, Standing};
-use crate::model::history::{History, Kind, Server, Span, Who};
+use crate::model::history::{History, Kind, Sent, Server, Span, Who};
 use crate::model::policy::Policy;
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,8 @@ pub struct ZoneRecord {
     pub policy: Policy,
     pub members: BTreeMap<String, MemberRecord>,
     pub placements: BTreeMap<String, BTreeMap<Kind, RecordSet>>,
+    /// What was sent to operators and is not served everywhere yet, in the order in which it was sent.
+    pub in_flight: Vec<(String, Kind, Sent)>,
     pub zone_ttls_s: BTreeMap<String, u32>,
     pub due_at: Time,
     /// What the last turn found: JSON for whoever asks.
@@ -100,6 +102,15 @@ impl Store {
             let rdata = unhex(&rdata).ok_or_else(|| damaged("placement", &key, "RDATA is not hexadecimal"))?;
             placements.entry(operator).or_default().entry(kind).or_default().insert(Rdata::from_canonical(rdata));
         }
+        let sent: Vec<(String, String, String)> =
+            sqlx::query_as("SELECT operator, kind, sent FROM in_flight WHERE zone = $1 ORDER BY sent_at")
+                .bind(&key)
+                .fetch_all(&self.pool)
+                .await?;
+        let sent = sent.into_iter().map(|(operator, kind, sent)| {
+            Ok((operator, read_kind(&key, &kind)?, read_json("in flight", &key, &sent)?))
+        });
+        let in_flight = sent.collect::<Result<Vec<_>, StoreError>>()?;
         let ttls: Vec<(String, i64)> = sqlx::query_as("SELECT operator, largest_ttl_s FROM zone_ttls WHERE zone = $1")
             .bind(&key)
             .fetch_all(&self.pool)
@@ -110,6 +121,7 @@ impl Store {
             policy: read_json("zone", &key, &policy)?,
             members: read_members(&key, members)?,
             placements,
+            in_flight,
             zone_ttls_s: ttls.into_iter().map(|(op, ttl)| (op, u32::try_from(ttl).unwrap_or(u32::MAX))).collect(),
             due_at: Time(due_at),
             status,
@@ -195,6 +207,7 @@ impl Store {
         zone: &Name,
         operator: &str,
         records: &[(Kind, RecordSet)],
+        sent: &[(Kind, Sent)],
         at: Time,
     ) -> Result<(), StoreError> {
         let key = zone.to_string();
@@ -214,7 +227,33 @@ impl Store {
                 .await?;
             }
         }
+        for (kind, sent) in sent {
+            sqlx::query(
+                "INSERT INTO in_flight (zone, operator, kind, sent_at, sent) VALUES ($1, $2, $3, $4, $5)
+                 ON CONFLICT (zone, operator, kind, sent_at) DO UPDATE SET sent = excluded.sent",
+            )
+            .bind(&key)
+            .bind(operator)
+            .bind(json("in flight", &key, kind)?)
+            .bind(sent.at.0)
+            .bind(json("in flight", &key, sent)?)
+            .execute(&mut *tx)
+            .await?;
+        }
         tx.commit().await?;
+        Ok(())
+    }
+
+    /// What was sent is served everywhere, or not expected any more.
+    pub async fn landed(&self, zone: &Name, operator: &str, kind: Kind, sent_at: Time) -> Result<(), StoreError> {
+        let key = zone.to_string();
+        sqlx::query("DELETE FROM in_flight WHERE zone = $1 AND operator = $2 AND kind = $3 AND sent_at = $4")
+            .bind(&key)
+            .bind(operator)
+            .bind(json("in flight", &key, &kind)?)
+            .bind(sent_at.0)
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 

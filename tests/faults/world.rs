@@ -401,6 +401,7 @@ impl World {
             policy,
             members: BTreeMap::from([("a".to_owned(), MemberRecord::wanted(Standing::Serving))]),
             placements: BTreeMap::new(),
+            in_flight: Vec::new(),
             zone_ttls_s: BTreeMap::new(),
             due_at: START,
             status: status.write(),

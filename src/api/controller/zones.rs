@@ -39,6 +39,7 @@ impl Controller {
             policy,
             members: BTreeMap::from([(add.operator.clone(), MemberRecord::wanted(Standing::Serving))]),
             placements: BTreeMap::new(),
+            in_flight: Vec::new(),
             zone_ttls_s: BTreeMap::new(),
             due_at: ports.clock.now(),
             status: Status::default().write(),

@@ -4,6 +4,7 @@ use super::interval::Interval;
 use super::{Scene, reach};
 use crate::model::dns::{Ds, RecordSet};
 use crate::model::history::{Kind, Served, Server, Who};
+use crate::model::switches::Switch;
 use crate::model::time::Time;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -43,9 +44,27 @@ pub(super) fn seen<'a>(scene: &Scene<'a>) -> Vec<Item<'a>> {
     seen.collect()
 }
 
+/// What was sent to an operator, and may be served any moment.
+fn coming<'a>(scene: &Scene<'a>) -> impl Iterator<Item = Item<'a>> {
+    let tracks = scene.history.tracks();
+    tracks.flat_map(|(server, kind, track)| {
+        track.coming.iter().map(move |(_, span)| Item {
+            server,
+            kind,
+            served: Cow::Borrowed(&span.served),
+            served_in: Interval { start: span.since.unwrap_or(Time::MIN), end: span.until.unwrap_or(Time::MAX) },
+            planned: true,
+            asked_at: None,
+        })
+    })
+}
+
 /// All versions of the history, the planned ones, and those that the parent may make out of them.
 pub(super) fn items<'a>(scene: &Scene<'a>, planned: Vec<Item<'a>>) -> Vec<Item<'a>> {
     let mut items = seen(scene);
+    if !scene.lifetimes.without.leaves_out(Switch::InFlight) {
+        items.extend(coming(scene));
+    }
     items.extend(planned);
     let reach = reach::reach(scene, &items);
     items.extend(reach::enactable(scene, &items, &reach));

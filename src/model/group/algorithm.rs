@@ -54,7 +54,7 @@ pub(super) fn may_share(world: &World<'_>, to: u8) -> Guard {
     let signed = |served: &Served| served.signers.is_empty() || served.signers.iter().any(|key| is_of(key, to));
     let mut guard = Guard::open("guard-ttl");
     for kind in ANSWERS {
-        for (server, span) in world.history.spans(kind) {
+        for (server, span) in world.history.may_be_served(kind) {
             let Who::Operator(name) = &server.who else { continue };
             if !world.members.contains_key(name) || signed(&span.served) {
                 continue;
@@ -72,7 +72,7 @@ pub(super) fn may_ask(world: &World<'_>, to: u8) -> Guard {
     let of_all = world.members.keys().flat_map(|operator| world.own_keys(operator));
     let new: RecordSet = of_all.filter(|key| is_of(key, to)).collect();
     let mut guard = Guard::open("guard-ttl");
-    for (server, span) in world.history.spans(Kind::Dnskey) {
+    for (server, span) in world.history.may_be_served(Kind::Dnskey) {
         let member = matches!(&server.who, Who::Operator(name) if world.members.contains_key(name));
         if !member || new.is_subset(&span.served.records) {
             continue;

@@ -52,7 +52,9 @@ pub fn is_present(world: &World<'_>, operator: &str) -> bool {
 pub(super) fn is_admitted(world: &World<'_>, operator: &str) -> bool {
     let others = world.members.iter().filter(|(name, _)| *name != operator && is_present(world, name));
     let named = |server: &Server, kind| {
-        world.history.current(server, kind).is_some_and(|span| world.names(&span.served.records, operator))
+        let now = world.history.current(server, kind).into_iter();
+        let coming = world.history.coming(server, kind).iter().map(|(_, span)| span);
+        now.chain(coming).any(|span| world.names(&span.served.records, operator))
     };
     world.parent_servers.iter().any(|server| named(server, Kind::Delegation))
         || others.flat_map(|(_, at)| &at.servers).any(|server| named(server, Kind::Ns))

@@ -79,7 +79,10 @@ impl<'a> World<'a> {
             if let Some(trouble) = self.history.trouble(server, kind).filter(|_| !self.leaves_out(Switch::NoAnswer)) {
                 return Shown::Unknown(server.clone(), format!("{} since {}", trouble.failure, trouble.since));
             }
+            let coming = self.history.coming(server, kind).first().filter(|_| !self.leaves_out(Switch::InFlight));
             match self.history.current(server, kind) {
+                // What was sent and is not seen yet may show itself any moment, whatever is shown now.
+                _ if coming.is_some() => not_at.push(server.clone()),
                 None => return Shown::Unknown(server.clone(), "has not been asked yet".into()),
                 Some(span) if good(server, span) => {}
                 Some(_) => not_at.push(server.clone()),

@@ -7,9 +7,11 @@
 //!
 //! Which versions go together is `chain`'s matter, which should exist is `group`'s.
 
+mod coming;
 mod death;
 mod track;
 
+pub use coming::{LAG_MAX, Sent};
 pub use death::Lifetimes;
 pub use track::{Changes, History, Span, Track, Trouble};
 

@@ -3,7 +3,8 @@
 //! Invariant: the spans of a track follow one another in time, and only the last one is open. An outcome that is a failure
 //! never opens, closes or prolongs a span.
 
-use super::{Failure, Kind, Outcome, Sample, Served, Server};
+use super::{Failure, Kind, Outcome, Sample, Sent, Served, Server};
+use crate::model::dns::RecordSet;
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -31,6 +32,22 @@ pub struct Track {
     /// A person has said that the address is silent for good: the last span ended when it fell silent, and still tells what
     /// it had.
     pub lost: bool,
+    /// What was sent to the operator and not seen here yet, the oldest first, each with the version that it may become.
+    pub coming: Vec<(Sent, Span)>,
+}
+
+impl Track {
+    /// Every version that was served or may be any moment.
+    pub fn all(&self) -> impl Iterator<Item = &Span> {
+        self.spans.iter().chain(self.coming.iter().map(|(_, span)| span))
+    }
+
+    /// What was sent up to what these records show is here, or has been overtaken.
+    fn arrived(&mut self, records: &RecordSet) {
+        if let Some(last) = self.coming.iter().rposition(|(sent, _)| sent.is_shown_by(records)) {
+            self.coming.drain(..=last);
+        }
+    }
 }
 
 /// What is wrong with an address, and since when.
@@ -73,6 +90,7 @@ impl History {
         };
         track.trouble = None;
         track.lost = false;
+        track.arrived(&served.records);
         let mut since = None;
         if let Some(last) = track.spans.last_mut() {
             if let Some(until) = last.until {
@@ -101,6 +119,31 @@ impl History {
         self.tracks.entry(server).or_default().entry(kind).or_default().spans.push(span);
     }
 
+    /// What was sent to the operator of this address: it may be served here from now on.
+    pub fn expect(&mut self, server: &Server, kind: Kind, sent: &Sent) {
+        let track = self.tracks.entry(server.clone()).or_default().entry(kind).or_default();
+        let now = track.spans.last().filter(|span| span.until.is_none() || track.lost);
+        let span = sent.span(now);
+        let shown = now.map(|span| span.served.records.clone());
+        track.coming.retain(|(other, _)| other != sent);
+        track.coming.push((sent.clone(), span));
+        if let Some(records) = shown {
+            track.arrived(&records);
+        }
+    }
+
+    /// What was sent there is not expected any more: it was refused, or it has not been seen for longer than any server lags.
+    pub fn expect_no_more(&mut self, server: &Server, kind: Kind, sent: &Sent) {
+        if let Some(track) = self.tracks.get_mut(server).and_then(|tracks| tracks.get_mut(&kind)) {
+            track.coming.retain(|(other, _)| other != sent);
+        }
+    }
+
+    /// What was sent and is not seen yet at an address.
+    pub fn coming(&self, server: &Server, kind: Kind) -> &[(Sent, Span)] {
+        self.track(server, kind).map(|track| track.coming.as_slice()).unwrap_or_default()
+    }
+
     /// As it is after [`History::restore`]: what is wrong with addresses is no part of what was served.
     pub fn forget_troubles(&mut self) {
         let tracks = self.tracks.values_mut().flat_map(BTreeMap::values_mut);
@@ -125,6 +168,9 @@ impl History {
         for track in self.tracks.get_mut(server).into_iter().flat_map(BTreeMap::values_mut) {
             let Some(trouble) = &track.trouble else { continue };
             track.lost = true;
+            for (sent, span) in &mut track.coming {
+                span.until = Some(trouble.since.max(sent.at));
+            }
             if let Some(open) = track.spans.last_mut().filter(|span| span.until.is_none()) {
                 open.until = Some(trouble.since.max(open.last_seen));
             }
@@ -169,6 +215,13 @@ impl History {
                 next = Time(span.first_seen.0.saturating_sub(1));
             }
         }
+    }
+
+    /// Every version of a kind that was served or may be any moment, at every address.
+    pub fn may_be_served(&self, kind: Kind) -> impl Iterator<Item = (&Server, &Span)> {
+        self.tracks()
+            .filter(move |(_, of, _)| *of == kind)
+            .flat_map(|(server, _, track)| track.all().map(move |span| (server, span)))
     }
 
     /// Every span of a kind, at every address.
