@@ -33,10 +33,6 @@ impl Log {
         self.hash
     }
 
-    pub fn is_kept(&self) -> bool {
-        self.kept.is_some()
-    }
-
     pub fn lines(&self) -> &[String] {
         self.kept.as_deref().unwrap_or_default()
     }

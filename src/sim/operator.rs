@@ -83,11 +83,8 @@ impl Operator {
 
     /// `None` when all numbers are used up.
     pub fn next_key(&mut self, key_signing: bool) -> Option<u16> {
-        let (next, offset) = if key_signing {
-            (&mut self.next_key_signing, 0)
-        } else {
-            (&mut self.next_zone_signing, KEYS / 2)
-        };
+        let (next, offset) =
+            if key_signing { (&mut self.next_key_signing, 0) } else { (&mut self.next_zone_signing, KEYS / 2) };
         if *next >= KEYS / 2 {
             return None;
         }

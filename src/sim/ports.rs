@@ -117,11 +117,7 @@ fn ask(world: &mut World, server: &Server, kinds: &[Kind], samples: &mut Vec<Sam
         let outcome = match (address, content) {
             // The sixth and more: all of them.
             (Some(at), Some(content)) if at.answers_at(now_ms) && lost != nth && !(6..10).contains(&lost) => {
-                if serves() {
-                    Outcome::Served(content.served.clone())
-                } else {
-                    Outcome::Failed(Failure::Refused)
-                }
+                if serves() { Outcome::Served(content.served.clone()) } else { Outcome::Failed(Failure::Refused) }
             }
             _ => Outcome::Failed(Failure::Silent),
         };

@@ -5,10 +5,10 @@
 
 use super::crash::Crashes;
 use crate::model::dns::{Name, RecordSet};
+use crate::model::group::Standing;
 use crate::model::history::{History, Kind};
 use crate::model::policy::Policy;
 use crate::model::time::Time;
-use crate::model::group::Standing;
 use crate::store::{
     Control, Event, MemberRecord, OperatorRecord, Records, StoreError, TransitionRecord, TransitionState, ZoneRecord,
 };
@@ -61,7 +61,10 @@ impl Memory {
     }
 
     /// A transaction that changes something, with a moment before and after it at which the controller may crash.
-    async fn commit<T>(&self, change: impl FnOnce(&mut Tables) -> Result<T, StoreError> + Send) -> Result<T, StoreError> {
+    async fn commit<T>(
+        &self,
+        change: impl FnOnce(&mut Tables) -> Result<T, StoreError> + Send,
+    ) -> Result<T, StoreError> {
         self.crashes.point().await;
         let changed = change(&mut self.tables())?;
         self.crashes.point().await;
@@ -70,8 +73,7 @@ impl Memory {
 }
 
 fn zone_of<'t>(tables: &'t mut Tables, zone: &str) -> Result<&'t mut ZoneRecord, StoreError> {
-    let missing =
-        || StoreError::Damaged { what: "zone", key: zone.to_owned(), reason: "it is not there".to_owned() };
+    let missing = || StoreError::Damaged { what: "zone", key: zone.to_owned(), reason: "it is not there".to_owned() };
     tables.zone.as_mut().ok_or_else(missing)
 }
 
@@ -179,13 +181,7 @@ impl Records for Memory {
         .await
     }
 
-    async fn set_right(
-        &self,
-        zone: &Name,
-        history: &History,
-        due_at: Time,
-        status: &str,
-    ) -> Result<(), StoreError> {
+    async fn set_right(&self, zone: &Name, history: &History, due_at: Time, status: &str) -> Result<(), StoreError> {
         self.commit(|tables| {
             tables.history = history.clone();
             tables.history.forget_troubles();

@@ -88,9 +88,10 @@ impl Roll {
         // Nothing of it is signed by the old key alone.
         let signed = |kinds: &[Kind]| {
             own().all(|at| {
-                kinds.iter().filter_map(|kind| at.shows(*kind)).all(|shown| {
-                    shown.set.signers.is_empty() || shown.set.signers.iter().any(|key| *key != self.old)
-                })
+                kinds
+                    .iter()
+                    .filter_map(|kind| at.shows(*kind))
+                    .all(|shown| shown.set.signers.is_empty() || shown.set.signers.iter().any(|key| *key != self.old))
             })
         };
         let of_keys = [Kind::Dnskey, Kind::Cds, Kind::Cdnskey];

@@ -90,6 +90,7 @@ impl Report {
 /// Turns in which nobody published anything, after which nobody will; fewer, where nobody is to be expected to.
 const IDLE_TURNS_MAX: u32 = 300;
 const IDLE_TURNS_NEVER: u32 = 30;
+const LOST_ANSWERS_MAX: u32 = 20;
 const TURNS_MAX: u32 = 6000;
 
 struct Play {
@@ -177,11 +178,12 @@ impl Play {
         let status = tables.zone.as_ref().map(|zone| Status::read(&zone.status)).unwrap_or_default();
         let waits_for = |code: &str| status.waiting.iter().any(|wait| wait.code.starts_with(code));
         let dead = world.operators.iter().any(|op| op.dead);
-        Some(match () {
-            () if world.never_acts() && waits_for("parent-pending") => End::WaitsForParent,
-            () if dead && waits_for("operator-") => End::WaitsForDeadOperator,
-            () => End::Stuck,
-        })
+        match () {
+            () if world.never_acts() && waits_for("parent-") => Some(End::WaitsForParent),
+            () if dead && waits_for("operator-") => Some(End::WaitsForDeadOperator),
+            // An answer that got lost may hide for a moment what is waited for.
+            () => (self.idle >= idle_max + LOST_ANSWERS_MAX || self.turns >= TURNS_MAX).then_some(End::Stuck),
+        }
     }
 
     /// The controller's turn, or the owner's, whoever comes first.
@@ -273,7 +275,8 @@ impl Play {
                 }
             }
             let left = tables.transitions.last().is_some_and(|last| {
-                last.state != TransitionState::Running && (last.from.contains_key(&label(number)) || last.to.contains_key(&label(number)))
+                last.state != TransitionState::Running
+                    && (last.from.contains_key(&label(number)) || last.to.contains_key(&label(number)))
             });
             if left && !members.contains(&number) && !self.owner.plans() {
                 // The last step says that it may be switched off.
@@ -357,7 +360,12 @@ fn adopt(memory: &Memory, world: &World) {
             servers: parents.map(|address| address.server.address.to_string()).collect(),
         },
         policy: world.policy.clone(),
-        members: world.operators.iter().filter(is_in).map(|op| (label(op.number), MemberRecord::wanted(Standing::Serving))).collect(),
+        members: world
+            .operators
+            .iter()
+            .filter(is_in)
+            .map(|op| (label(op.number), MemberRecord::wanted(Standing::Serving)))
+            .collect(),
         placements: BTreeMap::new(),
         zone_ttls_s: BTreeMap::new(),
         due_at: at,

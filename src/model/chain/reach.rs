@@ -105,11 +105,7 @@ fn read_before(scene: &Scene<'_>, earlier: &Item<'_>, now: &Interval) -> bool {
 /// when they could be fetched until withdrawn, plus TTL and pipeline. One that asks for what the parent's servers have
 /// while it is served, when nothing else is on its way there, changes nothing and is no version. That it does not go back to
 /// a set that was replaced before it read the new one is asked of the parent by RFC 7344 §6.2.
-pub(super) fn enactable<'a>(
-    scene: &Scene<'a>,
-    items: &[Item<'a>],
-    reach: &BTreeMap<&'a str, Union>,
-) -> Vec<Item<'a>> {
+pub(super) fn enactable<'a>(scene: &Scene<'a>, items: &[Item<'a>], reach: &BTreeMap<&'a str, Union>) -> Vec<Item<'a>> {
     if scene.lifetimes.without.leaves_out(Switch::CheckEnactable) {
         return Vec::new();
     }

@@ -134,8 +134,7 @@ impl<'a> World<'a> {
     pub fn own_keys(&self, operator: &str) -> RecordSet {
         let Some(member) = self.member(operator) else { return RecordSet::new() };
         let placed = member.placements.get(&Kind::Dnskey).filter(|_| !self.leaves_out(Switch::Placements));
-        let elsewhere =
-            |key: &Rdata| self.members.keys().any(|other| *other != operator && self.signs_at(other, key));
+        let elsewhere = |key: &Rdata| self.members.keys().any(|other| *other != operator && self.signs_at(other, key));
         let mut own = self.served(operator, Kind::Dnskey);
         own.retain(|key| {
             let placed = placed.is_some_and(|placed| placed.contains(key));

@@ -200,9 +200,8 @@ impl History {
 
     /// The addresses that were ever sampled and are not retired.
     pub fn servers(&self) -> impl Iterator<Item = &Server> {
-        let is_there = |track: &Track| {
-            track.trouble.is_some() || track.spans.last().is_some_and(|span| span.until.is_none())
-        };
+        let is_there =
+            |track: &Track| track.trouble.is_some() || track.spans.last().is_some_and(|span| span.until.is_none());
         self.tracks.iter().filter(move |(_, tracks)| tracks.values().any(is_there)).map(|(server, _)| server)
     }
 
