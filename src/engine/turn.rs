@@ -276,7 +276,11 @@ impl Engine {
         // That something is not served yet says the least: an address that does not answer, for instance, says why.
         waiting.sort_by_key(|wait| (wait.step, wait.code == "operator-lag"));
         let (operators, parent) = known.servers();
-        let asked = |server: &Server| operators.contains(server) || parent.contains(server);
+        // Whoever was given up is silent for good, also when nobody asks it any more: its keys are known by that.
+        let given_up = |server: &Server| {
+            known.members.values().any(|member| member.unreachable && member.servers.contains(server))
+        };
+        let asked = |server: &Server| operators.contains(server) || parent.contains(server) || given_up(server);
         let unanswered =
             known.history.tracks().filter(|(server, _, _)| asked(server)).filter_map(|(server, kind, track)| {
                 let Trouble { since, failure } = track.trouble.clone()?;

@@ -45,7 +45,7 @@ impl World {
         let pace = Pace {
             quickest: seconds(quickest_s),
             slowest: seconds((life_s / 2).max(quickest_s * 4)),
-            rest: seconds(rng.between(60, 300) + quickest_s),
+            rest: seconds(quickest_s * rng.between(4, 12) + 60),
         };
         let odds = Odds {
             lost: rare(&mut rng, 60, 1, 2),

@@ -164,7 +164,7 @@ impl Owner {
     }
 
     fn waits(&mut self, now_ms: i64) {
-        let longest_s = if self.rng.chance(70) { 900 } else { 9000 };
+        let longest_s = if self.rng.chance(70) { 900 } else { 4000 };
         self.next_ms = now_ms + self.rng.between(1, longest_s) * 1000;
     }
 

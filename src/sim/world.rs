@@ -93,10 +93,10 @@ impl World {
         i64::try_from(cached.as_millis()).unwrap_or(i64::MAX / 4)
     }
 
-    /// Nothing is going to happen by itself, and whoever does not answer never will.
+    /// Whoever does not answer now never will.
     pub fn is_quiet(&self) -> bool {
         let comes_back = |address: &Address| !address.answers_at(self.now_ms) && address.silent_until_ms < i64::MAX;
-        self.fates.is_empty() && !self.addresses.iter().any(comes_back)
+        !self.addresses.iter().any(comes_back)
     }
 
     pub fn never_acts(&self) -> bool {
