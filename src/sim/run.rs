@@ -109,7 +109,7 @@ struct Play {
 
 pub fn run(seed: u64, options: &Options) -> Report {
     let mut play = Play::new(seed, options);
-    let ends = play.to_the_end();
+    let ends = play.play_out();
     play.report(seed, ends)
 }
 
@@ -137,7 +137,7 @@ impl Play {
         Play { around, memory, ports, engine, owner, crashes: 0, turns: 0, idle: 0, seen_events: 0, seen: (0, 0) }
     }
 
-    fn to_the_end(&mut self) -> BTreeMap<End, u32> {
+    fn play_out(&mut self) -> BTreeMap<End, u32> {
         let last = loop {
             if let Some(end) = self.is_over() {
                 break end;
@@ -268,11 +268,8 @@ impl Play {
         let members: BTreeSet<u8> = zone.members.keys().map(|name| operator_of_label(name)).collect();
         for number in (0..).zip(0..world.operators.len()).map(|(number, _)| number) {
             let wanted = zone.members.get(&label(number)).is_some_and(|member| member.wanted != Standing::Outside);
-            let was_in = world.wanted.get(usize::from(number)).copied().unwrap_or(false);
-            if wanted != was_in {
-                if let Some(is_in) = world.wanted.get_mut(usize::from(number)) {
-                    *is_in = wanted;
-                }
+            if let Some(is_in) = world.wanted.get_mut(usize::from(number)) {
+                *is_in = wanted;
             }
             let left = tables.transitions.last().is_some_and(|last| {
                 last.state != TransitionState::Running
