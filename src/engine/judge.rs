@@ -40,23 +40,30 @@ fn scene(known: &Picture) -> Scene<'_> {
 /// The exposures of a zone, worked out anew only when something that they follow from has changed.
 #[derive(Default)]
 pub(super) struct Judged {
-    of: Option<(Changes, Lifetimes, BTreeMap<Name, String>, Option<String>)>,
+    of: Option<Basis>,
     exposures: Vec<Exposure>,
+}
+
+/// What exposures follow from.
+#[derive(PartialEq)]
+struct Basis {
+    changes: Changes,
+    lifetimes: Lifetimes,
+    hosts: BTreeMap<Name, String>,
+    transition: Option<String>,
 }
 
 impl Judged {
     pub fn look(&mut self, known: &Picture) {
-        let transition = known.transition.as_ref().map(|transition| &transition.id);
-        let changes = known.history.changes();
-        let same = self.of.as_ref().is_some_and(|(of, lifetimes, hosts, in_transition)| {
-            *of == changes
-                && *lifetimes == known.lifetimes
-                && *hosts == known.hosts
-                && in_transition.as_ref() == transition
-        });
-        if !same {
+        let basis = Basis {
+            changes: known.history.changes(),
+            lifetimes: known.lifetimes.clone(),
+            hosts: known.hosts.clone(),
+            transition: known.transition.as_ref().map(|transition| transition.id.clone()),
+        };
+        if self.of.as_ref() != Some(&basis) {
             self.exposures = judge(&scene(known), from(known), known.observed_at).exposures;
-            self.of = Some((changes, known.lifetimes.clone(), known.hosts.clone(), transition.cloned()));
+            self.of = Some(basis);
         }
     }
 

@@ -8,6 +8,7 @@ mod address;
 mod catalogue;
 mod chance;
 mod crash;
+mod genesis;
 mod log;
 mod operator;
 pub mod oracle;

@@ -50,7 +50,8 @@ impl Owner {
             // A plan that was made at rest has come too late.
             self.planned = None;
             let in_group = |op: &&super::operator::Operator| running.target().contains_key(&label(op.number));
-            if let Some(dead) = world.operators.iter().filter(|op| op.dead).find(in_group) {
+            let notices = self.rng.chance(40);
+            if let Some(dead) = world.operators.iter().filter(|op| op.dead && notices).find(in_group) {
                 // Once in a while somebody notices, and gives it up.
                 self.waits(world.now_ms);
                 return Some(Wish::Change(wire::Change::LeaveUnreachable(label(dead.number))));
@@ -164,7 +165,7 @@ impl Owner {
     }
 
     fn waits(&mut self, now_ms: i64) {
-        let longest_s = if self.rng.chance(70) { 900 } else { 9000 };
+        let longest_s = if self.rng.chance(70) { 900 } else { 4000 };
         self.next_ms = now_ms + self.rng.between(1, longest_s) * 1000;
     }
 

@@ -90,6 +90,7 @@ impl Report {
 /// Turns in which nobody published anything, after which nobody will; fewer, where nobody is to be expected to.
 const IDLE_TURNS_MAX: u32 = 300;
 const IDLE_TURNS_NEVER: u32 = 30;
+const LOST_ANSWERS_MAX: u32 = 20;
 const TURNS_MAX: u32 = 6000;
 
 struct Play {
@@ -108,7 +109,7 @@ struct Play {
 
 pub fn run(seed: u64, options: &Options) -> Report {
     let mut play = Play::new(seed, options);
-    let ends = play.to_the_end();
+    let ends = play.play_out();
     play.report(seed, ends)
 }
 
@@ -136,7 +137,7 @@ impl Play {
         Play { around, memory, ports, engine, owner, crashes: 0, turns: 0, idle: 0, seen_events: 0, seen: (0, 0) }
     }
 
-    fn to_the_end(&mut self) -> BTreeMap<End, u32> {
+    fn play_out(&mut self) -> BTreeMap<End, u32> {
         let last = loop {
             if let Some(end) = self.is_over() {
                 break end;
@@ -177,11 +178,12 @@ impl Play {
         let status = tables.zone.as_ref().map(|zone| Status::read(&zone.status)).unwrap_or_default();
         let waits_for = |code: &str| status.waiting.iter().any(|wait| wait.code.starts_with(code));
         let dead = world.operators.iter().any(|op| op.dead);
-        Some(match () {
-            () if world.never_acts() && waits_for("parent-pending") => End::WaitsForParent,
-            () if dead && waits_for("operator-") => End::WaitsForDeadOperator,
-            () => End::Stuck,
-        })
+        match () {
+            () if world.never_acts() && waits_for("parent-") => Some(End::WaitsForParent),
+            () if dead && waits_for("operator-") => Some(End::WaitsForDeadOperator),
+            // An answer that got lost may hide for a moment what is waited for.
+            () => (self.idle >= idle_max + LOST_ANSWERS_MAX || self.turns >= TURNS_MAX).then_some(End::Stuck),
+        }
     }
 
     /// The controller's turn, or the owner's, whoever comes first.
@@ -266,11 +268,8 @@ impl Play {
         let members: BTreeSet<u8> = zone.members.keys().map(|name| operator_of_label(name)).collect();
         for number in (0..).zip(0..world.operators.len()).map(|(number, _)| number) {
             let wanted = zone.members.get(&label(number)).is_some_and(|member| member.wanted != Standing::Outside);
-            let was_in = world.wanted.get(usize::from(number)).copied().unwrap_or(false);
-            if wanted != was_in {
-                if let Some(is_in) = world.wanted.get_mut(usize::from(number)) {
-                    *is_in = wanted;
-                }
+            if let Some(is_in) = world.wanted.get_mut(usize::from(number)) {
+                *is_in = wanted;
             }
             let left = tables.transitions.last().is_some_and(|last| {
                 last.state != TransitionState::Running
