@@ -18,9 +18,7 @@ use chorus::model::time::Time;
 use chorus::observe::resolve::{Resolve, ResolveError};
 use chorus::observe::round::{Observation, Observe};
 use chorus::observe::transport::{NoAnswer, Protocol, Transport};
-use chorus::store::{
-    Event, MasterKey, MemberRecord, OperatorRecord, ParentRecord, Records, Store, ZoneRecord,
-};
+use chorus::store::{Event, MasterKey, MemberRecord, OperatorRecord, ParentRecord, Records, Store, ZoneRecord};
 use chorus_providers::{
     Capabilities, CdsControl, Change, ForeignDnskey, Provider, ProviderError, Rrset, Wanted, WriteGrouping,
 };
@@ -421,7 +419,6 @@ impl World {
     pub fn lock(&self) -> MutexGuard<'_, State> {
         self.outside.lock()
     }
-
 
     /// Since the beginning, in milliseconds.
     pub fn elapsed(&self) -> i64 {
