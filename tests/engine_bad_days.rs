@@ -212,7 +212,7 @@ async fn a_turn_that_panics_is_followed_by_another_one() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_back_does_not_keep_a_zone_waiting() {
+async fn f08_a_clock_that_is_set_back_does_not_keep_a_zone_waiting() {
     let set = set(Nobody::default(), 1).await;
     set.operator("a", &["ns1.a.example=127.0.0.1:2"]).await;
     set.zone(&["a"], NOW.plus_s(86_400), &known_parent()).await;
@@ -220,7 +220,7 @@ async fn a_clock_that_is_set_back_does_not_keep_a_zone_waiting() {
 }
 
 #[tokio::test]
-async fn what_is_served_now_is_so_after_a_restart_although_the_clock_was_set_back() {
+async fn f08_what_is_served_now_is_so_after_a_restart_although_the_clock_was_set_back() {
     let set = set(Nobody::default(), 1).await;
     set.operator("a", &["ns1.a.example=127.0.0.1:2"]).await;
     set.zone(&["a"], NOW, &known_parent()).await;

@@ -163,7 +163,7 @@ fn address(whose: Whose, host: u16) -> Address {
 /// B joins A: the DNSKEY union is at A's last server at 120, the DS of both at the parent's first server at 7200 and at its
 /// last at 7500; the NS set of both is written at `named_at`.
 fn join(old_ds_ttl_s: u32, new_ds_ttl_s: u32, named_at: i64) -> World {
-    let mut world = World::of(Settings::default(), &[1], old_ds_ttl_s);
+    let mut world = World::of(Settings { resolvers: 28, ..Settings::default() }, &[1], old_ds_ttl_s);
     let [first, last] = addresses_of(1);
     world.dnskey(2, &[1, 2]);
     world.dnskey_at(first, 1, &[1, 2]);
@@ -317,7 +317,7 @@ fn the_draft_s_order_of_a_leave_makes_answers_bogus_for_a_day() {
 fn who_renews_from_a_leaver_that_still_names_itself_never_leaves_it() {
     let keys_at = LAST_QUESTION + 20 * DAY_S;
     let leave = Leave { ds_at: keys_at, keys_at, stops_at: keys_at + 3 * DAY_S, leaver_follows: false };
-    let world = leave.run(Settings::default());
+    let world = leave.run(Settings { resolvers: 28, ..Settings::default() });
     let windows = world.windows(Kind::Bogus);
     assert!(
         windows.contains(&(Some(What::Dnskey), Some(What::Answer(1)), keys_at, keys_at + 4 * DAY_S)),
@@ -329,7 +329,7 @@ fn who_renews_from_a_leaver_that_still_names_itself_never_leaves_it() {
 
 #[test]
 fn a_forwarder_that_serves_stale_data_lengthens_the_wait_for_data() {
-    let settings = Settings { stale_s: 3 * 86_400, resolvers: 28, ..Settings::default() };
+    let settings = Settings { stale_s: 3 * 86_400, resolvers: 56, ..Settings::default() };
     // Keys, DS and NS sets in stale caches count as well: everything waits for three days more.
     let last_question = LAST_QUESTION + 3 * DAY_S;
     let stale =
@@ -435,9 +435,12 @@ fn an_empty_ds_set_is_a_glitch_once_the_zone_was_secure_and_none_before() {
     assert_eq!(world.windows(Kind::Insecure), BTreeSet::from([(Some(What::Ds), None, 0, 1900)]));
     assert!(Class::SINGLE.iter().any(|class| world.count(*class).insecure > 0), "{:?}", world.oracle.counts());
 
-    let mut never = World::of(Settings::default(), &[], 3600);
+    let mut never = World::new(Settings::default());
+    never.parent(&PARENTS, What::Ds, vec![], 3600);
     never.delegate(&PARENTS, &[1]);
+    never.dnskey(1, &[1]);
     never.ns(1, &[1]);
+    never.data(1);
     never.until(DAY_S);
     assert_eq!(never.oracle.glitches(), []);
 }

@@ -5,7 +5,7 @@
 //! waited for, and the history proves it.
 
 use super::alerts::{Alert, alerts};
-use super::judge::{certificate, exposures};
+use super::judge::{Judged, certificate};
 use super::picture::{EngineError, Picture};
 use super::ports::Ports;
 use super::status::{Status, Unanswered, WaitingFor};
@@ -44,6 +44,7 @@ pub(crate) struct Memory {
     /// Since when the same thing is awaited.
     awaiting: Option<(Step, String, Time)>,
     status: Status,
+    judged: Judged,
     /// A person has decided anew: what was reverted before is no reason any more not to write it.
     forgiven: bool,
 }
@@ -181,6 +182,7 @@ impl Engine {
             known.lifetimes.without = self.ports.switches.without;
             let world = known.world();
             let decision = decide(&world);
+            memory.judged.look(&known);
             let told_at = self.tell(zone, memory, &known, &decision).await?;
             memory.status.told_at = Some(told_at);
             self.alert(&known, &mut memory.status, &decision).await?;
@@ -286,10 +288,10 @@ impl Engine {
             tracing::info!(%zone, operator = %turn.key.operator, "{text}");
             self.ports.store.add_event(zone, turn.at, "roll", &text, transition, Some(&turn.key.operator)).await?;
         }
-        for exposure in exposures(known) {
+        for exposure in memory.judged.exposures(known) {
             // Once when it is seen, and once more when its end is: that is what everybody wants to know.
             let ends = |exposure: &Exposure| exposure.until < Time::MAX;
-            let told = |old: &Exposure| old.what == exposure.what && ends(old) == ends(&exposure);
+            let told = |old: &Exposure| old.what == exposure.what && ends(old) == ends(exposure);
             if !memory.status.exposures.iter().any(told) {
                 tracing::error!(%zone, "exposure from {} until {}: {}", exposure.from, exposure.until, exposure.what);
                 let text = format!("from {} until {}: {}", exposure.from, exposure.until, exposure.what);
@@ -337,7 +339,7 @@ impl Engine {
             step: decision.step,
             waiting,
             standings: decision.standings.clone(),
-            exposures: exposures(known),
+            exposures: memory.judged.exposures(known).cloned().collect(),
             parent_zone: known.places.parent_zone.to_string(),
             settled: decision.is_settled(),
             parent_ds: decision.parent_ds_keys.iter().map(|key| hex(key.as_wire())).collect(),

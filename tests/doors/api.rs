@@ -68,10 +68,12 @@ fn operator(secret: Value) -> String {
 }
 
 #[tokio::test]
-async fn only_healthz_is_open() {
+async fn only_healthz_and_readyz_are_open() {
     let api = Api::new();
     let healthz = api.raw("GET", "/healthz", None, "").await;
     assert_eq!((healthz.status, healthz.text.as_str()), (StatusCode::OK, "ok\n"));
+    let readyz = api.raw("GET", "/readyz", None, "").await;
+    assert_eq!((readyz.status, readyz.text.as_str()), (StatusCode::OK, "ready\n"));
     let near = format!("Bearer {}0", &api.token.expose()[..api.token.expose().len() - 1]);
     let other = format!("Bearer {}", Token::new(&mut rand::rng()).expose());
     let basic = format!("Basic {}", api.token.expose());

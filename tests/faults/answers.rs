@@ -24,7 +24,7 @@ async fn f09_what_is_no_answer_opens_no_guard_and_writes_nothing_on() {
         world.lock().operator("b").addresses[1].failure = Some(failure.clone());
         let text = world.waits_for("operator-unreachable").await;
         assert!(text.contains("192.0.2.11:53") && text.contains(&failure.to_string()), "{failure:?}: {text}");
-        world.keeps_waiting_for("operator-unreachable", 600_000).await;
+        world.keeps_waiting_for("operator-unreachable", 120_000).await;
         assert!(!world.is_named("b", "a") && !world.is_named("a", "b"), "{failure:?}: it went on");
         let vanished = world.events("zone-vanished").await;
         assert_eq!(vanished.len(), usize::from(failure == Failure::NxDomain), "{failure:?}: {vanished:?}");
@@ -44,7 +44,7 @@ async fn f09_an_empty_dnskey_set_on_a_living_zone_stops_everything_and_is_told()
     world.lock().publish("b");
     world.waits_for("operator-unsigned").await;
     let sent = world.lock().operators.values().map(|operator| operator.sent).sum::<usize>();
-    world.keeps_waiting_for("operator-unsigned", 600_000).await;
+    world.keeps_waiting_for("operator-unsigned", 120_000).await;
     assert_eq!(
         world.lock().operators.values().map(|operator| operator.sent).sum::<usize>(),
         sent,

@@ -9,4 +9,5 @@ mod parents;
 mod people;
 mod places;
 mod store;
+mod table;
 mod world;

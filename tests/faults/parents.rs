@@ -43,7 +43,7 @@ async fn f11_a_ds_set_that_one_of_the_parents_servers_lacks_opens_no_guard() {
     world.lock().parent.forgets = Some(1);
     world.join("b").await;
     world.until("the parent has the DS at one server", async |world| world.lock().parent.ds().len() == 2).await;
-    world.keeps_waiting_for("parent-pending", 600_000).await;
+    world.keeps_waiting_for("parent-pending", 120_000).await;
     let text = world.waits_for("parent-pending").await;
     assert!(text.contains("198.51.100.2:53") && !text.contains("198.51.100.1:53"), "{text}");
     assert!(!world.is_named("b", "a") && !world.is_named("a", "b"));

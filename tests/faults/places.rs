@@ -193,8 +193,11 @@ impl Operator {
                 continue;
             }
             changes.push(Change { rtype: one.rtype(), added: wire(&added), removed: wire(&removed) });
-            let is_done = !matches!(mishap, Some(Mishap::NotApplied))
-                && !(matches!(mishap, Some(Mishap::HalfApplied)) && changes.len() > 1);
+            let is_done = match mishap {
+                Some(Mishap::NotApplied) => false,
+                Some(Mishap::HalfApplied) => changes.len() == 1,
+                _ => true,
+            };
             if is_done {
                 self.zone.set(kind, new);
                 let signer = if kind == Kind::Dnskey || kind == Kind::Cds || kind == Kind::Cdnskey {

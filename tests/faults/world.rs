@@ -184,7 +184,7 @@ impl Random for Outside {
         let mut state = self.lock();
         for octet in octets {
             state.count += 1;
-            *octet = (state.count * 151 >> 3) as u8;
+            *octet = ((state.count * 151) >> 3) as u8;
         }
     }
 }

@@ -158,7 +158,7 @@ fn an_operator_without_the_zone_is_refused() {
 
 /// Knot as it comes out of the box says NOERROR and drops foreign keys: only reading back shows it.
 #[test]
-fn knot_that_says_yes_and_does_nothing_is_found_by_reading_back_and_joins_when_its_settings_are_right() {
+fn f05_knot_that_says_yes_and_does_nothing_is_found_by_reading_back_and_joins_when_its_settings_are_right() {
     in_own_network(LIMIT, || async {
         let cast = Cast {
             agent: Agent::Ours,

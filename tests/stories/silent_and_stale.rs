@@ -12,7 +12,7 @@ use crate::stage::{Agent, BIND, Cast, KNOT, LIMIT, Stage};
 const SECOND: &str = "[fd00:c0::12]:53";
 
 #[test]
-fn an_operator_with_a_silent_address_is_refused_and_the_address_is_named() {
+fn f09_an_operator_with_a_silent_address_is_refused_and_the_address_is_named() {
     in_own_network(LIMIT, || async {
         let cast = Cast {
             alter: |spec| spec.second(if spec.name == "b" { Second::Silent } else { Second::Same }),
@@ -30,7 +30,7 @@ fn an_operator_with_a_silent_address_is_refused_and_the_address_is_named() {
 }
 
 #[test]
-fn while_an_address_is_stale_nothing_goes_on_and_it_is_named() {
+fn f09_while_an_address_is_stale_nothing_goes_on_and_it_is_named() {
     in_own_network(LIMIT, || async {
         let cast = Cast {
             agent: Agent::Ours,
@@ -54,7 +54,7 @@ fn while_an_address_is_stale_nothing_goes_on_and_it_is_named() {
 }
 
 #[test]
-fn an_address_that_falls_silent_in_mid_transition_holds_it_up_until_it_comes_back() {
+fn f09_an_address_that_falls_silent_in_mid_transition_holds_it_up_until_it_comes_back() {
     in_own_network(LIMIT, || async {
         let cast = Cast {
             alter: |spec| spec.second(if spec.name == "b" { Second::Secondary } else { Second::Same }),

@@ -214,6 +214,8 @@ pub(super) fn ended(transition: &TransitionRecord) -> wire::TransitionShow {
 pub(super) fn state_of(wait: &WaitingFor) -> wire::TransitionState {
     match wait.code.as_str() {
         "paused" => wire::TransitionState::Paused,
+        // It ends by itself.
+        "clock-jumped" => wire::TransitionState::WaitingGuard,
         "operator-lag" => wire::TransitionState::Verifying,
         "invariant-refused" if wait.until.is_some() => wire::TransitionState::WaitingGuard,
         "operator-unreachable"

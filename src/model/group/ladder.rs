@@ -120,6 +120,10 @@ impl<'a> Ladder<'a> {
         let mut algorithms: BTreeMap<BTreeSet<u8>, &str> = BTreeMap::new();
         for (name, member) in self.world.members {
             let own = self.world.own_keys(name);
+            // Nothing was ever seen of a newcomer that is not wanted any more, and nobody is going to ask it.
+            if own.is_empty() && !is_present(&self.world, name) {
+                continue;
+            }
             if own.is_empty() {
                 let shown = self.world.shown(&member.servers, Kind::Dnskey, |_, span| !span.served.records.is_empty());
                 match shown {

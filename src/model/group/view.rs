@@ -129,10 +129,9 @@ impl<'a> World<'a> {
         self.current(operator, kind).map(|span| span.served.ttl_s).max()
     }
 
-    fn signing_at(&self, operator: &str) -> RecordSet {
+    fn signs_at(&self, operator: &str, key: &Rdata) -> bool {
         let kinds = [Kind::Dnskey, Kind::Data, Kind::Ns];
-        let spans = kinds.into_iter().flat_map(|kind| self.current(operator, kind));
-        spans.flat_map(|span| span.served.signers.iter().cloned()).collect()
+        kinds.into_iter().any(|kind| self.current(operator, kind).any(|span| span.served.signers.contains(key)))
     }
 
     /// The operator's own keys: what it serves, without what Chorus placed there, and without keys that were found there
@@ -140,14 +139,13 @@ impl<'a> World<'a> {
     pub fn own_keys(&self, operator: &str) -> RecordSet {
         let Some(member) = self.member(operator) else { return RecordSet::new() };
         let placed = member.placements.get(&Kind::Dnskey).filter(|_| !self.leaves_out(Switch::Placements));
-        let signing = self.signing_at(operator);
-        let elsewhere: RecordSet =
-            self.members.keys().filter(|other| *other != operator).flat_map(|other| self.signing_at(other)).collect();
-        let own = self.served(operator, Kind::Dnskey).into_iter().filter(|key| {
-            let foreign = elsewhere.contains(key) && !signing.contains(key);
-            signing.contains(key) || !(foreign || placed.is_some_and(|placed| placed.contains(key)))
+        let elsewhere = |key: &Rdata| self.members.keys().any(|other| *other != operator && self.signs_at(other, key));
+        let mut own = self.served(operator, Kind::Dnskey);
+        own.retain(|key| {
+            let placed = placed.is_some_and(|placed| placed.contains(key));
+            self.signs_at(operator, key) || !placed && !elsewhere(key)
         });
-        own.collect()
+        own
     }
 
     /// The operator's keys that the parent has to have a DS for: those with the secure entry point bit, or, where none

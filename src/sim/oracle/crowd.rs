@@ -24,7 +24,8 @@ const NEVER: Held = Held { since_ms: i64::MIN, fetched_ms: i64::MIN, dies_ms: i6
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
     Versions(Slot, Option<Slot>),
-    Out(Slot),
+    /// All servers of this NS set fail, and whether all of them are silent.
+    Out(Slot, bool),
     LameHost(u16),
 }
 
@@ -54,7 +55,7 @@ impl Crowd {
         if !self.news.is_empty() {
             counts.judged += self.pairs(scene, from, glitches);
         }
-        if !scene.all_answer {
+        if !scene.all_answer || !self.news.is_empty() {
             self.servers_that_fail(scene, from, to, glitches);
         }
         glitches.iter().skip(said).for_each(|glitch| counts.add(glitch.kind));
@@ -143,9 +144,9 @@ impl Crowd {
             let dies = |slot: Slot| self.held(slot).dies_ms;
             let until = match cause {
                 Cause::Versions(a, b) => b.map_or(dies(*a), |b| dies(b).min(dies(*a))),
-                Cause::Out(ns) => match scene.all_fail(&scene.rrset(*ns).records) {
-                    Some(_) => dies(*ns),
-                    None => from,
+                Cause::Out(ns, silent) => match scene.all_fail(&scene.rrset(*ns).records) {
+                    Some(since) if since.is_some() == *silent => dies(*ns),
+                    _ => from,
                 },
                 Cause::LameHost(host) => {
                     let lame = |spot: &&Spot| spot.host == *host && spot.is_lame();
@@ -156,7 +157,7 @@ impl Crowd {
             // What died and came back within one step is news, and said anew.
             let over = match cause {
                 Cause::Versions(a, b) => self.news.contains(a) || b.is_some_and(|b| self.news.contains(&b)),
-                Cause::Out(ns) => self.news.contains(ns),
+                Cause::Out(ns, _) => self.news.contains(ns),
                 Cause::LameHost(_) => false,
             };
             if over {
@@ -210,11 +211,15 @@ impl Crowd {
 
     fn servers_that_fail(&mut self, scene: &Scene, from: i64, to: i64, glitches: &mut Vec<Glitch>) {
         for slot in &self.alive {
-            let (known, cause) = (scene.known(*slot), Cause::Out(*slot));
-            if !matches!(known.what, What::Ns | What::Delegation) || self.open.iter().any(|(open, _)| *open == cause) {
+            let known = scene.known(*slot);
+            if !matches!(known.what, What::Ns | What::Delegation) {
                 continue;
             }
             let Some(silent_since) = scene.all_fail(&known.rrset.records) else { continue };
+            let cause = Cause::Out(*slot, silent_since.is_some());
+            if self.open.iter().any(|(open, _)| *open == cause) {
+                continue;
+            }
             let patience = silent_since.map(|since| since.saturating_add(i64::from(self.settings.silence_s) * 1000));
             let begins = patience.unwrap_or(from).max(from);
             if begins < to.min(self.held(*slot).dies_ms) {

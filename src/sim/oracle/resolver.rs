@@ -111,11 +111,7 @@ impl Resolver {
                 None => Failed::Nothing,
             });
         };
-        let learns = match self.class {
-            Class::ParentCentric => false,
-            Class::Sticky => true,
-            _ => ns.what == What::Delegation,
-        };
+        let learns = self.class != Class::ParentCentric && ns.what == What::Delegation;
         if learns && let Some(own) = scene.spots.get(spot).and_then(|at| at.shown(What::Ns)) {
             self.ns = Some(self.entry(scene, spot, What::Ns, own, now));
         }
@@ -147,7 +143,10 @@ impl Resolver {
                 return;
             };
             let named = &scene.rrset(known.slot).records;
-            let picked = pick(scene, rng, What::Ns, |host, whose| whose != Whose::Parent && named.contains(&host));
+            // The server that it knows as the nearest, while that is named and answers.
+            let nearest = |host: u16, whose| whose == known.whose && host == known.host && named.contains(&host);
+            let any = |host: u16, whose| whose != Whose::Parent && named.contains(&host);
+            let picked = pick(scene, rng, What::Ns, nearest).or_else(|| pick(scene, rng, What::Ns, any));
             let Some((spot, slot)) = picked else { return };
             let mut fresh = self.entry(scene, spot, What::Ns, slot, known.expires_ms - 1);
             // A server that names itself is asked again and again, while nothing changes.
@@ -167,21 +166,21 @@ impl Resolver {
     }
 }
 
-/// What a cache makes of an entry: as it is, now and then stale, or nothing.
+/// What a cache makes of an entry: as it is, or stale, for most of its tries to refresh it fail, or nothing.
 fn still(entry: Entry, now: i64, stale: bool, settings: &Settings, rng: &mut SmallRng) -> Option<Entry> {
     if now < entry.expires_ms {
         return Some(entry);
     }
     let dies = entry.expires_ms + settings.stale_ms();
-    let handed_out = stale && now < dies && rng.random_ratio(2, 3);
+    let handed_out = stale && now < dies && rng.random_ratio(31, 32);
     handed_out.then(|| Entry { expires_ms: dies.min(now + STALE_TTL_MS), ..entry })
 }
 
 /// An address that has it, at random: others are tried while one fails.
 fn pick(scene: &Scene, rng: &mut SmallRng, what: What, asks: impl Fn(u16, Whose) -> bool) -> Option<(usize, Slot)> {
-    let spots = scene.spots.len();
-    let first = rng.random_range(0..spots.max(1));
-    let round = scene.spots.iter().enumerate().cycle().skip(first).take(spots);
-    let mut asked = round.filter(|(_, spot)| asks(spot.host, spot.whose));
-    asked.find_map(|(i, spot)| spot.shown(what).map(|slot| (i, slot)))
+    let able = || {
+        let asked = scene.spots.iter().enumerate().filter(|(_, spot)| asks(spot.host, spot.whose));
+        asked.filter_map(|(i, spot)| spot.shown(what).map(|slot| (i, slot)))
+    };
+    able().nth(rng.random_range(0..able().count().max(1)))
 }
