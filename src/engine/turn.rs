@@ -178,7 +178,8 @@ impl Engine {
             }
             Engine::clock_was_steady(&mut memory.status);
             // Alone and without a wish, a zone is watched and left as it is, once nothing of ours stands there in the way.
-            let managed = known.transition.is_some() || known.members.len() > 1 || asks_for_a_key_that_is_gone(&known);
+            let managed =
+                known.transition.is_some() || known.members.len() > 1 || known.world().asks_for_a_key_that_is_gone();
             known.lifetimes.without = self.ports.switches.without;
             let world = known.world();
             let decision = decide(&world);
@@ -407,16 +408,6 @@ impl Engine {
         }
         Ok(())
     }
-}
-
-/// Whether a CDNSKEY that Chorus placed is of a key that its operator has given up since.
-fn asks_for_a_key_that_is_gone(known: &Picture) -> bool {
-    let world = known.world();
-    known.members.iter().any(|(operator, member)| {
-        let placed = member.placements.get(&Kind::Cdnskey);
-        let (served, own) = (world.served(operator, Kind::Cdnskey), world.own_keys(operator));
-        placed.is_some_and(|placed| placed.intersection(&served).any(|key| !own.contains(key)))
-    })
 }
 
 /// The TTLs of the DNSKEY sets that the operators serve.

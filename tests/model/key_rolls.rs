@@ -282,3 +282,20 @@ fn a_key_of_another_algorithm_is_no_successor_whose_ds_its_operator_decides_on_a
     b_shows(&mut f, 100, Kind::Dnskey, &both, &[&keys("b").0, &other], 3600);
     assert_eq!(f.world(100).key_signing_keys("b"), RecordSet::from([keys("b").0, other]));
 }
+
+#[test]
+fn an_operator_alone_is_looked_after_until_no_cds_of_ours_asks_for_a_key_that_it_gave_up() {
+    let mut f = Fixture::new();
+    f.member("a", true);
+    f.together(-1_000_000, &["a"]);
+    assert!(!f.world(0).asks_for_a_key_that_is_gone());
+    let old = new_key(257);
+    let asked = RecordSet::from([keys("a").0, old.clone()]);
+    f.sees(10, "a", Kind::Cds, cds_for(&f.zone, &asked, &[2]));
+    f.sees(10, "a", Kind::Cdnskey, asked);
+    assert!(!f.world(10).asks_for_a_key_that_is_gone(), "what its operator asks for is its own business");
+    f.members.get_mut("a").unwrap().placements.insert(Kind::Cdnskey, RecordSet::from([old]));
+    assert!(f.world(10).asks_for_a_key_that_is_gone());
+    let [write] = cds_writes(&f, 10).try_into().expect("one write");
+    assert!(write.sets.contains(&(Kind::Cdnskey, 3600, Change::Exactly(f.cdnskey(&["a"])))), "{write:?}");
+}

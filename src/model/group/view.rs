@@ -212,6 +212,15 @@ impl<'a> World<'a> {
         })
     }
 
+    /// Whether a CDNSKEY that Chorus placed is of a key that its operator has given up since.
+    pub fn asks_for_a_key_that_is_gone(&self) -> bool {
+        self.members.iter().any(|(operator, member)| {
+            let placed = member.placements.get(&Kind::Cdnskey);
+            let (served, own) = (self.served(operator, Kind::Cdnskey), self.own_keys(operator));
+            placed.is_some_and(|placed| placed.intersection(&served).any(|key| !own.contains(key)))
+        })
+    }
+
     /// The NS records that name these operators' servers.
     pub fn ns_of<'o>(&self, operators: impl IntoIterator<Item = &'o String>) -> RecordSet {
         let members = operators.into_iter().filter_map(|operator| self.members.get(operator));
