@@ -7,6 +7,7 @@
 //! * [`parent`]: the ways a parent is reached, and the parental agent.
 //! * [`store`]: what must survive a crash.
 //! * [`api`], [`cli`]: doors to the same services.
+//! * [`sim`]: the simulated world, and who judges it.
 
 pub mod api;
 pub mod cli;
@@ -14,4 +15,5 @@ pub mod engine;
 pub mod model;
 pub mod observe;
 pub mod parent;
+pub mod sim;
 pub mod store;

@@ -6,8 +6,8 @@
 use super::service::{Refusal, RefusalKind, Service};
 use super::token::Token;
 use super::wire::{
-    Certificate, Control, History, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Plan, PlanRequest,
-    PolicyChange, Problem, SetAnswer, SetGroup, Verb, ZoneAdd, ZoneList, ZonePolicy, ZoneShow,
+    Certificate, CheckRequest, Control, History, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Plan,
+    PlanRequest, PolicyChange, Problem, SetAnswer, SetGroup, Verb, ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
 };
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
@@ -38,6 +38,7 @@ pub fn router(service: Arc<dyn Service>, token: Token) -> Router {
         .route("/api/v1/zones", get(zones).post(add_zone))
         .route("/api/v1/zones/{zone}", get(zone))
         .route("/api/v1/zones/{zone}/policy", get(policy).patch(change_policy))
+        .route("/api/v1/zones/{zone}/check", get(check).post(check_change))
         .route("/api/v1/zones/{zone}/plan", post(plan))
         .route("/api/v1/zones/{zone}/operators", put(set_group))
         .route("/api/v1/zones/{zone}/pause", post(|s: Shared, z, c| control(s, z, Verb::Pause, c)))
@@ -129,6 +130,18 @@ async fn change_policy(
     Asked(change): Asked<PolicyChange>,
 ) -> Result<Json<ZonePolicy>, Refused> {
     Ok(Json(to_its_end(async move { service.change_policy(&zone, change).await }).await?))
+}
+
+async fn check(State(service): Shared, In(zone): In<String>) -> Result<Json<ZoneCheck>, Refused> {
+    Ok(Json(service.check(&zone, None).await?))
+}
+
+async fn check_change(
+    State(service): Shared,
+    In(zone): In<String>,
+    Asked(request): Asked<CheckRequest>,
+) -> Result<Json<ZoneCheck>, Refused> {
+    Ok(Json(service.check(&zone, Some(request.change)).await?))
 }
 
 async fn plan(

@@ -5,7 +5,7 @@
 
 use super::wire::{
     At, Certificate, Change, Control, History, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Plan,
-    PolicyChange, SetAnswer, SetGroup, Verb, ZoneAdd, ZoneList, ZonePolicy, ZoneShow,
+    PolicyChange, SetAnswer, SetGroup, Verb, ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
 };
 use async_trait::async_trait;
 
@@ -82,6 +82,8 @@ pub trait Service: Send + Sync {
     async fn change_policy(&self, zone: &str, change: PolicyChange) -> Result<ZonePolicy, Refusal>;
 
     /// Changes nothing. What preflight would refuse is in the answer, not a refusal.
+    /// Looks closely, and sends at most writes that change nothing. Without a change: at the present desired group.
+    async fn check(&self, zone: &str, change: Option<Change>) -> Result<ZoneCheck, Refusal>;
     async fn plan(&self, zone: &str, change: Change) -> Result<Plan, Refusal>;
     /// Starts the transition once preflight passed; asking for what is desired already is no error.
     async fn set_group(&self, zone: &str, set: SetGroup) -> Result<SetAnswer, Refusal>;

@@ -191,6 +191,20 @@ Example:
         #[arg(value_parser = input::zone_name)]
         zone: String,
     },
+    /// What speaks against a change, or is worth knowing before it: each finding with evidence and fix. Changes nothing
+    #[command(after_help = "\
+Example:
+  chorus zone check example.org
+  chorus zone check example.org --operators a,b -o json
+
+Exits with 4 when there is an error: the change would be refused")]
+    Check {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        /// The wanted group [default: the present one]
+        #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = input::operator_name)]
+        operators: Vec<String>,
+    },
     /// What a change would do, step by step, and how long it takes. Changes nothing
     #[command(after_help = "Example:\n  chorus zone plan example.org --operators a,b --detailed-exitcode")]
     Plan {

@@ -14,9 +14,9 @@ pub mod serve;
 pub mod wait;
 
 use crate::api::wire::{
-    Certificate, Change, Control, History, NameServer, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Outcome,
-    ParentMode, Plan, PlanRequest, PolicyChange, SecretText, SetAnswer, SetGroup, TsigAdd, Verb, ZoneAdd, ZoneList,
-    ZonePolicy, ZoneShow,
+    Certificate, Change, CheckRequest, Control, History, NameServer, OperatorAdd, OperatorList, OperatorShow,
+    OperatorTest, Outcome, ParentMode, Plan, PlanRequest, PolicyChange, SecretText, SetAnswer, SetGroup, TsigAdd, Verb,
+    ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
 };
 use args::{Cli, Command, Global, OperatorCommand, Output, ZoneCommand};
 use client::Client;
@@ -166,6 +166,18 @@ async fn zone(asker: &Asker, command: ZoneCommand) -> Result<Exit, Failure> {
         ZoneCommand::Show { zone } => {
             let answer = client.get(&["zones", &zone], &[]).await?;
             asker.show::<ZoneShow>(answer, render::zone)?;
+        }
+        ZoneCommand::Check { zone, operators } => {
+            let path = ["zones", zone.as_str(), "check"];
+            let answer = if operators.is_empty() {
+                client.get(&path, &[]).await?
+            } else {
+                let request = CheckRequest { change: Change::Set(operators) };
+                client.send(Method::POST, &path, &[], Some(client::body(&request)?)).await?
+            };
+            if asker.show::<ZoneCheck>(answer, render::check)?.refused {
+                return Ok(Exit::Blocked);
+            }
         }
         ZoneCommand::Plan { zone, operators, detailed_exitcode } => {
             let plan = plan(asker, &zone, Change::Set(operators)).await?;

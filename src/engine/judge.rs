@@ -37,7 +37,8 @@ fn scene(known: &Picture) -> Scene<'_> {
 
 /// Exposures that are not over, or that happened in the transition that is under way.
 pub fn exposures(known: &Picture) -> Vec<Exposure> {
-    let from = known.transition.as_ref().map_or(known.observed_at, |transition| transition.started_at);
+    // A transition may have been started by a clock that was ahead.
+    let from = known.transition.as_ref().map_or(known.observed_at, |started| started.started_at.min(known.observed_at));
     judge(&scene(known), from, known.observed_at).exposures
 }
 

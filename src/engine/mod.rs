@@ -8,6 +8,7 @@
 
 mod clock;
 mod judge;
+mod jumps;
 mod picture;
 mod places;
 mod ports;
@@ -17,13 +18,13 @@ mod status;
 mod turn;
 mod writes;
 
-pub use clock::{Clock, Random, SystemClock, SystemRandom};
+pub use clock::{Clock, JUMP_MIN, Random, Reading, SystemClock, SystemRandom};
 pub use judge::Certificate;
 pub use picture::{EngineError, Picture};
 pub use places::{PlaceError, Places};
-pub use ports::{ByQuestions, ConfiguredProviders, Pace, Ports, Providers, Switches};
+pub use ports::{ByQuestions, ConfiguredProviders, NoProvider, Pace, Ports, Providers, Switches};
 pub use serve::{StartError, on_this_host, run};
-pub use status::{Status, Unanswered, WaitingFor, WrittenLately};
+pub use status::{ClockWatch, Status, Unanswered, WaitingFor, WrittenLately};
 pub use turn::Engine;
 
 /// Every address of an operator's name servers, resolved where they are not given.

@@ -1,11 +1,13 @@
 //! What the last turn of a zone found: stored for whoever asks in between.
 
+use super::clock::Reading;
 use crate::model::chain::Exposure;
 use crate::model::group::{Standing, Step};
 use crate::model::history::{Failure, History, Kind, Outcome, Sample, Server};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Why nothing happens right now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +36,15 @@ pub struct WrittenLately {
     pub at: Vec<Time>,
 }
 
+/// What the clocks showed when they last agreed, and for how many rounds more nothing is written since they did not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockWatch {
+    pub reading: Reading,
+    pub rounds_held: u32,
+    /// What happened to the clock.
+    pub text: String,
+}
+
 /// Kept as JSON in the store. Fields are only ever added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -56,6 +67,7 @@ pub struct Status {
     pub trouble: Option<String>,
     /// Events of all that was seen up to here are in the history.
     pub told_at: Option<Time>,
+    pub clock: Option<ClockWatch>,
 }
 
 impl Default for Status {
@@ -74,6 +86,7 @@ impl Default for Status {
             written: Vec::new(),
             trouble: None,
             told_at: None,
+            clock: None,
         }
     }
 }
@@ -90,6 +103,23 @@ impl Status {
             let outcome = Outcome::Failed(failure.clone());
             history.record(&Sample { at: *since, server: server.clone(), kind: *kind, outcome });
         }
+    }
+
+    /// Every moment by so much later.
+    pub(super) fn postpone(&mut self, by: Duration) {
+        self.moments(|at| *at = at.plus(by));
+    }
+
+    /// No moment later than `now`.
+    pub(super) fn bring_back(&mut self, now: Time) {
+        self.moments(|at| *at = (*at).min(now));
+    }
+
+    fn moments(&mut self, mut change: impl FnMut(&mut Time)) {
+        let of_writes = self.written.iter_mut().flat_map(|written| written.at.iter_mut());
+        let of_failures = self.unanswered.iter_mut().map(|unanswered| &mut unanswered.since);
+        let single = [&mut self.observed_at, &mut self.told_at].into_iter().flatten();
+        of_writes.chain(of_failures).chain(single).for_each(&mut change);
     }
 
     pub fn write(&self) -> String {

@@ -133,17 +133,27 @@ impl Engine {
         for _ in 0..ROUNDS_MAX {
             let at_rest = known.transition.is_none() && memory.status.settled;
             let protocol = if at_rest { Protocol::Udp } else { Protocol::Tcp };
+            self.set_right(&mut known, &mut memory.status).await?;
             let observed = self.observe(&mut known, protocol).await;
             self.tell_done(&known, std::mem::take(&mut done)).await?;
             observed?;
-            // Alone and without a wish, a zone is watched and left as it is.
-            let managed = known.transition.is_some() || known.members.len() > 1;
+            if self.set_right(&mut known, &mut memory.status).await? {
+                // In the middle of the round: nothing is decided from what was seen by two clocks.
+                (memory.attempts, memory.awaiting) = (Attempts::default(), None);
+                continue;
+            }
+            Engine::clock_was_steady(&mut memory.status);
+            // Alone and without a wish, a zone is watched and left as it is, once nothing of ours stands there in the way.
+            let managed = known.transition.is_some() || known.members.len() > 1 || asks_for_a_key_that_is_gone(&known);
             known.lifetimes.without = self.ports.switches.without;
             let world = known.world();
             let decision = decide(&world);
             let told_at = self.tell(zone, memory, &known, &decision).await?;
             memory.status.told_at = Some(told_at);
-            if managed && !decision.writes.is_empty() {
+            let held = Engine::held_for_clock(&memory.status, &decision).filter(|_| managed && !decision.is_settled());
+            if let Some(held) = held {
+                self.note(memory, &known, &decision, &Written { waiting: vec![held], ..Written::default() });
+            } else if managed && !decision.writes.is_empty() {
                 let lately = &mut memory.status.written;
                 let written = self.write(&mut known, &decision, &mut memory.attempts, lately).await?;
                 self.note(memory, &known, &decision, &written);
@@ -285,6 +295,7 @@ impl Engine {
             written: std::mem::take(&mut memory.status.written),
             trouble: memory.status.trouble.take(),
             told_at: memory.status.told_at,
+            clock: memory.status.clock.take(),
         };
         let first = memory.status.waiting.first().map(|wait| (wait.step, wait.code.clone()));
         memory.awaiting = first.map(|(step, code)| match memory.awaiting.take() {
@@ -342,6 +353,16 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Whether a CDNSKEY that Chorus placed is of a key that its operator has given up since.
+fn asks_for_a_key_that_is_gone(known: &Picture) -> bool {
+    let world = known.world();
+    known.members.iter().any(|(operator, member)| {
+        let placed = member.placements.get(&Kind::Cdnskey);
+        let (served, own) = (world.served(operator, Kind::Cdnskey), world.own_keys(operator));
+        placed.is_some_and(|placed| placed.intersection(&served).any(|key| !own.contains(key)))
+    })
 }
 
 /// The TTLs of the DNSKEY sets that the operators serve.

@@ -136,11 +136,12 @@ impl Engine {
                 written.waiting.push(objected);
                 continue;
             }
+            let placed = placements(known, write);
             if !self.ports.switches.without.leaves_out(Switch::Intent) {
-                self.ports.store.intend(&known.record.name, &write.operator, &placements(write), now).await?;
+                self.ports.store.intend(&known.record.name, &write.operator, &placed, now).await?;
             }
             if let Some(member) = known.members.get_mut(&write.operator) {
-                for (kind, records) in placements(write) {
+                for (kind, records) in placed {
                     member.placements.entry(kind).or_default().extend(records);
                 }
             }
@@ -307,12 +308,17 @@ fn what(write: &Write) -> String {
     format!("{}: {}", kinds.join(", "), write.why)
 }
 
-fn placements(write: &Write) -> Vec<(Kind, RecordSet)> {
-    let placed = |change: &Change| match change {
+/// What is another's among the records of a write. CDS and CDNSKEY that the operator serves already are its own.
+fn placements(known: &Picture, write: &Write) -> Vec<(Kind, RecordSet)> {
+    let world = known.world();
+    let placed = |kind: Kind, change: &Change| match change {
+        Change::Exactly(records) if matches!(kind, Kind::Cds | Kind::Cdnskey) => {
+            records.difference(&world.served(&write.operator, kind)).cloned().collect()
+        }
         Change::Exactly(records) => records.clone(),
         Change::Partly { with, .. } => with.clone(),
     };
-    write.sets.iter().map(|(kind, _, change)| (*kind, placed(change))).collect()
+    write.sets.iter().map(|(kind, _, change)| (*kind, placed(*kind, change))).collect()
 }
 
 fn lagging(write: &Write) -> WaitingFor {

@@ -149,28 +149,31 @@ impl Store {
 
     /// Stores what a round of observation brought: all spans touched since `since`, in one transaction.
     pub async fn record(&self, zone: &Name, history: &History, since: Time) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        write_spans(&mut tx, &zone.to_string(), history.touched_since(since)).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Puts a history in the place of the stored one, with the status that says why: the clock was set, and all moments with
+    /// it.
+    pub async fn set_right(
+        &self,
+        zone: &Name,
+        history: &History,
+        due_at: Time,
+        status: &str,
+    ) -> Result<(), StoreError> {
         let key = zone.to_string();
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        for (server, kind, span) in history.touched_since(since) {
-            sqlx::query(
-                "INSERT INTO spans (zone, who, host, address, kind, first_seen, since, last_seen, until, served)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-                 ON CONFLICT (zone, who, host, address, kind, first_seen)
-                 DO UPDATE SET last_seen = excluded.last_seen, until = excluded.until, served = excluded.served",
-            )
+        sqlx::query("DELETE FROM spans WHERE zone = $1").bind(&key).execute(&mut *tx).await?;
+        write_spans(&mut tx, &key, history.touched_since(Time::MIN)).await?;
+        sqlx::query("UPDATE zones SET due_at = $2, status = $3 WHERE name = $1")
             .bind(&key)
-            .bind(write_who(&server.who))
-            .bind(server.host.to_string())
-            .bind(server.address.to_string())
-            .bind(json("span", &key, &kind)?)
-            .bind(span.first_seen.0)
-            .bind(span.since.map(|t| t.0))
-            .bind(span.last_seen.0)
-            .bind(span.until.map(|t| t.0))
-            .bind(json("span", &key, &span.served)?)
+            .bind(due_at.0)
+            .bind(status)
             .execute(&mut *tx)
             .await?;
-        }
         tx.commit().await?;
         Ok(())
     }
@@ -275,6 +278,34 @@ impl Store {
             sqlx::query_as("SELECT MIN(due_at) FROM zones WHERE due_at > $1").bind(now.0).fetch_one(&self.pool).await?;
         Ok((rows.into_iter().map(|(name,)| name).collect(), next.map(Time)))
     }
+}
+
+async fn write_spans<'a>(
+    tx: &mut Transaction<'_, Sqlite>,
+    zone: &str,
+    spans: impl Iterator<Item = (&'a Server, Kind, &'a Span)>,
+) -> Result<(), StoreError> {
+    for (server, kind, span) in spans {
+        sqlx::query(
+            "INSERT INTO spans (zone, who, host, address, kind, first_seen, since, last_seen, until, served)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             ON CONFLICT (zone, who, host, address, kind, first_seen)
+             DO UPDATE SET last_seen = excluded.last_seen, until = excluded.until, served = excluded.served",
+        )
+        .bind(zone)
+        .bind(write_who(&server.who))
+        .bind(server.host.to_string())
+        .bind(server.address.to_string())
+        .bind(json("span", zone, &kind)?)
+        .bind(span.first_seen.0)
+        .bind(span.since.map(|t| t.0))
+        .bind(span.last_seen.0)
+        .bind(span.until.map(|t| t.0))
+        .bind(json("span", zone, &span.served)?)
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(())
 }
 
 /// Replaces a zone's members.

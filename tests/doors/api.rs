@@ -163,6 +163,32 @@ async fn changes_say_what_is_wanted_in_four_forms() {
 }
 
 #[tokio::test]
+async fn a_check_is_of_the_present_group_or_of_a_change_and_has_every_finding() {
+    let api = Api::new();
+    let present: Value =
+        serde_json::from_str(&api.ask("GET", "/api/v1/zones/example.org/check", "").await.text).unwrap();
+    assert_eq!((&present["refused"], &present["from"], &present["to"]), (&json!(false), &json!(["a"]), &json!(["a"])));
+    let body = r#"{"change":{"set":["a","c"]}}"#;
+    let answer = api.ask("POST", "/api/v1/zones/example.org/check", body).await;
+    let change: Value = serde_json::from_str(&answer.text).unwrap();
+    assert_eq!((&change["refused"], &change["to"]), (&json!(true), &json!(["a", "c"])));
+    assert_eq!(change["findings"][0]["code"], "tcp-unanswered");
+    let severities: Vec<&Value> =
+        change["findings"].as_array().unwrap().iter().map(|finding| &finding["severity"]).collect();
+    assert_eq!(severities, ["error", "warning", "warning", "note"]);
+    let back: chorus::api::wire::ZoneCheck = serde_json::from_value(change.clone()).unwrap();
+    assert_eq!(serde_json::to_value(back).unwrap(), change);
+    for (path, body, status) in [
+        ("missing.example", body, 404),
+        ("example.org", r#"{"change":{"set":["a"]},"operators":[]}"#, 400),
+        ("example.org", "", 400),
+    ] {
+        let problem = api.ask("POST", &format!("/api/v1/zones/{path}/check"), body).await.problem();
+        assert_eq!(problem.status, status, "{body}");
+    }
+}
+
+#[tokio::test]
 async fn each_verb_has_a_path_of_its_own_and_takes_a_reason_and_the_version_that_was_seen() {
     let api = Api::new();
     for verb in chorus::api::wire::Verb::ALL {

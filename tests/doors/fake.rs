@@ -109,6 +109,21 @@ impl Service for Fake {
         Ok(policy)
     }
 
+    async fn check(&self, zone: &str, change: Option<Change>) -> Result<ZoneCheck, Refusal> {
+        refusal(zone)?;
+        let mut check = sample::zone_check();
+        match change {
+            None => {
+                check.findings.retain(|finding| finding.severity != Severity::Error);
+                check.to = check.from.clone();
+                check.refused = false;
+            }
+            Some(Change::Set(operators)) => check.to = operators,
+            Some(_) => {}
+        }
+        Ok(check)
+    }
+
     async fn plan(&self, zone: &str, change: Change) -> Result<Plan, Refusal> {
         refusal(zone)?;
         let mut plan = sample::plan();

@@ -259,6 +259,49 @@ pub fn plan() -> Plan {
     }
 }
 
+pub fn zone_check() -> ZoneCheck {
+    let finding = |code: &str, severity, text: &str, fix: &str| Finding {
+        code: code.to_owned(),
+        severity,
+        text: text.to_owned(),
+        fix: fix.to_owned(),
+    };
+    ZoneCheck {
+        zone: "example.org".to_owned(),
+        from: vec!["a".to_owned()],
+        to: vec!["a".to_owned(), "b".to_owned()],
+        refused: true,
+        findings: vec![
+            finding(
+                "tcp-unanswered",
+                Severity::Error,
+                "b: ns1.b.example. (198.51.100.1:53) answers by UDP, and does not answer by TCP",
+                "open TCP port 53 there: large answers and the scanners of registries need it",
+            ),
+            finding(
+                "ttl-differs",
+                Severity::Warning,
+                "DNSKEY TTLs differ: 3600 s at a and 86400 s at b; every wait counts 86400 s (1day)",
+                "set the same TTL at all operators, a small one for the time of the transition",
+            ),
+            finding(
+                "zone-content-differs",
+                Severity::Warning,
+                "a and b, by zone transfer: of 41 sets 1 differ (www.example.org. A)",
+                "bring the same data to both, unless both answers are meant to be given",
+            ),
+            finding(
+                "nsec-params-differ",
+                Severity::Note,
+                "the operators deny names in different ways: a uses NSEC and b uses NSEC3 (0 iterations, no salt)",
+                "nothing has to be done (RFC 8901 §5); with the same way everywhere resolvers can use their caches better",
+            ),
+        ],
+        addresses: 4,
+        now: at(0),
+    }
+}
+
 pub fn history() -> History {
     let event = |seconds, kind: &str, text: &str, operator: Option<&str>| Event {
         at: at(seconds),

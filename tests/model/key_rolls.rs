@@ -5,6 +5,7 @@ use chorus::model::chain::{Planned, Scene, check};
 use chorus::model::dns::{Dnskey, Rdata, RecordSet, cds_for};
 use chorus::model::group::{Change, KeyRole, Phase, Step, Turn, Write, decide, key_turns, rolling};
 use chorus::model::history::{Kind, Outcome, Sample, Served};
+use chorus::model::switches::Switch;
 use chorus::model::time::Time;
 
 /// A key of B's that is not there from the beginning.
@@ -99,7 +100,7 @@ fn the_check_objects_to_the_loss_of_that_ds_exactly_as_long_as_the_guard_does() 
     let mut f = at_rest();
     swapped_at_1000(&mut f);
     let dead = Time::from_s(1000 + 3600 + 60);
-    f.lifetimes.without = [chorus::model::switches::Switch::RolledDs].into_iter().collect();
+    f.lifetimes.without = [Switch::RolledDs].into_iter().collect();
     let [write, _] = cds_writes(&f, 1001).try_into().expect("without the guard the ladder writes at once");
     let hosts = f.hosts();
     let scene = Scene { zone: &f.zone, history: &f.history, lifetimes: &f.lifetimes, hosts: &hosts };
@@ -202,4 +203,69 @@ fn each_turn_of_a_roll_is_told_once_with_tag_role_and_algorithm_and_copies_are_n
     let (a_without, dead) = (without.clone(), 9000 + 86_400 + 60);
     f.sees(dead, "a", Kind::Dnskey, a_without);
     assert_eq!(rolling(&f.world(dead)), [], "the copy is gone: the roll is over");
+}
+
+/// A and B have CDS for all; then B publishes a second key-signing key that signs beside the first. `cds`: whether B shows a
+/// CDS for the first key, and for the second one.
+fn b_rolls_and_shows(f: &mut Fixture, cds: [bool; 2]) -> [Rdata; 2] {
+    let keys_of_b = [keys("b").0, new_key(257)];
+    let both: RecordSet = group_keys().into_iter().chain([keys_of_b[1].clone()]).collect();
+    f.sees(100, "a", Kind::Dnskey, both.clone());
+    f.members.get_mut("a").unwrap().placements.get_mut(&Kind::Dnskey).unwrap().insert(keys_of_b[1].clone());
+    b_shows(f, 100, Kind::Dnskey, &both, &[&keys_of_b[0], &keys_of_b[1]], 3600);
+    let shown = keys_of_b.iter().zip(cds).filter(|(_, shown)| *shown).map(|(key, _)| key.clone());
+    let shown: RecordSet = shown.chain([keys("a").0]).collect();
+    b_shows(f, 10_000, Kind::Cds, &cds_for(&f.zone, &shown, &[2]), &[&keys_of_b[0]], 3600);
+    b_shows(f, 10_000, Kind::Cdnskey, &shown, &[&keys_of_b[0]], 3600);
+    keys_of_b
+}
+
+#[test]
+fn an_operator_with_cds_of_its_own_decides_which_of_its_keys_has_a_ds() {
+    for (cds, wanted) in [([true, false], [true, false]), ([true, true], [true, true]), ([false, true], [false, true])]
+    {
+        let mut f = at_rest();
+        let of_a = f.ds(&["a"]);
+        f.members.get_mut("b").unwrap().placements.insert(Kind::Cds, of_a);
+        let keys_of_b = b_rolls_and_shows(&mut f, cds);
+        let asked = decide(&f.world(10_000)).parent_ds_keys;
+        assert_eq!(keys_of_b.each_ref().map(|key| asked.contains(key)), wanted, "B shows CDS {cds:?}");
+    }
+}
+
+#[test]
+fn of_an_operator_without_cds_of_its_own_every_key_is_asked_for_until_it_withdraws_one() {
+    for (cds, wanted) in [([true, false], [true, true]), ([true, true], [true, true]), ([false, true], [false, true])] {
+        let mut f = at_rest();
+        let all = cds_for(&f.zone, &[keys("a").0, keys("b").0, new_key(257)], &[2]);
+        f.members.get_mut("b").unwrap().placements.insert(Kind::Cds, all);
+        let keys_of_b = b_rolls_and_shows(&mut f, cds);
+        let asked = decide(&f.world(10_000)).parent_ds_keys;
+        assert_eq!(keys_of_b.each_ref().map(|key| asked.contains(key)), wanted, "B shows CDS {cds:?}");
+    }
+}
+
+#[test]
+fn an_operator_that_shows_cds_only_for_a_key_that_does_not_sign_is_not_followed() {
+    let mut f = at_rest();
+    let of_a = f.ds(&["a"]);
+    f.members.get_mut("b").unwrap().placements.insert(Kind::Cds, of_a);
+    let [old, new] = b_rolls_and_shows(&mut f, [false, true]);
+    let both: RecordSet = group_keys().into_iter().chain([new.clone()]).collect();
+    b_shows(&mut f, 10_001, Kind::Dnskey, &both, &[&old], 3600);
+    let asked = decide(&f.world(10_001)).parent_ds_keys;
+    assert!(asked.contains(&old) && asked.contains(&new));
+}
+
+#[test]
+fn a_key_of_another_algorithm_is_no_successor_whose_ds_its_operator_decides_on_alone() {
+    let mut f = at_rest();
+    let of_a = f.ds(&["a"]);
+    f.members.get_mut("b").unwrap().placements.insert(Kind::Cds, of_a);
+    let mut wire = new_key(257).as_wire().to_vec();
+    wire[3] = 15;
+    let other = Rdata::from_canonical(wire);
+    let both: RecordSet = group_keys().into_iter().chain([other.clone()]).collect();
+    b_shows(&mut f, 100, Kind::Dnskey, &both, &[&keys("b").0, &other], 3600);
+    assert_eq!(f.world(100).key_signing_keys("b"), RecordSet::from([keys("b").0, other]));
 }

@@ -5,10 +5,11 @@
 use serde_json::{Value, json};
 
 use crate::bad_days::SOON;
+use crate::every_step::{Case, JOIN, LEAVE, is_full, run};
 use crate::lab::dns::key_tag;
 use crate::lab::operator::Server;
 use crate::lab::rolls::ROLL_LIMIT;
-use crate::lab::{CHILD, Roll, in_own_network};
+use crate::lab::{CHILD, Roll, in_own_network, until};
 use crate::stage::{BIND, BIND_CSK, Cast, KNOT, KNOT_CSK, LIMIT, Player, Stage};
 
 fn player(server: Server, roll: Roll) -> Player {
@@ -101,4 +102,65 @@ fn knot_rolls_its_ksk_at_rest() {
 #[test]
 fn knot_rolls_its_csk_at_rest() {
     rolls_at_rest("knot-csk-at-rest", Server::Knot, Roll::Csk);
+}
+
+/// A join in which one of the two rolls at one moment, and then the leave, in which it rolls again.
+fn rolls_on_the_way(name: &'static str, server: Server, roll: Roll, who: usize, at: usize) {
+    in_own_network(2 * LIMIT, move || async move {
+        let other = if server == Server::Bind { KNOT } else { BIND };
+        let players = if who == 0 { [player(server, roll), other] } else { [other, player(server, roll)] };
+        let mut stage = Stage::set(name, Cast { with_resolvers: !is_full(), ..cast(&players) }).await;
+        stage.comes_to(&["zone", "join", CHILD, "b"], JOIN[at]).await;
+        let old = stage.roll(who, roll);
+        stage.goes_on(JOIN[at]).await;
+        stage.rolled(who, roll, &old).await;
+        stage.roll_is_over().await;
+        stage.assert_group(&["a", "b"]).await;
+
+        stage.comes_to(&["zone", "leave", CHILD, "b"], LEAVE[at]).await;
+        let old = stage.roll(who, roll);
+        stage.goes_on(LEAVE[at]).await;
+        if who == 0 {
+            stage.rolled(who, roll, &old).await;
+        }
+        stage.chorus.comes_to_rest().await;
+        // Alone, an operator sees to its DS itself; what Chorus had put beside it does not stand in its way.
+        let (parent, stays) = (&stage.parent, &stage.operators[0]);
+        until("the parent has the DS of who stays", ROLL_LIMIT, || {
+            parent.addresses().into_iter().all(|ip| parent.ds_count(ip) == Some(stays.own_ds().len()))
+        })
+        .await;
+        stage.assert_group(&["a"]).await;
+        stage.observer.prove_no_exposure().assert_clean();
+        if stage.resolvers.is_some() { stage.assert_clean(&[]) } else { stage.assert_clean(&["a", "b"]) }
+    });
+}
+
+fn at_every_step(roll: Roll, selected: &[&str]) {
+    let mut cases = Vec::new();
+    for server in [Server::Bind, Server::Knot] {
+        for who in [0, 1] {
+            for at in 0..JOIN.len() {
+                let operator = ["a", "b"][who];
+                let name = format!("{server:?}-{roll:?}-at-{operator}-{at}").to_lowercase();
+                cases.push(Case::new(name, move |name| rolls_on_the_way(name, server, roll, who, at)));
+            }
+        }
+    }
+    run(cases, selected);
+}
+
+#[test]
+fn zsks_are_rolled_at_every_step() {
+    at_every_step(Roll::Zsk, &["bind-zsk-at-b-3"]);
+}
+
+#[test]
+fn ksks_are_rolled_at_every_step() {
+    at_every_step(Roll::Ksk, &["knot-ksk-at-b-2"]);
+}
+
+#[test]
+fn csks_are_rolled_at_every_step() {
+    at_every_step(Roll::Csk, &["bind-csk-at-a-4"]);
 }

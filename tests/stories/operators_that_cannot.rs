@@ -38,6 +38,10 @@ fn refuses_credentials(name: &'static str, joiner: Player, forbidden: &'static [
             let tested = stage.chorus.cli(&["operator", "test", operator, "--zone", CHILD]).await;
             assert_eq!(tested.status, 4, "{}", tested.stdout);
             assert!(tested.stdout.contains(words[0]), "{}", tested.stdout);
+            let checked = stage.chorus.cli(&["zone", "check", CHILD, "--operators", &format!("a,{operator}")]).await;
+            assert_eq!(checked.status, 4, "{}", checked.stdout);
+            let error = format!("    {operator}: 127.0.1.12:53 ");
+            assert!(checked.stdout.contains(words[0]) && checked.stdout.contains(&error), "{}", checked.stdout);
         }
         // The name servers are in order, and nobody listens where updates go.
         let mut arguments = b.add_arguments_as("deaf", &b.key.name, &b.key.secret_file, &servers);

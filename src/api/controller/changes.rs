@@ -3,6 +3,7 @@
 //! Invariant: a transition starts only on a world that was observed under the zone's lock, passed preflight, and whose
 //! operators take updates.
 
+use super::check::findings;
 use super::control::{at_rest, wanted};
 use super::{Controller, learn_ttls, no_operator, of_engine, of_store, plain, show};
 use crate::api::service::{Refusal, RefusalKind};
@@ -13,6 +14,7 @@ use crate::model::group::{
     ForecastStep, Group, Refused, Standing, World, algorithm_name, algorithm_number, algorithms_of, forecast,
     nearest_rest, preflight,
 };
+use crate::model::preflight::{Finding, Severity};
 use crate::observe::transport::Protocol;
 use crate::store::{Aim, AlgorithmChange, MemberRecord, TransitionRecord, TransitionState};
 use chorus_providers::{Category, ProviderError};
@@ -34,13 +36,19 @@ impl Controller {
         let back = matches!(change, wire::Change::Undo | wire::Change::Stop);
         let mut wished = self.wish(name, change).await?;
         self.engine.look(&mut wished.known, Protocol::Tcp).await;
-        learn_ttls(&self.engine, &mut wished.known).await?;
         let roll = wished.algorithm.map(|change| change.to);
-        let world = World { paused: false, algorithm: roll, ..wished.known.world() };
         // Going back is never refused: what is in the way is waited for.
-        let back = back && wished.known.transition.is_some();
-        let refusals: Vec<wire::Check> =
-            if back { Vec::new() } else { preflight(&world).into_iter().map(check).collect() };
+        let refusals: Vec<wire::Check> = if back && wished.known.transition.is_some() {
+            learn_ttls(&self.engine, &mut wished.known).await?;
+            Vec::new()
+        } else {
+            let inspection = self.inspect(&mut wished.known).await?;
+            findings(&World { algorithm: roll, ..wished.known.world() }, &inspection)
+                .into_iter()
+                .filter_map(check)
+                .collect()
+        };
+        let world = World { paused: false, algorithm: roll, ..wished.known.world() };
         let forecast = forecast(&world);
         let nothing = wished.from == wished.to && roll.is_none() && wished.known.transition.is_none();
         let steps = if nothing { Vec::new() } else { forecast.steps };
@@ -113,7 +121,12 @@ impl Controller {
             return Err(refusal(name, refused));
         }
         self.probe(&known).await?;
-        learn_ttls(&self.engine, &mut known).await?;
+        let inspection = self.inspect(&mut known).await?;
+        let errors = findings(&known.world(), &inspection).into_iter().filter(|f| f.severity == Severity::Error);
+        let refused: Vec<Refused> = errors.map(|f| Refused { code: f.code, text: f.text, fix: f.fix }).collect();
+        if !refused.is_empty() {
+            return Err(refusal(name, refused));
+        }
         for (operator, ttl_s) in &known.lifetimes.zone_ttls_s {
             ports.store.saw_zone_ttl(name, operator, *ttl_s).await.map_err(of_store)?;
         }
@@ -282,13 +295,14 @@ fn refusal(name: &Name, refused: Vec<Refused>) -> Refusal {
     Refusal::new(RefusalKind::Preflight, first.code, text).with_fix(first.fix).with_zone(plain(name))
 }
 
-fn check(refused: Refused) -> wire::Check {
-    wire::Check {
-        code: refused.code.to_owned(),
-        outcome: wire::Outcome::Fail,
-        text: refused.text,
-        fix: Some(refused.fix),
-    }
+/// Notes are for `zone check`.
+fn check(finding: Finding) -> Option<wire::Check> {
+    let outcome = match finding.severity {
+        Severity::Error => wire::Outcome::Fail,
+        Severity::Warning => wire::Outcome::Warn,
+        Severity::Note => return None,
+    };
+    Some(wire::Check { code: finding.code.to_owned(), outcome, text: finding.text, fix: Some(finding.fix) })
 }
 
 fn plan_step(step: ForecastStep, number: u32) -> wire::Step {

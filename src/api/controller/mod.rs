@@ -4,6 +4,7 @@
 //! turn.
 
 mod changes;
+mod check;
 mod control;
 mod operators;
 mod show;
@@ -66,6 +67,10 @@ impl Service for Controller {
 
     async fn change_policy(&self, zone: &str, change: wire::PolicyChange) -> Result<wire::ZonePolicy, Refusal> {
         self.set_policy(&zone_name(zone)?, change).await
+    }
+
+    async fn check(&self, zone: &str, change: Option<wire::Change>) -> Result<wire::ZoneCheck, Refusal> {
+        self.check_zone(&zone_name(zone)?, change).await
     }
 
     async fn plan(&self, zone: &str, change: wire::Change) -> Result<wire::Plan, Refusal> {

@@ -7,12 +7,14 @@
 //! No rules here: what is allowed is for the service to say.
 
 mod certificate;
+mod check;
 mod control;
 mod operator;
 mod plan;
 mod zone;
 
 pub use certificate::{Certificate, Event, History};
+pub use check::{CheckRequest, Finding, Severity, ZoneCheck};
 pub use control::{Control, EndsAt, StopShow, Takes, Verb};
 pub use operator::{
     Check, NameServer, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Outcome, SecretText, TsigAdd,

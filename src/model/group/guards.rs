@@ -203,7 +203,7 @@ pub fn still_vouching(world: &World<'_>, wanted: &RecordSet) -> Vec<(Rdata, Guar
         world.leavers().map(|leaver| (leaver.as_str(), last_question(world, leaver).from)).collect();
     let mut vouching: BTreeMap<Rdata, Guard> = BTreeMap::new();
     for (server, span) in spans_of_members(world, Kind::Dnskey) {
-        let leaves = matches!(&server.who, Who::Operator(name) if world.member(name).is_some_and(|member| member.wanted == Standing::Outside));
+        let leaves = matches!(&server.who, Who::Operator(name) if world.leavers().any(|leaver| leaver == name));
         if leaves && world.leaves_out(Switch::LeaverDnskey)
             || !span.served.signers.is_disjoint(wanted)
             || !could_be_asked(world, server, span)

@@ -24,6 +24,9 @@ pub(super) const TTL_UNKNOWN_S: u32 = 3600;
 pub fn decide(world: &World<'_>) -> Decision {
     let mut ladder = Ladder { world: *world, writes: Vec::new(), waits: Vec::new() };
     let (parent_ds_keys, parent_ns) = ladder.climb();
+    if world.paused && ladder.writes.is_empty() && ladder.waits.is_empty() {
+        ladder.wait_for_the_resume();
+    }
     let Ladder { writes, mut waits, .. } = ladder;
     waits.sort_by_key(|wait| wait.step);
     let steps = writes.iter().map(|write| write.step).chain(waits.iter().map(|wait| wait.step));
@@ -84,6 +87,18 @@ impl<'a> Ladder<'a> {
             return (ds_keys, ns);
         }
         (ds_keys, ns)
+    }
+
+    /// What a pause holds back is not done, though nothing is written and nothing else is waited for.
+    fn wait_for_the_resume(&mut self) {
+        let free = decide(&World { paused: false, ..self.world });
+        if let Some(write) = free.writes.first() {
+            let text = format!("paused; to be written at {} when it is resumed: {}", write.operator, write.why);
+            self.wait(write.step, "paused", text, None);
+        } else if let Some(wait) = free.waits.into_iter().next() {
+            let text = format!("paused; awaited meanwhile: {}", wait.text);
+            self.wait(wait.step, "paused", text, wait.until);
+        }
     }
 
     /// The DS of a key that its operator gave up stays as long as a cache may hold a DNSKEY set that no other DS vouches for.

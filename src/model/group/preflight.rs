@@ -36,7 +36,12 @@ pub fn preflight(world: &World<'_>) -> Vec<Refused> {
         let own = world.own_keys(name);
         if !own.is_empty() {
             let usable = own.iter().filter_map(Dnskey::read).filter(Dnskey::is_usable);
-            algorithms.insert(name, usable.map(|key| key.algorithm).collect());
+            let used: BTreeSet<u8> =
+                usable.map(|key| key.algorithm).filter(|used| Some(*used) != world.algorithm).collect();
+            // In a roll of the whole group each comes to the new algorithm in its own time.
+            if !used.is_empty() || world.algorithm.is_none() {
+                algorithms.insert(name, used);
+            }
         }
         // A leaver that does not answer must not keep the others from going on. Its keys count nevertheless: they are in the
         // DNSKEY sets of all until it is gone.

@@ -4,7 +4,7 @@
 //! to answer makes that untrue, whatever it showed before.
 
 use super::Standing;
-use crate::model::dns::{Dnskey, Name, RecordSet, ns_name, ns_rdata};
+use crate::model::dns::{Dnskey, Name, Rdata, RecordSet, key_of_ds, ns_name, ns_rdata};
 use crate::model::history::{History, Kind, Lifetimes, Server, Span, Who};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
@@ -155,11 +155,43 @@ impl<'a> World<'a> {
             .cloned()
             .collect();
         if !sep.is_empty() {
-            return sep;
+            // A roll to another algorithm is the whole group's business: there the keys of each are looked at on their own.
+            let algorithm = |key: &Rdata| Dnskey::read(key).map(|key| key.algorithm);
+            let algorithms: BTreeSet<Option<u8>> = sep.iter().map(algorithm).collect();
+            let of = |wanted| sep.iter().filter(|key| algorithm(key) == wanted).cloned().collect();
+            return algorithms.into_iter().flat_map(|wanted| self.asked_by_owner(operator, of(wanted))).collect();
         }
         let signers: RecordSet =
             self.current(operator, Kind::Dnskey).flat_map(|span| span.served.signers.iter().cloned()).collect();
         own.intersection(&signers).cloned().collect()
+    }
+
+    /// In a roll an operator that publishes CDS for its own keys decides which of them is to have a DS, and when: nobody else
+    /// can (Knot takes no CDS for a key of its own that it does not publish one for). Of another operator's keys all are,
+    /// but for those whose CDS it has withdrawn.
+    fn asked_by_owner(&self, operator: &str, keys: RecordSet) -> RecordSet {
+        let Some(member) = self.member(operator).filter(|_| keys.len() > 1) else { return keys };
+        let spans = || {
+            let tracks = member.servers.iter().filter_map(|server| self.history.track(server, Kind::Cds));
+            tracks.flat_map(|track| &track.spans)
+        };
+        let cds_in = |span: &Span, key: &Rdata| -> Option<Rdata> {
+            span.served.records.iter().find(|cds| key_of_ds(self.zone, cds, [key]).is_some()).cloned()
+        };
+        // What the first of its addresses shows that shows anything new: others lag.
+        let Some(newest) = spans().max_by_key(|span| span.first_seen) else { return keys };
+        let placed = member.placements.get(&Kind::Cds);
+        let shown: RecordSet = keys.iter().filter(|key| cds_in(newest, key).is_some()).cloned().collect();
+        let by_itself = |key: &Rdata| cds_in(newest, key).is_some_and(|cds| !placed.is_some_and(|p| p.contains(&cds)));
+        let wanted: RecordSet = if shown.iter().any(by_itself) {
+            shown
+        } else {
+            let withdrawn =
+                |key: &Rdata| cds_in(newest, key).is_none() && spans().any(|span| cds_in(span, key).is_some());
+            keys.iter().filter(|key| !withdrawn(key)).cloned().collect()
+        };
+        let signing = |key: &Rdata| self.current(operator, Kind::Dnskey).all(|span| span.served.signers.contains(key));
+        if wanted.iter().any(signing) { wanted } else { keys }
     }
 
     /// The NS records that name these operators' servers.

@@ -7,6 +7,7 @@ use super::{Failure, Kind, Outcome, Sample, Served, Server};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// One version at one address, from first to last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +108,46 @@ impl History {
             track.lost = true;
             if let Some(open) = track.spans.last_mut().filter(|span| span.until.is_none()) {
                 open.until = Some(trouble.since.max(open.last_seen));
+            }
+        }
+    }
+
+    /// The clock that all moments were taken from was set forward by so much: on its scale everything was so much later.
+    pub fn postpone(&mut self, by: Duration) {
+        for track in self.tracks.values_mut() {
+            if let Some(trouble) = &mut track.trouble {
+                trouble.since = trouble.since.plus(by);
+            }
+            for span in &mut track.spans {
+                span.since = span.since.map(|at| at.plus(by));
+                span.first_seen = span.first_seen.plus(by);
+                span.last_seen = span.last_seen.plus(by);
+                span.until = span.until.map(|at| at.plus(by));
+            }
+        }
+    }
+
+    /// The newest moment at which anything was seen.
+    pub fn newest(&self) -> Option<Time> {
+        let spans = self.tracks.values().flat_map(|track| &track.spans);
+        spans.map(|span| span.last_seen.max(span.until.unwrap_or(Time::MIN))).max()
+    }
+
+    /// The clock was set back to `now`, or was ahead when this was seen: nothing was seen later than now. What seems to have
+    /// been may have been served until this moment.
+    pub fn bring_back(&mut self, now: Time) {
+        for track in self.tracks.values_mut() {
+            if let Some(trouble) = &mut track.trouble {
+                trouble.since = trouble.since.min(now);
+            }
+            // Spans of one track stay in their order, and begin at moments of their own.
+            let mut next = now;
+            for span in track.spans.iter_mut().rev() {
+                span.until = span.until.map(|at| at.min(now));
+                span.last_seen = span.last_seen.min(now);
+                span.first_seen = span.first_seen.min(next);
+                span.since = span.since.map(|at| at.min(span.first_seen));
+                next = Time(span.first_seen.0.saturating_sub(1));
             }
         }
     }

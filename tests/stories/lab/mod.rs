@@ -18,6 +18,7 @@ mod proof_worked_numbers;
 pub mod resolvers;
 pub mod rolls;
 pub mod signers;
+pub mod udp_only;
 pub mod unbound;
 
 use std::cell::RefCell;

@@ -12,6 +12,7 @@ use hickory_proto::dnssec::rdata::DNSKEY;
 use hickory_proto::rr::RecordType;
 
 use super::process::{Running, TsigKey};
+use super::udp_only::UdpOnly;
 use super::{CHILD, Lab, dns, port53, signers, until, v4, v6};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,13 +41,15 @@ pub enum Second {
     Same,
     /// a socket that swallows every question
     Silent,
+    /// the same server, reached by UDP alone: TCP connections are refused
+    UdpOnly,
     /// a secondary that transferred the zone once and never again
     Stale,
     /// a secondary, a process of its own, that is never more than a second or two behind
     Secondary,
 }
 
-/// Settings that break a multi-signer operator although it answers NOERROR.
+/// Settings that break a multi-signer operator although it answers NOERROR, or that are worth knowing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
     None,
@@ -55,6 +58,12 @@ pub enum Fault {
     /// Knot without `dnskey-management: incremental`
     DefaultDnskeyManagement,
     Unsigned,
+    /// denies with NSEC3, with a salt
+    Nsec3,
+    /// signatures that are valid for three hours, and made anew one hour before they end
+    ShortSignatures,
+    /// the key that may update may not transfer the zone
+    NoTransfer,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -128,6 +137,7 @@ pub struct Operator {
     process: Running,
     pub secondary: Option<Running>,
     silent: Option<(UdpSocket, TcpListener)>,
+    udp_only: Option<UdpOnly>,
     own_keys: Vec<DNSKEY>,
 }
 
@@ -143,7 +153,9 @@ impl Operator {
             let address = port53(v6(number));
             (UdpSocket::bind(address).expect("silent address"), TcpListener::bind(address).expect("silent address"))
         });
-        Self { spec, server, number, key, onlooker, dir, process, secondary: None, silent, own_keys: Vec::new() }
+        let udp_only = (spec.second == Second::UdpOnly).then(|| UdpOnly::start(v6(number), v4(number)));
+        let (secondary, own_keys) = (None, Vec::new());
+        Self { spec, server, number, key, onlooker, dir, process, secondary, silent, udp_only, own_keys }
     }
 
     /// Signed, and with the CDS that the server publishes by itself; remembers the keys of this moment as its own.

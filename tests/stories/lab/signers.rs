@@ -41,8 +41,16 @@ pub fn configure_bind(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &
         Fault::Unsigned => String::new(),
         _ => format!("dnssec-policy \"split\"; inline-signing {inline};"),
     };
+    let more = match spec.fault {
+        Fault::Nsec3 => "nsec3param iterations 0 optout no salt-length 8;",
+        Fault::ShortSignatures => {
+            "signatures-validity PT3H; signatures-validity-dnskey PT3H; signatures-refresh PT1H; signatures-jitter PT0S;"
+        }
+        _ => "",
+    };
+    let transferer = if spec.fault == Fault::NoTransfer { onlooker } else { key };
     let zones = format!(
-        "{}dnssec-policy \"split\" {{ dnskey-ttl {ttl_s}; max-zone-ttl {}; publish-safety {publish_safety}; \
+        "{}dnssec-policy \"split\" {{ {more} dnskey-ttl {ttl_s}; max-zone-ttl {}; publish-safety {publish_safety}; \
          retire-safety 1; {signatures} zone-propagation-delay 1; parent-ds-ttl {ttl_s}; parent-propagation-delay 1; purge-keys 0;\n  keys {{ {keys} }}; }};\n\
          zone \"{CHILD}\" {{ type primary; file \"zone\"; {signing}\n  \
          update-policy {{ grant \"{}\" name {CHILD} DNSKEY CDS CDNSKEY CSYNC NS; }};\n  \
@@ -50,7 +58,7 @@ pub fn configure_bind(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &
         onlooker.bind_clause(),
         ttl_s.max(spec.data_ttl_s),
         key.name,
-        key.name,
+        transferer.name,
         onlooker.name
     );
     configure_named(dir, key, addresses, &zones);
@@ -80,6 +88,15 @@ pub fn configure_knot(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &
         Fault::DefaultDnskeyManagement => "",
         _ => "\n    dnskey-management: incremental\n    delete-delay: 2",
     };
+    let more = match spec.fault {
+        Fault::Nsec3 => "\n    nsec3: on\n    nsec3-iterations: 0\n    nsec3-salt-length: 8",
+        Fault::ShortSignatures => "\n    rrsig-lifetime: 3h\n    rrsig-refresh: 1h\n    rrsig-pre-refresh: 10m",
+        _ => "",
+    };
+    let transferers = match spec.fault {
+        Fault::NoTransfer => onlooker.name.clone(),
+        _ => format!("{}, {}", key.name, onlooker.name),
+    };
     let signing = if spec.fault == Fault::Unsigned { "off" } else { "on" };
     let listen: Vec<String> = addresses.iter().map(|ip| format!("{ip}@53")).collect();
     let ttl_s = spec.ttl_s;
@@ -95,9 +112,9 @@ pub fn configure_knot(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &
          algorithm: {algorithm_tsig}\n    secret: {onlooker_secret}\n\
          acl:\n  - id: update\n    key: {key}\n    action: update\n    \
          update-type: [DNSKEY, CDS, CDNSKEY, CSYNC, NS]\n    update-owner: zone\n    update-owner-match: equal\n  \
-         - id: transfer\n    key: [{key}, {onlooker}]\n    action: transfer\n\
+         - id: transfer\n    key: [{transferers}]\n    action: transfer\n\
          {remotes}policy:\n  - id: ms\n    {algorithm}\n    {keys}\n    dnskey-ttl: {ttl_s}\n    zone-max-ttl: {max_ttl}\n    \
-         propagation-delay: {propagation_s}\n    cds-cdnskey-publish: always{submission}{management}\n\
+         propagation-delay: {propagation_s}\n    cds-cdnskey-publish: always{submission}{management}{more}\n\
          zone:\n  - domain: {CHILD}\n    storage: \"{dir}\"\n    file: zone\n    zonefile-load: difference\n    \
          zonefile-sync: 0\n    journal-content: changes\n    dnssec-signing: {signing}\n    dnssec-policy: ms\n    \
          serial-policy: increment\n    acl: [update, transfer]\n",

@@ -1,0 +1,3 @@
+//! The simulated world: what judges it, and nothing of the controller's own.
+
+pub mod oracle;

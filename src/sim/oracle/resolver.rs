@@ -1,0 +1,187 @@
+//! One resolver: a line of caches, and at its end one that asks servers.
+//!
+//! Invariant: only what was really fetched is ever handed out, for as long as the class may keep it, and no longer than the
+//! settings say. When it is asked, and what the outcome means, do not belong here.
+
+use super::scene::{Scene, Slot};
+use super::{Class, Rrset, Settings, What, Whose};
+use rand::RngExt;
+use rand::rngs::SmallRng;
+
+/// Something fetched.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub what: What,
+    pub slot: Slot,
+    pub whose: Whose,
+    pub host: u16,
+    pub fetched_ms: i64,
+    pub expires_ms: i64,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Failed {
+    /// All servers of this NS set fail; see `Scene::all_fail`.
+    Servers { ns: Entry, silent_since: Option<i64> },
+    /// Nobody has such data, or the parent is silent: nothing to judge.
+    Nothing,
+}
+
+/// Expired records are handed out with no more than this (RFC 8767 §4).
+const STALE_TTL_MS: i64 = 30_000;
+/// So many servers a sticky resolver goes through at once, before it would rather ask the parent.
+const HOPS_MAX: usize = 4;
+
+#[derive(Default)]
+struct Cache(Vec<Entry>);
+
+impl Cache {
+    fn get(&self, what: What) -> Option<Entry> {
+        self.0.iter().find(|entry| entry.what == what).copied()
+    }
+
+    fn put(&mut self, new: Entry) {
+        match self.0.iter_mut().find(|entry| entry.what == new.what) {
+            Some(old) => *old = new,
+            None => self.0.push(new),
+        }
+    }
+}
+
+pub(super) struct Resolver {
+    pub class: Class,
+    settings: Settings,
+    /// The client's own first; the last belongs to the one that asks servers.
+    caches: Vec<Cache>,
+    delegation: Option<Entry>,
+    ns: Option<Entry>,
+}
+
+impl Resolver {
+    pub fn new(class: Class, settings: Settings) -> Resolver {
+        let depth = match class {
+            Class::ForwarderChain => 3,
+            Class::StaleForwarder => 2,
+            _ => 1,
+        };
+        let caches = (0..depth).map(|_| Cache::default()).collect();
+        Resolver { class, settings, caches, delegation: None, ns: None }
+    }
+
+    /// A moment just before something in the cache next to the client expires, if there is one in the stretch.
+    pub fn moment_before_expiry(&self, from: i64, to: i64) -> Option<i64> {
+        let entries = self.caches.iter().flat_map(|cache| &cache.0);
+        entries.map(|entry| entry.expires_ms - 1).filter(|at| (from..to).contains(at)).min()
+    }
+
+    pub fn lookup(&mut self, scene: &Scene, rng: &mut SmallRng, what: What, now: i64) -> Result<Entry, Failed> {
+        let mut found = None;
+        for (depth, cache) in self.caches.iter().enumerate() {
+            let hit = cache.get(what).and_then(|entry| {
+                let stale = self.class == Class::StaleForwarder && depth + 1 == self.caches.len();
+                still(entry, now, stale, &self.settings, rng)
+            });
+            if let Some(entry) = hit {
+                found = Some((depth, entry));
+                break;
+            }
+        }
+        let (depth, entry) = match found {
+            Some(hit) => hit,
+            None => (self.caches.len(), self.fetch(scene, rng, what, now)?),
+        };
+        for cache in self.caches.iter_mut().take(depth) {
+            cache.put(entry);
+        }
+        Ok(entry)
+    }
+
+    fn fetch(&mut self, scene: &Scene, rng: &mut SmallRng, what: What, now: i64) -> Result<Entry, Failed> {
+        if what == What::Ds {
+            let (spot, slot) = pick(scene, rng, what, |_, whose| whose == Whose::Parent).ok_or(Failed::Nothing)?;
+            return Ok(self.entry(scene, spot, what, slot, now));
+        }
+        let ns = self.servers(scene, rng, now)?;
+        let named = &scene.rrset(ns.slot).records;
+        let Some((spot, slot)) = pick(scene, rng, what, |host, whose| whose != Whose::Parent && named.contains(&host))
+        else {
+            return Err(match scene.all_fail(named) {
+                Some(silent_since) => Failed::Servers { ns, silent_since },
+                None => Failed::Nothing,
+            });
+        };
+        let learns = match self.class {
+            Class::ParentCentric => false,
+            Class::Sticky => true,
+            _ => ns.what == What::Delegation,
+        };
+        if learns && let Some(own) = scene.spots.get(spot).and_then(|at| at.shown(What::Ns)) {
+            self.ns = Some(self.entry(scene, spot, What::Ns, own, now));
+        }
+        Ok(self.entry(scene, spot, what, slot, now))
+    }
+
+    /// The NS set that it goes by now.
+    fn servers(&mut self, scene: &Scene, rng: &mut SmallRng, now: i64) -> Result<Entry, Failed> {
+        if self.class == Class::Sticky {
+            self.keep_alive(scene, rng, now + 1);
+        }
+        let stale = self.class == Class::StaleForwarder;
+        let mut usable = |known: Option<Entry>| known.and_then(|e| still(e, now, stale, &self.settings, rng));
+        if let Some(known) = usable(self.ns).or_else(|| usable(self.delegation)) {
+            return Ok(known);
+        }
+        let parent = pick(scene, rng, What::Delegation, |_, whose| whose == Whose::Parent);
+        let (spot, slot) = parent.ok_or(Failed::Nothing)?;
+        let fresh = self.entry(scene, spot, What::Delegation, slot, now);
+        self.delegation = Some(fresh);
+        Ok(fresh)
+    }
+
+    /// What a sticky resolver has done before `end` about an NS set that would have expired: asked the servers that it names
+    /// for it, just before. Has to be called at the end of every stretch, for it supposes that nothing changed since.
+    pub fn keep_alive(&mut self, scene: &Scene, rng: &mut SmallRng, end: i64) {
+        for _ in 0..HOPS_MAX {
+            let Some(known) = self.ns.filter(|ns| ns.expires_ms <= end && ns.expires_ms > ns.fetched_ms) else {
+                return;
+            };
+            let named = &scene.rrset(known.slot).records;
+            let picked = pick(scene, rng, What::Ns, |host, whose| whose != Whose::Parent && named.contains(&host));
+            let Some((spot, slot)) = picked else { return };
+            let mut fresh = self.entry(scene, spot, What::Ns, slot, known.expires_ms - 1);
+            // A server that names itself is asked again and again, while nothing changes.
+            if fresh.expires_ms <= end && scene.rrset(slot).records.contains(&fresh.host) {
+                fresh = self.entry(scene, spot, What::Ns, slot, end - 1);
+            }
+            self.ns = Some(fresh);
+        }
+    }
+
+    fn entry(&self, scene: &Scene, spot: usize, what: What, slot: Slot, now: i64) -> Entry {
+        let (whose, host) = scene.spots.get(spot).map_or((Whose::Parent, 0), |spot| (spot.whose, spot.host));
+        let ttl_min_s = if self.class == Class::TtlStretcher { self.settings.ttl_min_s } else { 0 };
+        let Rrset { ttl_s, .. } = scene.rrset(slot);
+        let expires_ms = now + self.settings.fresh_ms(*ttl_s, ttl_min_s);
+        Entry { what, slot, whose, host, fetched_ms: now, expires_ms }
+    }
+}
+
+/// What a cache makes of an entry: as it is, now and then stale, or nothing.
+fn still(entry: Entry, now: i64, stale: bool, settings: &Settings, rng: &mut SmallRng) -> Option<Entry> {
+    if now < entry.expires_ms {
+        return Some(entry);
+    }
+    let dies = entry.expires_ms + settings.stale_ms();
+    let handed_out = stale && now < dies && rng.random_ratio(2, 3);
+    handed_out.then(|| Entry { expires_ms: dies.min(now + STALE_TTL_MS), ..entry })
+}
+
+/// An address that has it, at random: others are tried while one fails.
+fn pick(scene: &Scene, rng: &mut SmallRng, what: What, asks: impl Fn(u16, Whose) -> bool) -> Option<(usize, Slot)> {
+    let spots = scene.spots.len();
+    let first = rng.random_range(0..spots.max(1));
+    let round = scene.spots.iter().enumerate().cycle().skip(first).take(spots);
+    let mut asked = round.filter(|(_, spot)| asks(spot.host, spot.whose));
+    asked.find_map(|(i, spot)| spot.shown(what).map(|slot| (i, slot)))
+}

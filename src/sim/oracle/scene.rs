@@ -1,0 +1,187 @@
+//! The view, digested: every RRset gets a number once, and what did not change since the last look costs one comparison.
+//!
+//! Invariant: says what is served, by whom, and nothing of who asks.
+
+use super::{Address, Rrset, View, Whose};
+use std::collections::BTreeMap;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    Ds,
+    /// The NS set in the parent's referral.
+    Delegation,
+    Dnskey,
+    Ns,
+    Answer(u8),
+}
+
+/// The number of an RRset: its place in `Scene::known`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Slot(pub usize);
+
+#[derive(Debug)]
+pub(super) struct Known {
+    pub what: What,
+    pub rrset: Rrset,
+}
+
+/// An address, and what it answers.
+#[derive(Debug)]
+pub(super) struct Spot {
+    pub whose: Whose,
+    pub host: u16,
+    up: bool,
+    serves: bool,
+    /// Since when it has not answered at all.
+    pub silent_since: Option<i64>,
+    versions: Vec<u32>,
+    shows: Vec<(What, Slot)>,
+}
+
+impl Spot {
+    pub fn is_parent(&self) -> bool {
+        self.whose == Whose::Parent
+    }
+
+    /// It answers, and has what it is asked for.
+    pub fn answers(&self) -> bool {
+        self.up && (self.serves || self.is_parent())
+    }
+
+    /// It answers, and does not have the zone.
+    pub fn is_lame(&self) -> bool {
+        self.up && !self.serves && !self.is_parent()
+    }
+
+    /// What it can be asked for with success.
+    pub fn shows(&self) -> &[(What, Slot)] {
+        if self.answers() { &self.shows } else { &[] }
+    }
+
+    pub fn shown(&self, what: What) -> Option<Slot> {
+        self.shows().iter().find(|(at, _)| *at == what).map(|(_, slot)| *slot)
+    }
+
+    fn is_as(&self, address: &Address) -> bool {
+        (self.whose, self.host, self.up, self.serves) == (address.whose, address.host, address.up, address.serves)
+            && rrsets(address).map(|(_, rrset)| rrset.version).eq(self.versions.iter().copied())
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Scene {
+    pub spots: Vec<Spot>,
+    /// Ordinary data that is served somewhere, the signed NS sets included.
+    pub data: Vec<What>,
+    /// A DS was seen: from then on, none is a failure.
+    pub was_secure: bool,
+    /// Every address answers.
+    pub all_answer: bool,
+    known: Vec<Known>,
+    by_version: BTreeMap<u32, Slot>,
+}
+
+impl Scene {
+    pub fn look(&mut self, view: &View<'_>, now: i64) {
+        let mut changed = self.spots.len() != view.addresses.len();
+        self.spots.truncate(view.addresses.len());
+        for (i, address) in view.addresses.iter().enumerate() {
+            if self.spots.get(i).is_some_and(|spot| spot.is_as(address)) {
+                continue;
+            }
+            changed = true;
+            let before = self.spots.get(i).filter(|spot| (spot.whose, spot.host) == (address.whose, address.host));
+            let silent_since = (!address.up).then(|| before.and_then(|spot| spot.silent_since).unwrap_or(now));
+            let spot = self.spot(address, silent_since);
+            match self.spots.get_mut(i) {
+                Some(old) => *old = spot,
+                None => self.spots.push(spot),
+            }
+        }
+        if changed {
+            self.all_answer = self.spots.iter().all(Spot::answers);
+            self.data = self.data_served();
+        }
+    }
+
+    pub fn known(&self, slot: Slot) -> &Known {
+        // Slots are made by `spot` below only, from the length of `known`, which never shrinks.
+        &self.known[slot.0]
+    }
+
+    pub fn rrset(&self, slot: Slot) -> &Rrset {
+        &self.known(slot).rrset
+    }
+
+    /// When all servers named fail, how: `Some(None)` if one of them does not have the zone, else since when all are silent.
+    pub fn all_fail(&self, named: &[u16]) -> Option<Option<i64>> {
+        let mut since = i64::MIN;
+        let mut lame = false;
+        for spot in self.spots.iter().filter(|spot| !spot.is_parent() && named.contains(&spot.host)) {
+            if spot.answers() {
+                return None;
+            }
+            lame |= spot.is_lame();
+            since = since.max(spot.silent_since.unwrap_or(i64::MIN));
+        }
+        Some((!lame).then_some(since))
+    }
+
+    fn spot(&mut self, address: &Address, silent_since: Option<i64>) -> Spot {
+        let mut shows = Vec::with_capacity(8);
+        for (what, rrset) in rrsets(address) {
+            let next = Slot(self.known.len());
+            let slot = *self.by_version.entry(rrset.version).or_insert(next);
+            if slot == next {
+                self.was_secure |= what == What::Ds && !rrset.records.is_empty();
+                self.known.push(Known { what, rrset: rrset.clone() });
+            }
+            debug_assert!(self.known(slot).is(what, rrset), "version {} is two things", rrset.version);
+            shows.push((what, slot));
+        }
+        Spot {
+            whose: address.whose,
+            host: address.host,
+            up: address.up,
+            serves: address.serves,
+            silent_since,
+            versions: rrsets(address).map(|(_, rrset)| rrset.version).collect(),
+            shows,
+        }
+    }
+
+    fn data_served(&self) -> Vec<What> {
+        let shown = self.spots.iter().flat_map(|spot| spot.shows());
+        let mut data: Vec<What> =
+            shown.filter(|(_, slot)| self.known(*slot).is_data()).map(|(what, _)| *what).collect();
+        data.sort_unstable();
+        data.dedup();
+        data
+    }
+}
+
+impl Known {
+    /// What users ask for, and validators verify with a DNSKEY set.
+    pub fn is_data(&self) -> bool {
+        match self.what {
+            What::Answer(_) => true,
+            What::Ns => !self.rrset.signers.is_empty(),
+            What::Ds | What::Delegation | What::Dnskey => false,
+        }
+    }
+
+    fn is(&self, what: What, rrset: &Rrset) -> bool {
+        let own = &self.rrset;
+        (self.what, own.ttl_s) == (what, rrset.ttl_s) && own.records == rrset.records && own.signers == rrset.signers
+    }
+}
+
+fn rrsets(address: &Address) -> impl Iterator<Item = (What, &Rrset)> {
+    let one = |what, rrset| Option::as_ref(rrset).map(|rrset| (what, rrset)).into_iter();
+    one(What::Ds, &address.ds)
+        .chain(one(What::Delegation, &address.delegation))
+        .chain(one(What::Dnskey, &address.dnskey))
+        .chain(one(What::Ns, &address.ns))
+        .chain(address.answers.iter().map(|(which, rrset)| (What::Answer(*which), rrset)))
+}
