@@ -4,7 +4,7 @@
 //! that a join, a leave, an undo, a repair after somebody's hand and a key roll are all the same code.
 
 use super::Standing;
-use super::algorithm::algorithms_of;
+use super::algorithm::{algorithm_name, algorithms_of, asked_at};
 use super::decision::{Change, Decision, Step, Wait, Write};
 use super::desired::{asked_in_a_pause, cds_and_cdnskey, placed_keys};
 use super::guards::{Guard, last_question, may_lose_ds, may_lose_key, still_vouching};
@@ -143,9 +143,14 @@ impl<'a> Ladder<'a> {
             algorithms.insert(used, name);
         }
         if algorithms.len() > 1 {
+            let used =
+                |used: &BTreeSet<u8>| used.iter().map(|one| algorithm_name(*one)).collect::<Vec<_>>().join(" and ");
             let each: Vec<String> =
-                algorithms.iter().map(|(algorithms, name)| format!("{name} signs with {algorithms:?}")).collect();
-            let text = format!("the operators use different algorithms: {}", each.join(", "));
+                algorithms.iter().map(|(algorithms, name)| format!("{name} signs with {}", used(algorithms))).collect();
+            let text = format!(
+                "the operators use different algorithms: {}; nothing is written until all use the same",
+                each.join(", ")
+            );
             self.wait(Step::ShareKeys, "algorithm-mismatch", text, None);
             return false;
         }
@@ -210,7 +215,7 @@ impl<'a> Ladder<'a> {
         for (name, member) in present {
             let mut sets = Vec::new();
             let mut worst = Shown::Everywhere;
-            let keys = &if world.paused { asked_in_a_pause(world, name) } else { keys.clone() };
+            let keys = &if world.paused { asked_in_a_pause(world, name) } else { asked_at(world, name, keys) };
             if world.paused && keys.is_empty() {
                 continue;
             }

@@ -1,10 +1,11 @@
 //! Another algorithm at an operator, with the tools of its own server, in three hands' turns: sign with both, give the old
 //! keys up, give the new ones up. Chorus says when; nothing here knows it.
 
-use hickory_proto::dnssec::rdata::DNSKEY;
 use hickory_proto::dnssec::PublicKey;
+use hickory_proto::dnssec::rdata::DNSKEY;
 
 use super::operator::{Algorithm, Operator, Server};
+use super::process::{binary, run};
 use super::rolls::ROLL_LIMIT;
 use super::{CHILD, dns, until};
 
@@ -58,6 +59,30 @@ impl Operator {
             }
             Server::Knot => self.knotc(&["zone-ksk-submitted", CHILD]),
         }
+    }
+
+    /// It goes back: the policy's algorithm from before, and its keys of the other one are taken out. Knot only ever goes on
+    /// with a roll that it has begun; so its keys are deleted by hand.
+    pub fn gives_up(&mut self, algorithm: Algorithm, before: Algorithm) {
+        self.configure(before);
+        match self.server {
+            Server::Bind => self.rndc(&["reconfig"]),
+            Server::Knot => {
+                self.knotc(&["reload"]);
+                for key in self.own_keys().iter().filter(|key| algorithm.is_of(key)) {
+                    self.keymgr(&[CHILD, "delete", &dns::key_tag(key).to_string()]);
+                }
+                self.knotc(&["zone-sign", CHILD]);
+            }
+        }
+    }
+
+    fn keymgr(&self, arguments: &[&str]) {
+        let configuration = self.dir.join("knot.conf");
+        let mut all = vec!["-c", configuration.to_str().expect("a path in UTF-8")];
+        all.extend(arguments);
+        let done = run(&binary("keymgr", "knot"), &all, "");
+        assert!(done.success, "keymgr {}: {}{}", arguments.join(" "), done.stdout, done.stderr);
     }
 
     /// Until its own keys are of this algorithm alone.

@@ -334,14 +334,7 @@ fn start_signer(
     }
 }
 
-fn configure_signer(
-    server: Server,
-    dir: &Path,
-    spec: OperatorSpec,
-    number: u8,
-    key: &TsigKey,
-    onlooker: &TsigKey,
-) {
+fn configure_signer(server: Server, dir: &Path, spec: OperatorSpec, number: u8, key: &TsigKey, onlooker: &TsigKey) {
     let addresses = match spec.second {
         Second::Same => vec![v4(number), v6(number)],
         _ => vec![v4(number)],
