@@ -243,3 +243,25 @@ fn a_roll_that_is_undone_neither_shares_the_keys_that_are_given_up_nor_asks_for_
     assert!(at_b.contains(&ksk), "{decision:?}");
     assert_eq!(wanted(&decision, "a", Kind::Dnskey), None, "{decision:?}");
 }
+
+#[test]
+fn whoever_asks_for_the_ds_of_a_key_that_the_others_cannot_go_along_with_is_named_when_a_ds_is_needed() {
+    let mut f = Fixture::new();
+    f.member("a", true);
+    f.member("b", true);
+    f.together(0, &["a", "b"]);
+    let mut zone = Zone(f);
+    let b_has = set(&[old_keys("a"), old_keys("b"), new_keys("b")]);
+    zone.serves(100, "b", &b_has, &[old_keys("b"), new_keys("b")]);
+    let asks = [old_keys("a")[0].clone(), new_keys("b")[0].clone()];
+    zone.0.sees(100, "b", Kind::Cds, cds_for(&zone.0.zone, &asks, &[2]));
+    zone.0.sees(100, "b", Kind::Cdnskey, asks.iter().cloned().collect());
+    let needs_no_ds = zone.decision(110, Some(13));
+    assert!(!waits(&needs_no_ds, Step::AwaitDs), "{needs_no_ds:?}");
+    // Somebody took b's DS out by hand.
+    zone.0.sees(120, "parent", Kind::Ds, cds_for(&zone.0.zone, &[old_keys("a")[0].clone()], &[2]));
+    let decision = zone.decision(130, Some(13));
+    let wait = decision.waits.iter().find(|wait| wait.step == Step::AwaitDs).unwrap();
+    assert_eq!(wait.code, "algorithm-operator");
+    assert!(wait.text.contains("as long as b asks"), "{}", wait.text);
+}

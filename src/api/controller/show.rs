@@ -69,6 +69,7 @@ pub(super) fn listed(group: &Group) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
+/// A roll to another algorithm, by names.
 pub(super) fn algorithm(change: AlgorithmChange) -> wire::AlgorithmShow {
     wire::AlgorithmShow { from: algorithm_name(change.from), to: algorithm_name(change.to) }
 }
@@ -135,10 +136,10 @@ fn next(known: &Picture, status: &Status) -> Option<String> {
 /// What an operator does for a roll to another algorithm with the servers that are known here.
 fn by_hand(step: Step, aim: Aim) -> &'static str {
     match (step, aim) {
-        (Step::AwaitOldAlgorithm, Aim::Undoing) => {
-            "with BIND: the algorithm from before in its dnssec-policy, then `rndc reconfig`; with Knot: the algorithm from \
-             before in its policy, `knotc reload`, and `keymgr ZONE delete KEY` for each key of the other algorithm, then \
-             `knotc zone-sign ZONE`"
+        (Step::AwaitOldAlgorithm | Step::AwaitDs, Aim::Undoing) => {
+            "with BIND: the algorithm from before in its dnssec-policy, then `rndc reconfig` (it makes new keys, as for a key \
+             roll); with Knot: the algorithm from before in its policy, `knotc reload`, `keymgr ZONE set KEY ready=-1 active=-1 \
+             retire=-1 remove=-1` for each key of the other algorithm, then `knotc zone-sign ZONE`"
         }
         (Step::AwaitOldAlgorithm, _) => {
             "with BIND: `rndc dnssec -checkds -key NEW published ZONE` and `rndc dnssec -checkds -key OLD withdrawn ZONE` for \

@@ -8,7 +8,7 @@ use super::algorithm::{algorithm_name, algorithms_of, asked_at};
 use super::decision::{Change, Decision, Step, Wait, Write};
 use super::desired::{asked_in_a_pause, cds_and_cdnskey, placed_keys};
 use super::guards::{Guard, last_question, may_lose_ds, may_lose_key, still_vouching};
-use super::say::{describe_keys, key_label, key_list};
+use super::say::{describe_keys, key_label, key_list, names};
 use super::standing::standing;
 use super::view::{Member, ParentMode, Shown, World};
 use crate::model::dns::{Rdata, RecordSet, key_of_ds};
@@ -247,9 +247,19 @@ impl<'a> Ladder<'a> {
             sets.any(|set| !set.iter().any(|ds| key_of_ds(world.zone, ds, [*key]).is_some()))
         };
         let missing: RecordSet = keys.iter().filter(lacked).cloned().collect();
+        let apart: Vec<&String> = world.members.keys().filter(|op| asked_at(world, op, keys) != *keys).collect();
         if asked && !world.paused {
             match (&complete, &exact) {
                 (_, Shown::Everywhere) => {}
+                _ if !apart.is_empty() => {
+                    let text = format!(
+                        "the parent is to have a DS for each of {}, and does not act as long as {} asks for that of a key whose \
+                         algorithm not all sign with: that key has to go, or the others have to sign with its algorithm, too",
+                        key_list(keys),
+                        names(&apart)
+                    );
+                    self.wait(Step::AwaitDs, "algorithm-operator", text, None);
+                }
                 (Shown::Everywhere, _) => {
                     self.wait_for_parent(Step::AwaitDsGone, &exact, "DS set", &format!("holds only {}", key_list(keys)))
                 }

@@ -1,10 +1,11 @@
-//! Another algorithm at an operator, with the tools of its own server, in three hands' turns: sign with both, give the old
+//! Another algorithm at an operator, with the tools of its own server, in three moves: sign with both, give the old
 //! keys up, give the new ones up. Chorus says when; nothing here knows it.
 
 use hickory_proto::dnssec::PublicKey;
 use hickory_proto::dnssec::rdata::DNSKEY;
 
 use super::operator::{Algorithm, Operator, Server};
+use super::parent::Parent;
 use super::process::{binary, run};
 use super::rolls::ROLL_LIMIT;
 use super::{CHILD, dns, until};
@@ -61,8 +62,8 @@ impl Operator {
         }
     }
 
-    /// It goes back: the policy's algorithm from before, and its keys of the other one are taken out. Knot only ever goes on
-    /// with a roll that it has begun; so its keys are deleted by hand.
+    /// It goes back to the algorithm from before. Knot only ever goes on with a roll that it has begun, so its new keys are
+    /// retired by hand; BIND gives them up at once, and makes new keys of the old algorithm, as for any key roll.
     pub fn gives_up(&mut self, algorithm: Algorithm, before: Algorithm) {
         self.configure(before);
         match self.server {
@@ -70,11 +71,28 @@ impl Operator {
             Server::Knot => {
                 self.knotc(&["reload"]);
                 for key in self.own_keys().iter().filter(|key| algorithm.is_of(key)) {
-                    self.keymgr(&[CHILD, "delete", &dns::key_tag(key).to_string()]);
+                    let tag = dns::key_tag(key).to_string();
+                    self.keymgr(&[CHILD, "set", &tag, "ready=-1", "active=-1", "retire=-1", "remove=-1"]);
                 }
                 self.knotc(&["zone-sign", CHILD]);
             }
         }
+    }
+
+    /// After it went back: until it has keys of the algorithm from before alone. BIND is told of its new key's DS.
+    pub async fn is_back_at(&mut self, algorithm: Algorithm, parent: &Parent, foreign: &[DNSKEY]) {
+        if self.server == Server::Knot {
+            return self.has_only(algorithm).await;
+        }
+        self.tell_of_ds(parent, foreign).await;
+        let count = self.own_keys().len() / 2;
+        until(&format!("{} is back at algorithm {}", self.name(), algorithm.number()), ROLL_LIMIT, || {
+            let keys = self.keys_besides(foreign);
+            keys.len() == count && keys.iter().all(|key| algorithm.is_of(key))
+        })
+        .await;
+        let keys = self.keys_besides(foreign);
+        self.now_owns(keys);
     }
 
     fn keymgr(&self, arguments: &[&str]) {
