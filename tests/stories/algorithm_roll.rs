@@ -80,6 +80,7 @@ fn bind_and_knot_go_to_ed25519_each_doing_what_it_is_told_when_it_is_told() {
         stage.command(&["zone", "join", CHILD, "b"]).await;
         let plan = stage.chorus.ok(&["zone", "algorithm", CHILD, "--to", "ed25519", "--plan"]).await;
         assert!(plan.contains("from ecdsap256sha256 to ed25519: 6 steps"), "{plan}");
+        stage.lab.tell(&plan);
         assert_eq!(stage.chorus.json(&["zone", "show", CHILD]).await["rest"], true, "a plan changes nothing");
         stage.chorus.ok(&["zone", "algorithm", CHILD, "--to", "ed25519"]).await;
         stage.told_to("a, b", "must sign everything with ed25519, too").await;
