@@ -3,7 +3,7 @@
 
 use crate::support::{Fixture, keys};
 use chorus::model::dns::{Rdata, RecordSet, cds_for};
-use chorus::model::group::{Change, Decision, Step, World, decide};
+use chorus::model::group::{Change, Decision, Step, World, decide, forecast};
 use chorus::model::history::{Kind, Outcome, Sample, Served, Server};
 use chorus::model::time::Time;
 
@@ -264,4 +264,17 @@ fn whoever_asks_for_the_ds_of_a_key_that_the_others_cannot_go_along_with_is_name
     let wait = decision.waits.iter().find(|wait| wait.step == Step::AwaitDs).unwrap();
     assert_eq!(wait.code, "algorithm-operator");
     assert!(wait.text.contains("as long as b asks"), "{}", wait.text);
+}
+
+#[test]
+fn the_forecast_adds_up_every_wait_that_is_still_ahead() {
+    let mut f = Fixture::new();
+    f.lifetimes.policy.data_ttl_max_s = Some(7200);
+    f.member("a", true);
+    f.member("b", true);
+    f.together(0, &["a", "b"]);
+    let forecast = forecast(&World { algorithm: Some(15), ..f.world(900_000) });
+    let from_now: Vec<i64> = forecast.steps.iter().map(|step| (step.earliest.0 - 900_000_000) / 1000).collect();
+    // Answers 7260 s, DNSKEY sets 3660 s, DS sets 3660 s, answers again: one after the other.
+    assert_eq!(from_now, [0, 7260, 10_920, 10_920, 14_580, 21_840]);
 }

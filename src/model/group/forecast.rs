@@ -116,7 +116,9 @@ impl Plan<'_, '_> {
         let all_new: RecordSet =
             world.members.keys().flat_map(|op| world.own_keys(op)).filter(|k| is_of(k, to)).collect();
         let shared = |op: &String| all_new.is_subset(&world.served(op, Kind::Dnskey));
-        if !lacking.is_empty() || !world.members.keys().all(shared) {
+        // What is still ahead has not begun to make anything die: then the whole time is ahead, too.
+        let to_share = !lacking.is_empty() || !world.members.keys().all(shared);
+        if to_share {
             let guard = wait(self, Kind::Data, may_share(world, to).from);
             let guard = format!("answers that are not signed with {name} are dead {guard} after they were last served");
             let title = format!("every operator serves the keys of {name} of all");
@@ -124,8 +126,10 @@ impl Plan<'_, '_> {
             self.numbers(&[Kind::Data]);
         }
         let of_others = |span: &Span| span.served.records.iter().filter_map(Ds::read).any(|ds| ds.algorithm != to);
-        if world.parent_servers.iter().any(|server| world.history.current(server, Kind::Ds).is_none_or(of_others)) {
-            let guard = wait(self, Kind::Dnskey, may_ask(world, to).from);
+        let to_ask =
+            world.parent_servers.iter().any(|server| world.history.current(server, Kind::Ds).is_none_or(of_others));
+        if to_ask {
+            let guard = wait(self, Kind::Dnskey, may_ask(world, to).from.filter(|_| !to_share));
             let guard = format!("DNSKEY sets without those keys are dead {guard} after they were last served");
             let title = format!("every operator asks for the DS of {name} in place of the present ones");
             self.step(&title, "chorus", Vec::new(), guard);
@@ -137,7 +141,7 @@ impl Plan<'_, '_> {
         let with_old: Vec<&String> =
             all.into_iter().filter(|op| of(op).iter().any(|used| *used != to) || lacking.contains(op)).collect();
         if !with_old.is_empty() {
-            let guard = wait(self, Kind::Ds, may_retire(world, to).from);
+            let guard = wait(self, Kind::Ds, may_retire(world, to).from.filter(|_| !to_ask));
             let guard = format!("DS sets of other algorithms are dead {guard} after they were last served");
             let title = format!("{} take out their keys of other algorithms than {name}", listed(&with_old));
             self.step(&title, "operator", Vec::new(), guard);
