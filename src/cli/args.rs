@@ -269,13 +269,19 @@ Example:
         how: How,
     },
     /// Bring all operators to another algorithm: says what each has to do when, waits, and goes on
-    #[command(after_help = "Example:\n  chorus zone algorithm example.org --to ecdsap256sha256")]
+    #[command(after_help = "\
+Example:
+  chorus zone algorithm example.org --to ecdsap256sha256 --plan
+  chorus zone algorithm example.org --to ecdsap256sha256 --wait")]
     Algorithm {
         #[arg(value_parser = input::zone_name)]
         zone: String,
         /// The algorithm by its name: ecdsap256sha256, ed25519, rsasha256, ...
         #[arg(long, value_name = "ALGORITHM")]
         to: String,
+        /// Only show the way there: who does what, after what, and when it ends
+        #[arg(long)]
+        plan: bool,
         #[command(flatten)]
         how: How,
     },

@@ -194,7 +194,12 @@ async fn zone(asker: &Asker, command: ZoneCommand) -> Result<Exit, Failure> {
             let change = if unreachable { Change::LeaveUnreachable(operator) } else { Change::Leave(operator) };
             return set(asker, &zone, change, how).await;
         }
-        ZoneCommand::Algorithm { zone, to, how } => return set(asker, &zone, Change::Algorithm(to), how).await,
+        ZoneCommand::Algorithm { zone, to, plan: true, .. } => {
+            let plan = plan(asker, &zone, Change::Algorithm(to)).await?;
+            let refused = plan.refusals.iter().any(|check| check.outcome == Outcome::Fail);
+            return Ok(if refused { Exit::Blocked } else { Exit::Ok });
+        }
+        ZoneCommand::Algorithm { zone, to, how, .. } => return set(asker, &zone, Change::Algorithm(to), how).await,
         ZoneCommand::Stop { zone, plan: true, .. } => return plan(asker, &zone, Change::Stop).await.map(|_| Exit::Ok),
         ZoneCommand::Undo { zone, plan: true, .. } => return plan(asker, &zone, Change::Undo).await.map(|_| Exit::Ok),
         ZoneCommand::Pause { zone, how } => return control(asker, &zone, Verb::Pause, how).await,

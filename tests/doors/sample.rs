@@ -77,6 +77,7 @@ pub fn transition(state: TransitionState) -> TransitionShow {
         }),
         from: vec!["a".to_owned()],
         to: vec!["a".to_owned(), "b".to_owned()],
+        algorithm: None,
         reason: Some("CHG-812".to_owned()),
         started: at(-130),
         ended: None,
@@ -222,6 +223,7 @@ pub fn plan() -> Plan {
         from: vec!["a".to_owned()],
         to: vec!["a".to_owned(), "b".to_owned()],
         trusted: Vec::new(),
+        algorithm: None,
         steps: vec![
             Step {
                 number: 1,

@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 #![allow(dead_code)] // the laboratory is a vocabulary: not each story uses all of it
 
+mod algorithm_roll;
 mod bad_days;
 mod bad_input;
 mod control;

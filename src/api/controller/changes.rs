@@ -53,6 +53,7 @@ impl Controller {
         Ok(wire::Plan {
             zone: plain(name),
             trusted: show::trusted(&wished.to),
+            algorithm: wished.algorithm.map(show::algorithm),
             from: wished.from.into_keys().collect(),
             to: wished.to.into_keys().collect(),
             ends_earliest: if nothing { None } else { wire::At::known(forecast.ends) },

@@ -8,11 +8,11 @@ use crate::api::wire::{self, At};
 use crate::engine::{Certificate, Picture, Status};
 use crate::model::chain::Exposure;
 use crate::model::dns::{Dnskey, Rdata, RecordSet, RecordType, cds_for, key_of_ds, ns_name, rdata_text, unhex};
-use crate::model::group::{Group, KeyRole, ParentMode, Phase, Rolling, Standing, World, rolling};
+use crate::model::group::{Group, KeyRole, ParentMode, Phase, Rolling, Standing, Step, World, algorithm_name, rolling};
 use crate::model::history::{Kind, Server, Who};
 use crate::model::policy::DATA_TTL_MAX_UNKNOWN_S;
 use crate::model::time::Time;
-use crate::store::TransitionRecord;
+use crate::store::{Aim, AlgorithmChange, TransitionRecord};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
@@ -69,6 +69,11 @@ pub(super) fn listed(group: &Group) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
+/// A roll to another algorithm, by names.
+pub(super) fn algorithm(change: AlgorithmChange) -> wire::AlgorithmShow {
+    wire::AlgorithmShow { from: algorithm_name(change.from), to: algorithm_name(change.to) }
+}
+
 pub(super) fn trusted(group: &Group) -> Vec<String> {
     group.iter().filter(|(_, standing)| **standing == Standing::Trusted).map(|(name, _)| name.clone()).collect()
 }
@@ -112,7 +117,7 @@ pub(super) fn joined(names: &[&str]) -> String {
 }
 
 fn next(known: &Picture, status: &Status) -> Option<String> {
-    known.transition.as_ref()?;
+    let transition = known.transition.as_ref()?;
     let wait = status.waiting.first()?;
     match (state_of(wait), known.record.parent.mode) {
         (wire::TransitionState::WaitingParent, ParentMode::Manual) => {
@@ -121,7 +126,30 @@ fn next(known: &Picture, status: &Status) -> Option<String> {
         (wire::TransitionState::WaitingParent, ParentMode::Scan) => Some("the parent's next scan".into()),
         (wire::TransitionState::WaitingGuard, _) => wait.until.map(|until| format!("goes on by itself at {until}")),
         (wire::TransitionState::Blocked, _) => Some("goes on when the reason above is gone".into()),
+        (wire::TransitionState::WaitingOperator, _) if wait.code == "algorithm-operator" => {
+            Some(by_hand(wait.step, transition.aim).into())
+        }
         _ => None,
+    }
+}
+
+/// What an operator does for a roll to another algorithm with the servers that are known here.
+fn by_hand(step: Step, aim: Aim) -> &'static str {
+    match (step, aim) {
+        (Step::AwaitOldAlgorithm | Step::AwaitDs, Aim::Undoing) => {
+            "with BIND: the algorithm from before in its dnssec-policy, then `rndc reconfig` (it makes new keys, as for a key \
+             roll); with Knot: the algorithm from before in its policy, `knotc reload`, `keymgr ZONE set KEY ready=-1 active=-1 \
+             retire=-1 remove=-1` for each key of the other algorithm, then `knotc zone-sign ZONE`"
+        }
+        (Step::AwaitOldAlgorithm, _) => {
+            "with BIND: `rndc dnssec -checkds -key NEW published ZONE` and `rndc dnssec -checkds -key OLD withdrawn ZONE` for \
+             the key-signing keys; with Knot: `knotc zone-ksk-submitted ZONE`"
+        }
+        _ => {
+            "with BIND: the new algorithm in its dnssec-policy, then `rndc reconfig`, and neither `parental-agents` nor `rndc \
+             dnssec -checkds` until told; with Knot: the new algorithm in its policy, then `knotc reload` and `knotc zone-sign \
+             ZONE`, and neither `ksk-submission` nor `knotc zone-ksk-submitted` until told"
+        }
     }
 }
 

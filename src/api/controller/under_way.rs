@@ -1,6 +1,7 @@
 //! A transition as people and programs are shown it: which step, what is awaited, when it ends, how long the ways back take.
 //!
-//! Invariant: `waiting_for`, `ends_at` and `stop` are there as long as it is under way, whatever it is doing.
+//! Invariant: `waiting_for`, `ends_at` and `undo_takes` or the way forward are there as long as it is under way, whatever it
+//! is doing; `stop`, where it can be stopped.
 
 use super::show;
 use crate::api::wire::{self, At};
@@ -55,10 +56,10 @@ const JOIN: [&[Step]; 5] = [
 const ALGORITHM: [&[Step]; 6] = [
     &[Step::SignWithBoth],
     &[Step::ShareKeys],
-    &[Step::AwaitOldKeysAndDs, Step::AskForDs, Step::AwaitDs],
-    &[Step::AwaitLeaverKeys],
-    &[Step::AwaitDsGone],
-    &[Step::AwaitOldAlgorithm, Step::AwaitLeaverAnswers],
+    &[Step::AwaitOldKeysAndDs, Step::AskForDs],
+    &[Step::AwaitDs, Step::AwaitLeaverKeys, Step::AwaitDsGone],
+    &[Step::AwaitOldAlgorithm],
+    &[Step::AwaitLeaverAnswers],
 ];
 const LEAVE: [&[Step]; 5] = [
     &[Step::NameServers],
@@ -68,10 +69,17 @@ const LEAVE: [&[Step]; 5] = [
     &[Step::AwaitLeaverAnswers],
 ];
 
-fn title(step: Step) -> &'static str {
+fn title(step: Step, rolling: bool) -> &'static str {
     match step {
+        Step::AskForDs | Step::AwaitOldKeysAndDs if rolling => {
+            "every operator asks the parent for the DS of the algorithm, and no other"
+        }
+        Step::AwaitDs | Step::AwaitDsGone | Step::AwaitLeaverKeys if rolling => {
+            "the parent has the DS of the algorithm, and no other"
+        }
+        Step::AwaitLeaverAnswers if rolling => "what the other keys signed dies, and their copies go",
         Step::SignWithBoth => "every operator signs with both algorithms",
-        Step::AwaitOldAlgorithm => "every operator takes its old keys out",
+        Step::AwaitOldAlgorithm => "every operator takes its keys of other algorithms out",
         Step::ShareKeys => "every operator serves the keys of all",
         Step::AskForDs => "every operator asks the parent for the DS of all",
         Step::AwaitDs => "the parent has the DS of all",
@@ -119,6 +127,7 @@ pub(super) fn running(
     };
     let number =
         way.iter().position(|(of_leave, steps)| steps.contains(&step) && *of_leave == leaving).unwrap_or(0) + 1;
+    let rolling = transition.algorithm.is_some();
     let waiting = status.waiting.first().filter(|_| begun);
     let state = match waiting {
         _ if transition.paused => wire::TransitionState::Paused,
@@ -137,7 +146,7 @@ pub(super) fn running(
     });
     let starting = || wire::WaitingFor {
         code: "acting".into(),
-        text: format!("{}: being brought about", title(step)),
+        text: format!("{}: being brought about", title(step, rolling)),
         until: None,
     };
     let world = World { paused: false, now, ..known.world() };
@@ -156,12 +165,13 @@ pub(super) fn running(
     wire::TransitionShow {
         id: transition.id.clone(),
         state,
-        step: title(step).into(),
+        step: title(step, rolling).into(),
         step_number: u32::try_from(number).unwrap_or(1),
         steps: u32::try_from(way.len()).unwrap_or(1),
         waiting_for: Some(trouble.or(waiting_for).unwrap_or_else(starting)),
         from: transition.from.keys().cloned().collect(),
         to: transition.to.keys().cloned().collect(),
+        algorithm: transition.algorithm.map(show::algorithm),
         reason: transition.reason.clone(),
         started: At::clock(transition.started_at),
         ended: None,
@@ -173,8 +183,11 @@ pub(super) fn running(
         ends_at: At::known(ends.ends)
             .zip(At::known(expected(&ends)))
             .map(|(earliest, expected)| wire::EndsAt { earliest, expected }),
-        undo_takes: (transition.aim != Aim::Undoing).then(|| takes(&forecast_to(&world, &transition.from))),
-        stop: Some(wire::StopShow {
+        undo_takes: (transition.aim != Aim::Undoing).then(|| {
+            let algorithm = transition.algorithm.map(|change| change.from);
+            takes(&forecast_to(&World { algorithm, ..world }, &transition.from))
+        }),
+        stop: (!rolling).then(|| wire::StopShow {
             serving: stop.group.iter().filter(|(_, s)| **s == Standing::Serving).map(|(op, _)| op.clone()).collect(),
             trusted: show::trusted(&stop.group),
             takes: takes(&stop.forecast),
@@ -191,12 +204,13 @@ pub(super) fn ended(transition: &TransitionRecord) -> wire::TransitionShow {
             TransitionState::Undone => wire::TransitionState::Undone,
             TransitionState::Stopped => wire::TransitionState::Stopped,
         },
-        step: title(Step::Settled).into(),
+        step: title(Step::Settled, false).into(),
         step_number: 1,
         steps: 1,
         waiting_for: None,
         from: transition.from.keys().cloned().collect(),
         to: transition.to.keys().cloned().collect(),
+        algorithm: transition.algorithm.map(show::algorithm),
         reason: transition.reason.clone(),
         started: At::clock(transition.started_at),
         ended: transition.ended_at.map(At::clock),

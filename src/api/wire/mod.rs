@@ -22,9 +22,9 @@ pub use operator::{
 };
 pub use plan::{Actor, Change, Guard, GuardNumber, Plan, PlanRequest, SetAnswer, SetGroup, Step, StepState, Write};
 pub use zone::{
-    DsState, Exposure, HandToRegistrar, KeyRole, KeyShow, OperatorStanding, ParentMode, ParentShow, PolicyChange,
-    RollShow, RollState, ServerShow, Standing, TransitionShow, TransitionState, WaitingFor, ZoneAdd, ZoneList,
-    ZonePolicy, ZoneShow, ZoneSummary,
+    AlgorithmShow, DsState, Exposure, HandToRegistrar, KeyRole, KeyShow, OperatorStanding, ParentMode, ParentShow,
+    PolicyChange, RollShow, RollState, ServerShow, Standing, TransitionShow, TransitionState, WaitingFor, ZoneAdd,
+    ZoneList, ZonePolicy, ZoneShow, ZoneSummary,
 };
 
 use crate::model::time::Time;

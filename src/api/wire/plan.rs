@@ -125,6 +125,9 @@ pub struct Plan {
     /// Those of `to` that are trusted only, and are not to be name servers.
     #[serde(default)]
     pub trusted: Vec<String>,
+    /// For the roll of all to another algorithm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<super::AlgorithmShow>,
     /// Empty when the zone is there already.
     pub steps: Vec<Step>,
     pub ends_earliest: Option<At>,

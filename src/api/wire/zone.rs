@@ -167,6 +167,9 @@ pub struct TransitionShow {
     /// The desired groups before and after.
     pub from: Vec<String>,
     pub to: Vec<String>,
+    /// For the roll of all to another algorithm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<AlgorithmShow>,
     pub reason: Option<String>,
     pub started: At,
     pub ended: Option<At>,
@@ -189,9 +192,16 @@ pub struct TransitionShow {
     /// While it is under way and not being undone: how long the way back takes from now.
     #[serde(default)]
     pub undo_takes: Option<Takes>,
-    /// While it is under way: where it would come to rest first.
+    /// While it is under way: where it would come to rest first. A roll to another algorithm cannot be stopped.
     #[serde(default)]
     pub stop: Option<StopShow>,
+}
+
+/// From one algorithm to another, by the names of the registry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlgorithmShow {
+    pub from: String,
+    pub to: String,
 }
 
 /// A combination of versions that some resolver could have held, and that does not validate or resolve.

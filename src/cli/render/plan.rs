@@ -13,7 +13,10 @@ pub fn plan(plan: &Plan, look: &Look) -> String {
         .iter()
         .map(|op| if plan.trusted.contains(op) { format!("{op} (trusted only)") } else { op.clone() })
         .collect();
-    let from_to = format!("{}: from {} to {}", plan.zone, people(&plan.from), people(&to));
+    let from_to = match &plan.algorithm {
+        Some(change) => format!("{}: from {} to {}", plan.zone, change.from, change.to),
+        None => format!("{}: from {} to {}", plan.zone, people(&plan.from), people(&to)),
+    };
     let refused = plan.refusals.iter().any(|check| check.outcome == Outcome::Fail);
     let verdict = match (refused, plan.steps.len(), plan.ends_earliest) {
         (true, ..) => look.paint(Colour::Bad, "would be refused; nothing was changed"),

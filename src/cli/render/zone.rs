@@ -4,7 +4,7 @@ use super::grid::Grid;
 use super::past::exposures;
 use super::{Colour, Look, ago, ahead, exactly, length, people};
 use crate::api::wire::{
-    At, DsState, KeyShow, ParentMode, RollShow, RollState, ServerShow, SetAnswer, Takes, TransitionShow,
+    AlgorithmShow, At, DsState, KeyShow, ParentMode, RollShow, RollState, ServerShow, SetAnswer, Takes, TransitionShow,
     TransitionState, ZoneList, ZonePolicy, ZoneShow, ZoneSummary,
 };
 use std::fmt::Write;
@@ -120,7 +120,10 @@ pub fn zone(zone: &ZoneShow, look: &Look) -> String {
 
 fn transition(text: &mut String, transition: &TransitionShow) {
     let TransitionShow { id, state, step, step_number, steps, .. } = transition;
-    let _ = write!(text, "transition   {id}, from {} to {}: ", people(&transition.from), people(&transition.to));
+    let _ = match &transition.algorithm {
+        Some(AlgorithmShow { from, to }) => write!(text, "transition   {id}, from {from} to {to}: "),
+        None => write!(text, "transition   {id}, from {} to {}: ", people(&transition.from), people(&transition.to)),
+    };
     match transition.ended {
         Some(ended) => {
             let _ = writeln!(text, "{}, {ended}", state.name());
@@ -245,8 +248,13 @@ pub fn set(answer: &SetAnswer) -> String {
                 (_, "stopping") => " being stopped,",
                 _ => "",
             };
+            let with = transition.algorithm.as_ref().map(|change| match transition.aim.as_str() {
+                "undoing" => format!(" with {}", change.from),
+                _ => format!(" with {}", change.to),
+            });
+            let with = with.unwrap_or_default();
             format!(
-                "{zone} is to be signed and served by {desired}: transition {id},{how} step {step_number} of {steps}: {step}{end}\n\
+                "{zone} is to be signed and served by {desired}{with}: transition {id},{how} step {step_number} of {steps}: {step}{end}\n\
                  look again with: chorus zone show {zone}\n"
             )
         }

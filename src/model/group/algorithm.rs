@@ -2,13 +2,14 @@
 //! §5.11): signatures before keys, keys before DS, and back out in the opposite order.
 //!
 //! Invariant: no DNSKEY set names an algorithm that some living answer is not signed with, as far as Chorus places keys;
-//! no DS names one that some living DNSKEY set lacks; and the last DS of the old one stays until every DS set without the
-//! new one is dead. What operators do with their own keys is theirs; they are told when.
+//! no DS names one that some living DNSKEY set lacks; and until every DS set with the old one is dead, all is signed with
+//! both. So the DS of all change from the old algorithm to the new one at once, as the CDS of signers do in a roll of their
+//! own. What operators do with their own keys is theirs; they are told when.
 
 use super::decision::Step;
 use super::guards::Guard;
 use super::ladder::Ladder;
-use super::say::outlived;
+use super::say::{names, outlived};
 use super::view::World;
 use crate::model::dns::{Dnskey, Ds, Rdata, RecordSet, key_of_ds};
 use crate::model::history::{Kind, Served, Who};
@@ -48,6 +49,25 @@ pub fn algorithms_of(world: &World<'_>, operator: &str) -> BTreeSet<u8> {
     own.iter().filter_map(Dnskey::read).filter(Dnskey::is_usable).map(|key| key.algorithm).collect()
 }
 
+/// The algorithms that the parent has a DS of: those that validators expect signatures of.
+fn signalled(world: &World<'_>) -> BTreeSet<u8> {
+    let seen = world.parent_servers.iter().filter_map(|server| world.history.current(server, Kind::Ds));
+    seen.flat_map(|span| span.served.records.iter().filter_map(Ds::read)).map(|ds| ds.algorithm).collect()
+}
+
+/// Whether a key must not be placed at others in a roll to another algorithm: its algorithm is not signalled, and either
+/// not the one that all go to, in an undo for instance, or not all is signed with it yet.
+pub(super) fn is_held_back<'a>(world: &World<'a>) -> impl Fn(&Rdata) -> bool + use<'a> {
+    let expected: Option<BTreeSet<u8>> = world.algorithm.map(|to| {
+        let shared = Some(to).filter(|to| may_share(world, *to).is_open(world.now));
+        signalled(world).into_iter().chain(shared).collect()
+    });
+    move |key| {
+        let is_expected = |expected: &BTreeSet<u8>| expected.iter().any(|algorithm| is_of(key, *algorithm));
+        !expected.as_ref().is_none_or(is_expected)
+    }
+}
+
 /// The keys of the new algorithm may be placed at others: every answer without a signature by one of them is dead, at
 /// every operator.
 pub(super) fn may_share(world: &World<'_>, to: u8) -> Guard {
@@ -84,28 +104,35 @@ pub(super) fn may_ask(world: &World<'_>, to: u8) -> Guard {
     guard
 }
 
-/// The DS of other algorithms may go: every DS set without the new one is dead at every server of the parent.
-pub(super) fn may_drop(world: &World<'_>, to: u8) -> Guard {
-    has_algorithm(world, to, true, "without a DS of")
-}
-
 /// The keys of other algorithms may go: every DS set with one of theirs is dead.
 pub(super) fn may_retire(world: &World<'_>, to: u8) -> Guard {
-    has_algorithm(world, to, false, "with a DS of another algorithm than")
-}
-
-fn has_algorithm(world: &World<'_>, to: u8, some: bool, which: &str) -> Guard {
     let mut guard = Guard::open("guard-ttl");
     for (server, span) in world.history.spans(Kind::Ds) {
-        let mut algorithms = span.served.records.iter().filter_map(Ds::read).map(|ds| ds.algorithm);
-        let good = if some { algorithms.any(|of| of == to) } else { algorithms.all(|of| of == to) };
-        if !good {
+        if span.served.records.iter().filter_map(Ds::read).any(|ds| ds.algorithm != to) {
             guard.and(world.lifetimes.death(server, Kind::Ds, span), || {
-                outlived(world, server, Kind::Ds, span, &format!("{which} {}", algorithm_name(to)))
+                let which = format!("with a DS of another algorithm than {}", algorithm_name(to));
+                outlived(world, server, Kind::Ds, span, &which)
             });
         }
     }
     guard
+}
+
+/// For which keys an operator's CDS set asks, if `keys` are wanted. A signer that rolls to another algorithm asks for its own
+/// new DS as soon as it is ready itself, and neither BIND nor Knot lets anybody else take that back, or put back the old one.
+/// So, until the others are ready, its part is left to it. Sets that differ are nothing that a parent should act on.
+pub(super) fn asked_at(world: &World<'_>, operator: &str, keys: &RecordSet) -> RecordSet {
+    if world.algorithm.is_none() {
+        return keys.clone();
+    }
+    let (own, cds, signalled) = (world.own_keys(operator), world.served(operator, Kind::Cds), signalled(world));
+    let has_cds = |key: &&Rdata| cds.iter().any(|cds| key_of_ds(world.zone, cds, [*key]).is_some());
+    let asked: RecordSet = own.iter().filter(has_cds).cloned().collect();
+    let too_early = |key: &Rdata| !keys.contains(key) && !signalled.iter().any(|algorithm| is_of(key, *algorithm));
+    match asked.iter().any(too_early) {
+        true => keys.difference(&own).chain(&asked).cloned().collect(),
+        false => keys.clone(),
+    }
 }
 
 impl Ladder<'_> {
@@ -113,48 +140,54 @@ impl Ladder<'_> {
     pub(super) fn roll_algorithm(&mut self, to: u8, ds_keys: &mut RecordSet) {
         let world = &self.world.clone();
         let name = algorithm_name(to);
-        for operator in world.members.keys().filter(|operator| !algorithms_of(world, operator).contains(&to)) {
-            let text =
-                format!("{operator} has to sign everything with {name}, too, and go on signing with its present keys");
+        let of_both = |operator: &&String| algorithms_of(world, operator).contains(&to);
+        let (with, without): (Vec<&String>, Vec<&String>) = world.members.keys().partition(of_both);
+        if !without.is_empty() {
+            let text = format!(
+                "{} must sign everything with {name}, too, and publish those keys; all present keys stay, and go on \
+                 signing, until you are told here that they may go",
+                names(&without)
+            );
             self.wait(Step::SignWithBoth, "algorithm-operator", text, None);
         }
-        let share = may_share(world, to);
-        if !share.is_open(world.now) && share.from.is_some() {
+        let (share, ask, retire) = (may_share(world, to), may_ask(world, to), may_retire(world, to));
+        if share.from.is_none() && without.is_empty() {
+            let text =
+                format!("the keys of {name} are there, but not everything is signed with them: {}", share.because);
+            self.wait(Step::SignWithBoth, "algorithm-operator", text, None);
+        } else if share.from.is_some() && !share.is_open(world.now) {
             let text = format!("keys of {name} may be shared when no cache holds the {}", share.because);
             self.wait_for(Step::SignWithBoth, &share, text);
         }
-        let (ask, drop, retire) = (may_ask(world, to), may_drop(world, to), may_retire(world, to));
-        let everybody = world.members.keys().all(|operator| algorithms_of(world, operator).contains(&to));
-        if !(everybody && share.is_open(world.now) && ask.is_open(world.now)) {
-            if everybody && share.is_open(world.now) && ask.from.is_some() {
-                let text = format!("a DS of {name} may be asked for when no cache holds the {}", ask.because);
+        let all_sign = without.is_empty() && share.is_open(world.now);
+        if !(all_sign && ask.is_open(world.now)) {
+            if all_sign && ask.from.is_some() {
+                let text = format!("the DS of {name} may be asked for when no cache holds the {}", ask.because);
                 self.wait_for(Step::AwaitOldKeysAndDs, &ask, text);
             }
-            let has_ds = |key: &Rdata| {
-                let seen = world.parent_servers.iter().filter_map(|server| world.history.current(server, Kind::Ds));
-                seen.flat_map(|span| &span.served.records).any(|ds| key_of_ds(world.zone, ds, [key]).is_some())
-            };
-            ds_keys.retain(|key| !is_of(key, to) || has_ds(key));
-        } else if drop.is_open(world.now) {
-            ds_keys.retain(|key| is_of(key, to));
-            if retire.is_open(world.now) {
-                let with_old = world.members.keys().filter(|operator| algorithms_of(world, operator).len() > 1);
-                for operator in with_old {
-                    let text =
-                        format!("{operator} may take its keys of other algorithms than {name} out of its zone now");
-                    self.wait(Step::AwaitOldAlgorithm, "algorithm-operator", text, None);
-                }
-            } else if retire.from.is_some() {
-                let text = format!(
-                    "keys of other algorithms than {name} stay as long as a cache holds the {}",
-                    retire.because
-                );
-                self.wait_for(Step::AwaitOldAlgorithm, &retire, text);
-            }
-        } else if drop.from.is_some() {
+            let signalled = signalled(world);
+            // Who gave its old keys up already has nothing else that a DS could vouch for.
+            let only_new = |operator: &&&String| algorithms_of(world, operator).len() == 1;
+            let needed: RecordSet = with.iter().filter(only_new).flat_map(|op| world.key_signing_keys(op)).collect();
+            let is_signalled = |key: &Rdata| signalled.iter().any(|algorithm| is_of(key, *algorithm));
+            ds_keys.retain(|key| is_signalled(key) || needed.contains(key));
+            return;
+        }
+        ds_keys.retain(|key| is_of(key, to));
+        let with_old: Vec<&String> = with.into_iter().filter(|op| algorithms_of(world, op).len() > 1).collect();
+        if with_old.is_empty() {
+            return;
+        }
+        if retire.is_open(world.now) {
+            let text = format!(
+                "{} may take the keys of other algorithms than {name} out now, and stop signing with them",
+                names(&with_old)
+            );
+            self.wait(Step::AwaitOldAlgorithm, "algorithm-operator", text, None);
+        } else if retire.from.is_some() {
             let text =
-                format!("the DS of other algorithms than {name} stay as long as a cache holds the {}", drop.because);
-            self.wait_for(Step::AwaitLeaverKeys, &drop, text);
+                format!("keys of other algorithms than {name} stay as long as a cache holds the {}", retire.because);
+            self.wait_for(Step::AwaitOldAlgorithm, &retire, text);
         }
     }
 }

@@ -31,10 +31,10 @@ pub enum Step {
     AwaitLeaverKeys,
     /// The parent's servers have no DS of the leaver.
     AwaitDsGone,
-    /// The leaver's answers are dead, its keys may go.
-    AwaitLeaverAnswers,
     /// No operator has keys of the old algorithm any more: an operator's own doing.
     AwaitOldAlgorithm,
+    /// The leaver's answers are dead, its keys may go.
+    AwaitLeaverAnswers,
     /// All is as desired.
     Settled,
 }

@@ -3,7 +3,7 @@
 //! Invariant: CDS and CDNSKEY are one identical set at every operator (RFC 8901 §8, RFC 9975), and a key that is needed by
 //! anything still alive is in it or beside it.
 
-use super::algorithm::{is_of, may_share};
+use super::algorithm::is_held_back;
 use super::view::World;
 use crate::model::dns::{Ds, Name, Rdata, RecordSet, cds_for, key_of_ds};
 use crate::model::history::Kind;
@@ -18,9 +18,9 @@ pub(super) fn placed_keys(world: &World<'_>, at: &str) -> RecordSet {
     let others = world.members.keys().filter(|other| *other != at);
     let own = world.own_keys(at);
     let served = world.served(at, Kind::Dnskey);
-    // Of an algorithm that not everything is signed with yet no key is placed that is not there already.
-    let too_early = world.algorithm.filter(|to| !may_share(world, *to).is_open(world.now));
-    let held_back = |key: &Rdata| too_early.is_some_and(|to| is_of(key, to) && !served.contains(key));
+    // What is there already stays until nothing needs it.
+    let is_held_back = is_held_back(world);
+    let held_back = |key: &Rdata| !served.contains(key) && is_held_back(key);
     others.flat_map(|other| world.own_keys(other)).filter(|key| !own.contains(key) && !held_back(key)).collect()
 }
 

@@ -4,13 +4,13 @@
 //! acted at once. They can only move to later.
 
 use super::Standing;
-use super::algorithm::{algorithm_name, may_ask, may_drop, may_retire, may_share};
+use super::algorithm::{algorithm_name, algorithms_of, is_of, may_ask, may_retire, may_share};
 use super::desired::{cds_and_cdnskey, csync, placed_keys};
 use super::guards::last_question;
 use super::ladder::is_admitted;
 use super::standing::standing;
 use super::view::World;
-use crate::model::dns::{RecordSet, key_of_ds, ns_name};
+use crate::model::dns::{Ds, RecordSet, key_of_ds, ns_name};
 use crate::model::history::{Kind, Server, Span, Who};
 use crate::model::time::Time;
 use std::collections::BTreeSet;
@@ -94,38 +94,63 @@ struct Plan<'w, 'a> {
 }
 
 impl Plan<'_, '_> {
-    /// All operators from one algorithm to another. What they do themselves is taken to be done at once.
+    /// All operators from one algorithm to another, from wherever they are. What they do themselves is taken to be done at
+    /// once.
     fn algorithm(&mut self, to: u8) {
         let world = self.world;
         let name = algorithm_name(to);
-        let each: Vec<&String> = world.members.keys().collect();
-        self.step(
-            &format!("{} sign everything with {name}, too, and keep their present keys", listed(&each)),
-            "operator",
-            Vec::new(),
-            String::new(),
-        );
+        let of = |operator: &str| algorithms_of(world, operator);
+        let lacking: Vec<&String> = world.members.keys().filter(|op| !of(op).contains(&to)).collect();
+        if !lacking.is_empty() {
+            let title = format!("{} sign everything with {name}, too, and keep their present keys", listed(&lacking));
+            self.step(&title, "operator", Vec::new(), String::new());
+        }
         let lived = |kind: Kind| {
-            world.history.spans(kind).map(move |(s, span)| world.lifetimes.outlives(s, kind, &span.served))
+            let spans = world.history.spans(kind);
+            spans.map(move |(s, span)| world.lifetimes.outlives(s, kind, &span.served)).max().unwrap_or_default()
         };
-        let wait = |plan: &mut Self, kind: Kind, from: Option<Time>, what: &str| {
-            let longest = lived(kind).max().unwrap_or_default();
-            plan.at = plan.at.max(from.unwrap_or(plan.at.plus(longest)));
-            format!("{what}: {}", humantime::format_duration(longest))
+        let wait = |plan: &mut Self, kind: Kind, from: Option<Time>| {
+            plan.at = plan.at.max(from.unwrap_or(plan.at.plus(lived(kind))));
+            humantime::format_duration(lived(kind))
         };
-        let guard = wait(self, Kind::Data, may_share(world, to).from, "answers without its signatures are dead after");
-        self.step(&format!("every operator serves the keys of {name} of all"), "chorus", Vec::new(), guard);
-        let guard = wait(self, Kind::Dnskey, may_ask(world, to).from, "DNSKEY sets without its keys are dead after");
-        self.step(&format!("every operator asks for the DS of {name}, too"), "chorus", Vec::new(), guard);
-        let parent = self.parent_acts();
-        self.step(&format!("the parent has the DS of {name}"), parent, Vec::new(), String::new());
-        let guard = wait(self, Kind::Ds, may_drop(world, to).from, "DS sets without it are dead after");
-        self.step("every operator asks for its DS alone", "chorus", Vec::new(), guard);
-        self.step("the parent has no other DS", parent, Vec::new(), String::new());
-        let guard = wait(self, Kind::Ds, may_retire(world, to).from, "DS sets with others are dead after");
-        self.step(&format!("{} take their old keys out", listed(&each)), "operator", Vec::new(), guard);
-        let guard = wait(self, Kind::Data, None, "what they signed is dead after");
-        self.step("every operator loses the old keys of the others", "chorus", Vec::new(), guard);
+        let all_new: RecordSet =
+            world.members.keys().flat_map(|op| world.own_keys(op)).filter(|k| is_of(k, to)).collect();
+        let shared = |op: &String| all_new.is_subset(&world.served(op, Kind::Dnskey));
+        // What is still ahead has not begun to make anything die: then the whole time is ahead, too.
+        let to_share = !lacking.is_empty() || !world.members.keys().all(shared);
+        if to_share {
+            let guard = wait(self, Kind::Data, may_share(world, to).from);
+            let guard = format!("answers that are not signed with {name} are dead {guard} after they were last served");
+            let title = format!("every operator serves the keys of {name} of all");
+            self.step(&title, "chorus", Vec::new(), guard);
+            self.numbers(&[Kind::Data]);
+        }
+        let of_others = |span: &Span| span.served.records.iter().filter_map(Ds::read).any(|ds| ds.algorithm != to);
+        let to_ask =
+            world.parent_servers.iter().any(|server| world.history.current(server, Kind::Ds).is_none_or(of_others));
+        if to_ask {
+            let guard = wait(self, Kind::Dnskey, may_ask(world, to).from.filter(|_| !to_share));
+            let guard = format!("DNSKEY sets without those keys are dead {guard} after they were last served");
+            let title = format!("every operator asks for the DS of {name} in place of the present ones");
+            self.step(&title, "chorus", Vec::new(), guard);
+            self.numbers(&[Kind::Dnskey]);
+            let parent = self.parent_acts();
+            self.step(&format!("the parent has the DS of {name} and no other"), parent, Vec::new(), String::new());
+        }
+        let all: Vec<&String> = world.members.keys().collect();
+        let with_old: Vec<&String> =
+            all.into_iter().filter(|op| of(op).iter().any(|used| *used != to) || lacking.contains(op)).collect();
+        if !with_old.is_empty() {
+            let guard = wait(self, Kind::Ds, may_retire(world, to).from.filter(|_| !to_ask));
+            let guard = format!("DS sets of other algorithms are dead {guard} after they were last served");
+            let title = format!("{} take out their keys of other algorithms than {name}", listed(&with_old));
+            self.step(&title, "operator", Vec::new(), guard);
+            self.numbers(&[Kind::Ds]);
+        }
+        let guard = wait(self, Kind::Data, None);
+        let guard = format!("what they signed is dead {guard} after it was last served");
+        self.step("the copies of those keys go at every operator", "chorus", Vec::new(), guard);
+        self.numbers(&[Kind::Data]);
     }
 
     /// Keys, CDS and DS of those that come in.

@@ -4,11 +4,11 @@
 //! that a join, a leave, an undo, a repair after somebody's hand and a key roll are all the same code.
 
 use super::Standing;
-use super::algorithm::algorithms_of;
+use super::algorithm::{algorithm_name, algorithms_of, asked_at};
 use super::decision::{Change, Decision, Step, Wait, Write};
 use super::desired::{asked_in_a_pause, cds_and_cdnskey, placed_keys};
 use super::guards::{Guard, last_question, may_lose_ds, may_lose_key, still_vouching};
-use super::say::{describe_keys, key_label, key_list};
+use super::say::{describe_keys, key_label, key_list, names};
 use super::standing::standing;
 use super::strangers::strange_ds;
 use super::view::{Member, ParentMode, Shown, World};
@@ -150,9 +150,14 @@ impl<'a> Ladder<'a> {
             algorithms.insert(used, name);
         }
         if algorithms.len() > 1 {
+            let used =
+                |used: &BTreeSet<u8>| used.iter().map(|one| algorithm_name(*one)).collect::<Vec<_>>().join(" and ");
             let each: Vec<String> =
-                algorithms.iter().map(|(algorithms, name)| format!("{name} signs with {algorithms:?}")).collect();
-            let text = format!("the operators use different algorithms: {}", each.join(", "));
+                algorithms.iter().map(|(algorithms, name)| format!("{name} signs with {}", used(algorithms))).collect();
+            let text = format!(
+                "the operators use different algorithms: {}; nothing is written until all use the same",
+                each.join(", ")
+            );
             self.wait(Step::ShareKeys, "algorithm-mismatch", text, None);
             return false;
         }
@@ -217,7 +222,7 @@ impl<'a> Ladder<'a> {
         for (name, member) in present {
             let mut sets = Vec::new();
             let mut worst = Shown::Everywhere;
-            let keys = &if world.paused { asked_in_a_pause(world, name) } else { keys.clone() };
+            let keys = &if world.paused { asked_in_a_pause(world, name) } else { asked_at(world, name, keys) };
             if world.paused && keys.is_empty() {
                 continue;
             }
@@ -253,9 +258,19 @@ impl<'a> Ladder<'a> {
             let text = format!("{strange}: take it out at the registrar; it is not of Chorus' making");
             self.wait(Step::AwaitDs, "ds-unexpected", text, None);
         }
+        let apart: Vec<&String> = world.members.keys().filter(|op| asked_at(world, op, keys) != *keys).collect();
         if asked && !world.paused {
             match (&complete, &exact) {
                 (_, Shown::Everywhere) => {}
+                _ if !apart.is_empty() => {
+                    let text = format!(
+                        "the parent is to have a DS for each of {}, and does not act as long as {} asks for that of a key whose \
+                         algorithm not all sign with: that key has to go, or the others have to sign with its algorithm, too",
+                        key_list(keys),
+                        names(&apart)
+                    );
+                    self.wait(Step::AwaitDs, "algorithm-operator", text, None);
+                }
                 (Shown::Everywhere, _) => {
                     self.wait_for_parent(Step::AwaitDsGone, &exact, "DS set", &format!("holds only {}", key_list(keys)))
                 }

@@ -4,6 +4,7 @@
 //! Addresses: parent .1 and .2, operators .11 to .15, Chorus .40; the same numbers under fd00:c0::/64. Port 53 everywhere.
 
 pub mod agent;
+pub mod algorithms;
 pub mod chorus;
 pub mod dns;
 pub mod network;

@@ -30,6 +30,7 @@ pub enum Keys {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Algorithm {
     Ecdsa,
+    Ed25519,
     Rsa2048,
 }
 
@@ -200,6 +201,12 @@ impl Operator {
         self.process = start_signer(self.server, &self.dir, self.spec, self.number, &self.key, &self.onlooker);
     }
 
+    /// The settings are written anew for another algorithm. Its server reads them when it is told to: see `algorithms`.
+    pub fn configure(&mut self, algorithm: Algorithm) {
+        self.spec.algorithm = algorithm;
+        configure_signer(self.server, &self.dir, self.spec, self.number, &self.key, &self.onlooker);
+    }
+
     pub fn name(&self) -> &'static str {
         self.spec.name
     }
@@ -321,13 +328,21 @@ fn start_signer(
     key: &TsigKey,
     onlooker: &TsigKey,
 ) -> Running {
+    configure_signer(server, dir, spec, number, key, onlooker);
+    match server {
+        Server::Bind => signers::start_bind(dir),
+        Server::Knot => signers::start_knot(dir),
+    }
+}
+
+fn configure_signer(server: Server, dir: &Path, spec: OperatorSpec, number: u8, key: &TsigKey, onlooker: &TsigKey) {
     let addresses = match spec.second {
         Second::Same => vec![v4(number), v6(number)],
         _ => vec![v4(number)],
     };
     match server {
-        Server::Bind => signers::start_bind(dir, spec, key, onlooker, &addresses),
-        Server::Knot => signers::start_knot(dir, spec, key, onlooker, &addresses),
+        Server::Bind => signers::configure_bind(dir, spec, key, onlooker, &addresses),
+        Server::Knot => signers::configure_knot(dir, spec, key, onlooker, &addresses),
     }
 }
 

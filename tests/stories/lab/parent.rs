@@ -188,6 +188,12 @@ pub const RNDC_PORT: u16 = 953;
 
 /// named in the foreground, listening on exactly these addresses, knowing one key.
 pub fn start_named(dir: &std::path::Path, what: &str, key: &TsigKey, addresses: &[IpAddr], zones: &str) -> Running {
+    configure_named(dir, key, addresses, zones);
+    // -n 1: one worker is plenty, and several tests share the machine.
+    Running::start(what, &binary("named", "bind9"), &["-g", "-n", "1", "-c", "named.conf"], dir, &[])
+}
+
+pub fn configure_named(dir: &std::path::Path, key: &TsigKey, addresses: &[IpAddr], zones: &str) {
     let of = |v4: bool| -> String {
         let mine: Vec<String> = addresses.iter().filter(|ip| ip.is_ipv4() == v4).map(|ip| format!("{ip}; ")).collect();
         if mine.is_empty() { "none; ".to_owned() } else { mine.concat() }
@@ -205,6 +211,4 @@ pub fn start_named(dir: &std::path::Path, what: &str, key: &TsigKey, addresses: 
         key.name
     );
     std::fs::write(dir.join("named.conf"), configuration).expect("configuration");
-    // -n 1: one worker is plenty, and several tests share the machine.
-    Running::start(what, &binary("named", "bind9"), &["-g", "-n", "1", "-c", "named.conf"], dir, &[])
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::operator::{Algorithm, Fault, Keys, OperatorSpec};
-use super::parent::start_named;
+use super::parent::{configure_named, start_named};
 use super::process::{Running, TsigKey, binary};
 use super::{CHILD, v4};
 
@@ -15,9 +15,10 @@ use super::{CHILD, v4};
 const ROLL_MARGIN_S: u32 = 6;
 
 /// Plain dynamic zone; BIND refuses foreign CDS, and breaks on foreign DNSKEY, when it signs inline.
-pub fn start_bind(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &TsigKey, addresses: &[IpAddr]) -> Running {
+pub fn configure_bind(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &TsigKey, addresses: &[IpAddr]) {
     let algorithm = match spec.algorithm {
         Algorithm::Ecdsa => "ecdsap256sha256",
+        Algorithm::Ed25519 => "ed25519",
         Algorithm::Rsa2048 => "rsasha256 2048",
     };
     let keys = match spec.keys {
@@ -60,13 +61,19 @@ pub fn start_bind(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &Tsig
         transferer.name,
         onlooker.name
     );
-    start_named(dir, "named", key, addresses, &zones)
+    configure_named(dir, key, addresses, &zones);
+}
+
+pub fn start_bind(dir: &Path) -> Running {
+    // -n 1: one worker is plenty, and several tests share the machine.
+    Running::start("named", &binary("named", "bind9"), &["-g", "-n", "1", "-c", "named.conf"], dir, &[])
 }
 
 /// `incremental` keeps foreign keys; `always` lets the CDS of Knot's own key be part of the group's set.
-pub fn start_knot(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &TsigKey, addresses: &[IpAddr]) -> Running {
+pub fn configure_knot(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &TsigKey, addresses: &[IpAddr]) {
     let algorithm = match spec.algorithm {
         Algorithm::Ecdsa => "algorithm: ecdsap256sha256",
+        Algorithm::Ed25519 => "algorithm: ed25519",
         Algorithm::Rsa2048 => "algorithm: rsasha256\n    ksk-size: 2048\n    zsk-size: 2048",
     };
     let keys = match spec.keys {
@@ -121,6 +128,9 @@ pub fn start_knot(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &Tsig
         max_ttl = ttl_s.max(spec.data_ttl_s),
     );
     std::fs::write(dir.join("knot.conf"), configuration).expect("configuration");
+}
+
+pub fn start_knot(dir: &Path) -> Running {
     Running::start("knotd", &binary("knotd", "knot"), &["-c", "knot.conf"], dir, &[])
 }
 

@@ -38,7 +38,7 @@ impl Unbound {
              use-syslog: no\n  logfile: \"\"\n  val-log-level: 2\n  num-threads: 1\n  do-daemonize: no\n  \
              access-control: 127.0.0.0/8 allow\n  do-not-query-localhost: no\n  module-config: \"{modules}\"\n  \
              ede: yes\n  val-bogus-ttl: 1\n  aggressive-nsec: no\n  qname-minimisation: no\n  prefetch: no\n  \
-             serve-expired: no\n  target-fetch-policy: \"0 0 0 0 0\"\n  infra-host-ttl: 1\n  \
+             serve-expired: no\n  harden-algo-downgrade: yes\n  target-fetch-policy: \"0 0 0 0 0\"\n  infra-host-ttl: 1\n  \
              local-zone: \"example.\" nodefault\n  msg-cache-size: 1m\n  rrset-cache-size: 1m\n  key-cache-size: 1m\n\
              {anchors}remote-control:\n  control-enable: yes\n  control-interface: \"{control}\"\n  control-use-cert: no\n\
              {upstream}",
