@@ -5,7 +5,7 @@
 
 use chorus::model::chain::{Scene, judge};
 use chorus::model::dns::{Name, Rdata, RecordSet, cds_for, ns_rdata};
-use chorus::model::group::{Member, ParentMode, World, decide};
+use chorus::model::group::{Member, ParentMode, Standing, World, decide};
 use chorus::model::history::{History, Kind, Lifetimes, Outcome, Sample, Served, Server, Who};
 use chorus::model::policy::Policy;
 use chorus::model::time::Time;
@@ -65,7 +65,8 @@ fn group(operators: u8) -> Bench {
         let member = Member {
             hosts: BTreeSet::from([hosts[i].clone()]),
             servers,
-            desired: true,
+            wanted: Standing::Serving,
+            unreachable: false,
             placements: BTreeMap::from([(Kind::Dnskey, placed), (Kind::Cds, ds.clone())]),
         };
         members.insert(name.clone(), member);
@@ -106,7 +107,8 @@ fn main() {
             parent_servers: &bench.parents,
             parent: ParentMode::Scan,
             now: Time::from_s(10),
-            without_guards: &[],
+            paused: false,
+            algorithm: None,
         };
         let hosts =
             bench.members.iter().flat_map(|(op, m)| m.hosts.iter().map(move |h| (h.clone(), op.clone()))).collect();

@@ -5,9 +5,9 @@
 //! * [`observe`]: asks every address of every name server, and turns the answers into samples for the history.
 //! * [`engine`]: the loop: zones that are due, observe, plan, check, write, read back, record.
 //! * [`parent`]: the ways a parent is reached, and the parental agent.
+//! * [`sim`]: the simulated world, in which the engine is tested.
 //! * [`store`]: what must survive a crash.
 //! * [`api`], [`cli`]: doors to the same services.
-//! * [`sim`]: the simulated world, and who judges it.
 
 pub mod api;
 pub mod cli;

@@ -13,7 +13,7 @@ pub use error::{Category, Doing, NotAsWanted, ProviderError};
 
 use async_trait::async_trait;
 use hickory_proto::rr::{Name, RecordType};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// RDATA in uncompressed wire form, names in lower case.
 pub type Rdata = Vec<u8>;
@@ -51,6 +51,9 @@ pub struct Rrset {
     pub ttl_s: u32,
     pub records: BTreeSet<Rdata>,
 }
+
+/// Every RRset of a zone, by owner (in lower case) and type.
+pub type Listing = BTreeMap<(Name, RecordType), Rrset>;
 
 /// Which foreign DNSKEYs an operator carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,4 +115,9 @@ pub trait Provider: Send + Sync {
 
     /// The largest TTL of any record in the zone, in seconds; `None` where the interface does not show all records.
     async fn largest_ttl_s(&self, zone: &Name) -> Result<Option<u32>, ProviderError>;
+
+    /// All RRsets of the zone; `None` where the interface does not show them, or there are too many to be kept.
+    async fn list(&self, _zone: &Name) -> Result<Option<Listing>, ProviderError> {
+        Ok(None)
+    }
 }

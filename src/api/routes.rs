@@ -1,13 +1,13 @@
 //! From HTTP to the [`Service`] and back: paths, the bearer token, and how a refusal looks.
 //!
-//! Invariants: whatever goes wrong, the answer is one `application/problem+json`; everything but `/healthz` asks for the
+//! Invariants: whatever goes wrong, the answer is one `application/problem+json`; everything but `/healthz` and `/readyz` asks for the
 //! token first; a change that was begun is not abandoned because its caller hung up.
 
 use super::service::{Refusal, RefusalKind, Service};
 use super::token::Token;
 use super::wire::{
-    Certificate, History, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Plan, PlanRequest, PolicyChange,
-    Problem, SetGroup, ZoneAdd, ZoneList, ZonePolicy, ZoneShow,
+    Certificate, CheckRequest, Control, History, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Plan,
+    PlanRequest, PolicyChange, Problem, SetAnswer, SetGroup, Verb, ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
 };
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
@@ -29,17 +29,27 @@ pub const HISTORY_MAX: u32 = 1000;
 
 type Shared = State<Arc<dyn Service>>;
 
+/// What is answered without a token: that it runs, and that it works. Neither names a zone.
+const OPEN: [&str; 2] = ["/healthz", "/readyz"];
+
 pub fn router(service: Arc<dyn Service>, token: Token) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
         .route("/api/v1/operators", get(operators).post(add_operator))
         .route("/api/v1/operators/{name}", get(operator))
         .route("/api/v1/operators/{name}/test", post(test_operator))
         .route("/api/v1/zones", get(zones).post(add_zone))
         .route("/api/v1/zones/{zone}", get(zone))
         .route("/api/v1/zones/{zone}/policy", get(policy).patch(change_policy))
+        .route("/api/v1/zones/{zone}/check", get(check).post(check_change))
         .route("/api/v1/zones/{zone}/plan", post(plan))
         .route("/api/v1/zones/{zone}/operators", put(set_group))
+        .route("/api/v1/zones/{zone}/pause", post(|s: Shared, z, c| control(s, z, Verb::Pause, c)))
+        .route("/api/v1/zones/{zone}/resume", post(|s: Shared, z, c| control(s, z, Verb::Resume, c)))
+        .route("/api/v1/zones/{zone}/stop", post(|s: Shared, z, c| control(s, z, Verb::Stop, c)))
+        .route("/api/v1/zones/{zone}/undo", post(|s: Shared, z, c| control(s, z, Verb::Undo, c)))
+        .route("/api/v1/zones/{zone}/try-now", post(|s: Shared, z, c| control(s, z, Verb::TryNow, c)))
         .route("/api/v1/zones/{zone}/history", get(history))
         .route("/api/v1/zones/{zone}/certificate", get(certificate))
         .fallback(|| async {
@@ -55,7 +65,7 @@ pub fn router(service: Arc<dyn Service>, token: Token) -> Router {
 }
 
 async fn authorise(State(token): State<Token>, request: Request, next: Next) -> Response {
-    if request.uri().path() != "/healthz" && !presented(&request).is_some_and(|text| token.is(text)) {
+    if !OPEN.contains(&request.uri().path()) && !presented(&request).is_some_and(|text| token.is(text)) {
         let fix = "Send the content of the file 'token' in the daemon's data directory";
         let mut answer = refuse(StatusCode::UNAUTHORIZED, "not-authorised", "the token is missing or wrong", fix);
         answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -70,6 +80,11 @@ fn presented(request: &Request) -> Option<&[u8]> {
     let value = request.headers().get(header::AUTHORIZATION)?.as_bytes();
     let (scheme, text) = value.split_at_checked(7)?;
     scheme.eq_ignore_ascii_case(b"bearer ").then_some(text)
+}
+
+async fn ready(State(service): Shared) -> Result<&'static str, Refused> {
+    service.ready().await?;
+    Ok("ready\n")
 }
 
 // --- calls ---------------------------------------------------------------------------------------------------------
@@ -126,6 +141,18 @@ async fn change_policy(
     Ok(Json(to_its_end(async move { service.change_policy(&zone, change).await }).await?))
 }
 
+async fn check(State(service): Shared, In(zone): In<String>) -> Result<Json<ZoneCheck>, Refused> {
+    Ok(Json(service.check(&zone, None).await?))
+}
+
+async fn check_change(
+    State(service): Shared,
+    In(zone): In<String>,
+    Asked(request): Asked<CheckRequest>,
+) -> Result<Json<ZoneCheck>, Refused> {
+    Ok(Json(service.check(&zone, Some(request.change)).await?))
+}
+
 async fn plan(
     State(service): Shared,
     In(zone): In<String>,
@@ -142,6 +169,15 @@ async fn set_group(
     let answer = to_its_end(async move { service.set_group(&zone, set).await }).await?;
     let status = if answer.transition.is_some() { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok((status, Json(answer)).into_response())
+}
+
+async fn control(
+    State(service): Shared,
+    In(zone): In<String>,
+    verb: Verb,
+    Asked(control): Asked<Control>,
+) -> Result<Json<SetAnswer>, Refused> {
+    Ok(Json(to_its_end(async move { service.control(&zone, verb, control).await }).await?))
 }
 
 #[derive(Deserialize)]

@@ -4,8 +4,8 @@
 //! kind `Invalid`. An implementation never puts a secret into an answer or a refusal.
 
 use super::wire::{
-    At, Certificate, Change, History, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Plan, PolicyChange,
-    SetAnswer, SetGroup, ZoneAdd, ZoneList, ZonePolicy, ZoneShow,
+    At, Certificate, Change, Control, History, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Plan,
+    PolicyChange, SetAnswer, SetGroup, Verb, ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
 };
 use async_trait::async_trait;
 
@@ -68,6 +68,11 @@ impl Refusal {
 /// See the module. The wire types' documentation says what each answer holds.
 #[async_trait]
 pub trait Service: Send + Sync {
+    /// Whether it can do its work: its store takes what it has to remember.
+    async fn ready(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     async fn operators(&self) -> Result<OperatorList, Refusal>;
     async fn operator(&self, name: &str) -> Result<OperatorShow, Refusal>;
     async fn add_operator(&self, operator: OperatorAdd) -> Result<OperatorShow, Refusal>;
@@ -82,9 +87,14 @@ pub trait Service: Send + Sync {
     async fn change_policy(&self, zone: &str, change: PolicyChange) -> Result<ZonePolicy, Refusal>;
 
     /// Changes nothing. What preflight would refuse is in the answer, not a refusal.
+    /// Looks closely, and sends at most writes that change nothing. Without a change: at the present desired group.
+    async fn check(&self, zone: &str, change: Option<Change>) -> Result<ZoneCheck, Refusal>;
     async fn plan(&self, zone: &str, change: Change) -> Result<Plan, Refusal>;
     /// Starts the transition once preflight passed; asking for what is desired already is no error.
     async fn set_group(&self, zone: &str, set: SetGroup) -> Result<SetAnswer, Refusal>;
+
+    /// Pauses, resumes, stops or undoes the transition that is under way, or tries it now.
+    async fn control(&self, zone: &str, verb: Verb, control: Control) -> Result<SetAnswer, Refusal>;
 
     /// The newest `limit` events, oldest first.
     async fn history(&self, zone: &str, limit: u32) -> Result<History, Refusal>;

@@ -191,6 +191,20 @@ Example:
         #[arg(value_parser = input::zone_name)]
         zone: String,
     },
+    /// What speaks against a change, or is worth knowing before it: each finding with evidence and fix. Changes nothing
+    #[command(after_help = "\
+Example:
+  chorus zone check example.org
+  chorus zone check example.org --operators a,b -o json
+
+Exits with 4 when there is an error: the change would be refused")]
+    Check {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        /// The wanted group [default: the present one]
+        #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = input::operator_name)]
+        operators: Vec<String>,
+    },
     /// What a change would do, step by step, and how long it takes. Changes nothing
     #[command(after_help = "Example:\n  chorus zone plan example.org --operators a,b --detailed-exitcode")]
     Plan {
@@ -227,12 +241,18 @@ Example:
         how: How,
     },
     /// Set, with one operator less
-    #[command(after_help = "Example:\n  chorus zone leave example.org a --reason 'contract ends'")]
+    #[command(after_help = "\
+Example:
+  chorus zone leave example.org a --reason 'contract ends'
+  chorus zone leave example.org a --unreachable --reason 'all its servers are gone'")]
     Leave {
         #[arg(value_parser = input::zone_name)]
         zone: String,
         #[arg(value_parser = input::operator_name)]
         operator: String,
+        /// It does not answer any more: go on without writing there. Refused while it answers
+        #[arg(long)]
+        unreachable: bool,
         #[command(flatten)]
         how: How,
     },
@@ -245,6 +265,69 @@ Example:
         old: String,
         #[arg(value_parser = input::operator_name)]
         new: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Bring all operators to another algorithm: says what each has to do when, waits, and goes on
+    #[command(after_help = "Example:\n  chorus zone algorithm example.org --to ecdsap256sha256")]
+    Algorithm {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        /// The algorithm by its name: ecdsap256sha256, ed25519, rsasha256, ...
+        #[arg(long, value_name = "ALGORITHM")]
+        to: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Hold the transition: keys are still shared, nothing else is written
+    #[command(after_help = "Example:\n  chorus zone pause example.org --reason 'freeze until Monday'")]
+    Pause {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Go on after a pause; or forward again, after a stop or an undo that is under way
+    #[command(after_help = "Example:\n  chorus zone resume example.org --wait")]
+    Resume {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Go on to the nearest rest state, and end the transition there
+    #[command(after_help = "\
+Example:
+  chorus zone stop example.org --plan
+  chorus zone stop example.org --reason 'not this week' --wait")]
+    Stop {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        /// Only show where it would stop, by which steps, and when
+        #[arg(long)]
+        plan: bool,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Go back to the operators from before, under the same guards; after a transition has ended, by a new one
+    #[command(after_help = "\
+Example:
+  chorus zone undo example.org --plan
+  chorus zone undo example.org --reason 'b is not ready' --wait")]
+    Undo {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        /// Only show the way back: its steps, and when it ends
+        #[arg(long)]
+        plan: bool,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Look now, and try again at once what failed. Guards stay guards
+    #[command(after_help = "Example:\n  chorus zone try-now example.org")]
+    TryNow {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
         #[command(flatten)]
         how: How,
     },

@@ -14,9 +14,9 @@ pub mod serve;
 pub mod wait;
 
 use crate::api::wire::{
-    Certificate, Change, History, NameServer, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Outcome,
-    ParentMode, Plan, PlanRequest, PolicyChange, SecretText, SetAnswer, SetGroup, TransitionState, TsigAdd, ZoneAdd,
-    ZoneList, ZonePolicy, ZoneShow,
+    Certificate, Change, CheckRequest, Control, History, NameServer, OperatorAdd, OperatorList, OperatorShow,
+    OperatorTest, Outcome, ParentMode, Plan, PlanRequest, PolicyChange, SecretText, SetAnswer, SetGroup, TsigAdd, Verb,
+    ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
 };
 use args::{Cli, Command, Global, OperatorCommand, Output, ZoneCommand};
 use client::Client;
@@ -167,11 +167,20 @@ async fn zone(asker: &Asker, command: ZoneCommand) -> Result<Exit, Failure> {
             let answer = client.get(&["zones", &zone], &[]).await?;
             asker.show::<ZoneShow>(answer, render::zone)?;
         }
+        ZoneCommand::Check { zone, operators } => {
+            let path = ["zones", zone.as_str(), "check"];
+            let answer = if operators.is_empty() {
+                client.get(&path, &[]).await?
+            } else {
+                let request = CheckRequest { change: Change::Set(operators) };
+                client.send(Method::POST, &path, &[], Some(client::body(&request)?)).await?
+            };
+            if asker.show::<ZoneCheck>(answer, render::check)?.refused {
+                return Ok(Exit::Blocked);
+            }
+        }
         ZoneCommand::Plan { zone, operators, detailed_exitcode } => {
-            let request = PlanRequest { change: Change::Set(operators) };
-            let path = ["zones", zone.as_str(), "plan"];
-            let answer = client.send(Method::POST, &path, &[], Some(client::body(&request)?)).await?;
-            let plan = asker.show::<Plan>(answer, render::plan)?;
+            let plan = plan(asker, &zone, Change::Set(operators)).await?;
             if plan.refusals.iter().any(|check| check.outcome == Outcome::Fail) {
                 return Ok(Exit::Blocked);
             }
@@ -181,7 +190,18 @@ async fn zone(asker: &Asker, command: ZoneCommand) -> Result<Exit, Failure> {
         }
         ZoneCommand::Set { zone, operators, how } => return set(asker, &zone, Change::Set(operators), how).await,
         ZoneCommand::Join { zone, operator, how } => return set(asker, &zone, Change::Join(operator), how).await,
-        ZoneCommand::Leave { zone, operator, how } => return set(asker, &zone, Change::Leave(operator), how).await,
+        ZoneCommand::Leave { zone, operator, unreachable, how } => {
+            let change = if unreachable { Change::LeaveUnreachable(operator) } else { Change::Leave(operator) };
+            return set(asker, &zone, change, how).await;
+        }
+        ZoneCommand::Algorithm { zone, to, how } => return set(asker, &zone, Change::Algorithm(to), how).await,
+        ZoneCommand::Stop { zone, plan: true, .. } => return plan(asker, &zone, Change::Stop).await.map(|_| Exit::Ok),
+        ZoneCommand::Undo { zone, plan: true, .. } => return plan(asker, &zone, Change::Undo).await.map(|_| Exit::Ok),
+        ZoneCommand::Pause { zone, how } => return control(asker, &zone, Verb::Pause, how).await,
+        ZoneCommand::Resume { zone, how } => return control(asker, &zone, Verb::Resume, how).await,
+        ZoneCommand::Stop { zone, how, .. } => return control(asker, &zone, Verb::Stop, how).await,
+        ZoneCommand::Undo { zone, how, .. } => return control(asker, &zone, Verb::Undo, how).await,
+        ZoneCommand::TryNow { zone, how } => return control(asker, &zone, Verb::TryNow, how).await,
         ZoneCommand::Replace { zone, old, new, how } => {
             return set(asker, &zone, Change::Replace { old, new }, how).await;
         }
@@ -204,15 +224,44 @@ async fn set(asker: &Asker, zone: &str, change: Change, how: args::How) -> Resul
     let request = SetGroup { change, reason: how.reason };
     let path = ["zones", zone, "operators"];
     let answer = asker.client.send(Method::PUT, &path, &[], Some(client::body(&request)?)).await?;
+    follow(asker, zone, answer, how.wait, how.timeout).await
+}
+
+async fn plan(asker: &Asker, zone: &str, change: Change) -> Result<Plan, Failure> {
+    let path = ["zones", zone, "plan"];
+    let body = client::body(&PlanRequest { change })?;
+    let answer = asker.client.send(Method::POST, &path, &[], Some(body)).await?;
+    asker.show::<Plan>(answer, render::plan)
+}
+
+/// Says which version of the transition was seen: of two people who act at once one wins, and the other is told.
+async fn control(asker: &Asker, zone: &str, verb: Verb, how: args::How) -> Result<Exit, Failure> {
+    let seen: ZoneShow = client::understand(asker.client.get(&["zones", zone], &[]).await?)?;
+    let running = seen.transition.filter(|transition| !transition.state.is_over());
+    let request = Control { reason: how.reason, version: running.map(|transition| transition.version) };
+    let path = ["zones", zone, verb.name()];
+    let answer = asker.client.send(Method::POST, &path, &[], Some(client::body(&request)?)).await?;
+    // A transition that is held has nothing to be waited for but the person who resumes it.
+    follow(asker, zone, answer, how.wait && verb != Verb::Pause, how.timeout).await
+}
+
+/// Shows the answer to a change, or stays until the transition has ended.
+async fn follow(
+    asker: &Asker,
+    zone: &str,
+    answer: Value,
+    wait: bool,
+    timeout: Option<std::time::Duration>,
+) -> Result<Exit, Failure> {
     let set: SetAnswer = client::understand(answer.clone())?;
-    let under_way = set.transition.as_ref().filter(|transition| transition.state != TransitionState::Done);
-    let Some(transition) = under_way.filter(|_| how.wait) else {
+    let under_way = set.transition.as_ref().filter(|transition| !transition.state.is_over());
+    let Some(transition) = under_way.filter(|_| wait) else {
         asker.show::<SetAnswer>(answer, |value, _| render::set(value))?;
         return Ok(Exit::Ok);
     };
     asker.chat(render::set(&set).lines().next().unwrap_or_default());
     let mut progress = wait::Progress::new(asker.global.quiet);
-    let end = wait::wait(&asker.client, zone, &transition.id, how.timeout, &mut progress).await?;
+    let end = wait::wait(&asker.client, zone, transition, timeout, &mut progress).await?;
     asker.show::<ZoneShow>(end, render::zone)?;
     Ok(Exit::Ok)
 }

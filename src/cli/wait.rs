@@ -17,14 +17,16 @@ const QUICK: Duration = Duration::from_millis(300);
 const QUICK_LOOKS: u32 = 10;
 const CALM: Duration = Duration::from_secs(1);
 
-/// Until `id` is done: the zone as it is then, in JSON. Every other end is a [`Failure`] with its exit code.
+/// Until the transition has ended as it was going to: the zone as it is then, in JSON. Every other end is a [`Failure`]
+/// with its exit code.
 pub async fn wait(
     client: &Client,
     zone: &str,
-    id: &str,
+    transition: &TransitionShow,
     timeout: Option<Duration>,
     progress: &mut Progress,
 ) -> Result<Value, Failure> {
+    let id = &transition.id;
     let again = format!("Look again with 'chorus zone show {zone}'");
     let mut last = String::new();
     let timed_out = async {
@@ -34,7 +36,7 @@ pub async fn wait(
         }
     };
     let end = tokio::select! {
-        end = look(client, zone, id, progress, &mut last) => Some(end),
+        end = look(client, zone, transition, progress, &mut last) => Some(end),
         () = timed_out => None,
         pressed = tokio::signal::ctrl_c() => match pressed {
             Ok(()) => {
@@ -55,7 +57,7 @@ pub async fn wait(
 async fn look(
     client: &Client,
     zone: &str,
-    id: &str,
+    waited: &TransitionShow,
     progress: &mut Progress,
     last: &mut String,
 ) -> Result<Value, Failure> {
@@ -66,7 +68,7 @@ async fn look(
             Ok(answer) => {
                 silent = false;
                 let show: ZoneShow = client::understand(answer.clone())?;
-                match state(&show, id)? {
+                match state(&show, waited)? {
                     None => return Ok(answer),
                     Some(transition) => {
                         *last = transition.waiting_for.as_ref().map(|w| w.text.clone()).unwrap_or_default();
@@ -89,15 +91,21 @@ async fn look(
 }
 
 /// The transition if it is under way, `None` when it is done.
-fn state<'a>(show: &'a ZoneShow, id: &str) -> Result<Option<&'a TransitionShow>, Failure> {
-    let zone = &show.zone;
+fn state<'a>(show: &'a ZoneShow, waited: &TransitionShow) -> Result<Option<&'a TransitionShow>, Failure> {
+    let (zone, id) = (&show.zone, &waited.id);
     let Some(transition) = &show.transition else { return Ok(None) };
-    if transition.id != id || transition.state == TransitionState::Superseded {
+    if transition.id != *id || transition.state == TransitionState::Superseded {
         let sentence = format!("transition {id} of {zone} was superseded: {} is desired now", show.desired.join(","));
         return Err(Failure::new(Exit::Conflict, sentence, format!("See 'chorus zone history {zone}'")));
     }
     match transition.state {
-        TransitionState::Done => Ok(None),
+        state if state.is_over() && state == end_of(waited) => Ok(None),
+        state if state.is_over() => {
+            let with = show.desired.join(",");
+            let sentence =
+                format!("transition {id} of {zone} ended {}, at {with}: somebody else decided so", state.name());
+            Err(Failure::new(Exit::Conflict, sentence, format!("See 'chorus zone history {zone}'")))
+        }
         TransitionState::Blocked => {
             let why = transition.waiting_for.as_ref().map_or(show.verdict.as_str(), |waiting| waiting.text.as_str());
             let TransitionShow { step_number, steps, .. } = transition;
@@ -106,6 +114,15 @@ fn state<'a>(show: &'a ZoneShow, id: &str) -> Result<Option<&'a TransitionShow>,
             Err(Failure::new(Exit::Blocked, sentence, fix))
         }
         _ => Ok(Some(transition)),
+    }
+}
+
+/// How a transition with this aim ends.
+fn end_of(transition: &TransitionShow) -> TransitionState {
+    match transition.aim.as_str() {
+        "stopping" => TransitionState::Stopped,
+        "undoing" => TransitionState::Undone,
+        _ => TransitionState::Done,
     }
 }
 

@@ -1,12 +1,50 @@
-//! Time and chance, as parameters. The one place where the real clock is read.
+//! Time and chance, as parameters. The one place where the real clocks are read.
+//!
+//! There are two: the one on the wall, which people and time servers set, and which signatures and everything that is
+//! stored go by; and a steady one that nobody can set, which only shows when the other has jumped.
 
 use crate::model::time::Time;
 use async_trait::async_trait;
+use nix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
 use std::time::{Duration, UNIX_EPOCH};
+
+/// What both clocks may differ by before it is a jump. Far less than any slack for clocks that differ, far more than what
+/// a time server slews between two rounds.
+pub const JUMP_MIN: Duration = Duration::from_secs(2);
+
+/// Both clocks at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    pub wall: Time,
+    /// Milliseconds since some moment of this boot.
+    pub steady_ms: i64,
+    /// Steady clocks of different boots have nothing to do with each other.
+    pub boot: String,
+}
+
+impl Reading {
+    /// By how many milliseconds the clock on the wall was set forward since, or back if negative. `None`: nobody knows,
+    /// because the machine was started again.
+    pub fn jumped_ms(&self, since: &Reading) -> Option<i64> {
+        let steady = self.steady_ms.checked_sub(since.steady_ms)?;
+        let wall = self.wall.0.checked_sub(since.wall.0)?;
+        let jumped = wall.checked_sub(steady)?;
+        (self.boot == since.boot && steady >= 0)
+            .then_some(if u128::from(jumped.unsigned_abs()) < JUMP_MIN.as_millis() { 0 } else { jumped })
+    }
+}
 
 #[async_trait]
 pub trait Clock: Send + Sync {
     fn now(&self) -> Time;
+
+    /// Both clocks. Where nobody can set the clock, it is steady itself.
+    fn reading(&self) -> Reading {
+        let wall = self.now();
+        Reading { wall, steady_ms: wall.0, boot: String::new() }
+    }
 
     /// Until then by the clock, or for as long as that seemed to be at the beginning, if the clock is set back: whoever
     /// waits looks again.
@@ -23,6 +61,18 @@ impl Clock for SystemClock {
         // A clock before 1970 is read as 1970.
         let since = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn reading(&self) -> Reading {
+        static BOOT: LazyLock<String> = LazyLock::new(|| {
+            let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+            // Where boots cannot be told from one another, none of them is another process' boot.
+            if id.is_empty() { format!("process {}", std::process::id()) } else { id.trim().to_owned() }
+        });
+        // It counts the time in which the machine is asleep, too: that has passed, and is no jump.
+        let steady = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from);
+        let steady_ms = i64::try_from(steady.as_millis()).unwrap_or(i64::MAX);
+        Reading { wall: self.now(), steady_ms, boot: BOOT.clone() }
     }
 
     async fn sleep_until(&self, until: Time) {

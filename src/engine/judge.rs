@@ -2,10 +2,12 @@
 
 use super::picture::Picture;
 use crate::model::chain::{Exposure, Scene, judge};
+use crate::model::dns::Name;
+use crate::model::history::{Changes, Lifetimes};
 use crate::model::time::Time;
 use crate::store::TransitionRecord;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Stored with the transition. Fields are only ever added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +18,9 @@ pub struct Certificate {
     pub to: BTreeSet<String>,
     pub started: Time,
     pub ended: Time,
+    /// `done`, `undone` or `stopped`: `to` is where it ended, not what was asked for first.
+    #[serde(default = "done")]
+    pub end: String,
     pub verdict: String,
     pub exposures: Vec<Exposure>,
     pub pairs: u64,
@@ -24,14 +29,47 @@ pub struct Certificate {
     pub assumptions: Vec<String>,
 }
 
+fn done() -> String {
+    "done".into()
+}
+
 fn scene(known: &Picture) -> Scene<'_> {
     Scene { zone: &known.record.name, history: &known.history, lifetimes: &known.lifetimes, hosts: &known.hosts }
 }
 
-/// Exposures that are not over, or that happened in the transition that is under way.
-pub fn exposures(known: &Picture) -> Vec<Exposure> {
-    let from = known.transition.as_ref().map_or(known.observed_at, |transition| transition.started_at);
-    judge(&scene(known), from, known.observed_at).exposures
+/// The exposures of a zone, worked out anew only when something that they follow from has changed.
+#[derive(Default)]
+pub(super) struct Judged {
+    of: Option<(Changes, Lifetimes, BTreeMap<Name, String>, Option<String>)>,
+    exposures: Vec<Exposure>,
+}
+
+impl Judged {
+    pub fn look(&mut self, known: &Picture) {
+        let transition = known.transition.as_ref().map(|transition| &transition.id);
+        let changes = known.history.changes();
+        let same = self.of.as_ref().is_some_and(|(of, lifetimes, hosts, in_transition)| {
+            *of == changes
+                && *lifetimes == known.lifetimes
+                && *hosts == known.hosts
+                && in_transition.as_ref() == transition
+        });
+        if !same {
+            self.exposures = judge(&scene(known), from(known), known.observed_at).exposures;
+            self.of = Some((changes, known.lifetimes.clone(), known.hosts.clone(), transition.cloned()));
+        }
+    }
+
+    /// Those that are not over, or that happened in the transition that is under way.
+    pub fn exposures(&self, known: &Picture) -> impl Iterator<Item = &Exposure> {
+        let from = from(known);
+        self.exposures.iter().filter(move |exposure| exposure.until > from)
+    }
+}
+
+fn from(known: &Picture) -> Time {
+    // A transition may have been started by a clock that was ahead.
+    known.transition.as_ref().map_or(known.observed_at, |started| started.started_at.min(known.observed_at))
 }
 
 /// Over all pairs of versions that could have met in a cache between the transition's start and its end.
@@ -63,8 +101,9 @@ pub fn certificate(known: &Picture, transition: &TransitionRecord, now: Time) ->
     Certificate {
         transition: transition.id.clone(),
         zone: known.record.name.to_string(),
-        from: transition.from.clone(),
-        to: transition.to.clone(),
+        from: transition.from.keys().cloned().collect(),
+        to: transition.target().keys().cloned().collect(),
+        end: transition.aim.end().as_str().into(),
         started: transition.started_at,
         ended: now,
         verdict,

@@ -4,10 +4,12 @@
 //! the moment that a guard is held against is that at which the newest observation began. Every zone acts on deadlines of
 //! its own, and none waits for another. What is decided is decided in `model`; nothing here knows a step by its name.
 //!
-//! Clock, randomness, network, providers and store are parameters ([`Ports`]), so that the same code runs in virtual time.
+//! Clock, randomness, observation, providers and store are parameters ([`Ports`]), so that the same code runs in virtual time.
 
+mod alerts;
 mod clock;
 mod judge;
+mod jumps;
 mod picture;
 mod places;
 mod ports;
@@ -17,13 +19,13 @@ mod status;
 mod turn;
 mod writes;
 
-pub use clock::{Clock, Random, SystemClock, SystemRandom};
+pub use clock::{Clock, JUMP_MIN, Random, Reading, SystemClock, SystemRandom};
 pub use judge::Certificate;
 pub use picture::{EngineError, Picture};
 pub use places::{PlaceError, Places};
-pub use ports::{ConfiguredProviders, Pace, Ports, Providers, Switches};
+pub use ports::{ByQuestions, ConfiguredProviders, NoProvider, Pace, Ports, Providers, Switches};
 pub use serve::{StartError, on_this_host, run};
-pub use status::{Status, Unanswered, WaitingFor};
+pub use status::{ClockWatch, ParentAwaited, Status, Unanswered, WaitingFor, WrittenLately};
 pub use turn::Engine;
 
 /// Every address of an operator's name servers, resolved where they are not given.

@@ -10,7 +10,7 @@ use crate::model::dns::Name;
 use crate::model::group::{Member, World, is_present};
 use crate::model::history::{History, Lifetimes, Server, Who};
 use crate::model::time::Time;
-use crate::store::{OperatorRecord, StoreError, TransitionRecord, ZoneRecord};
+use crate::store::{MemberRecord, OperatorRecord, StoreError, TransitionRecord, ZoneRecord};
 use futures::future::{join, join_all};
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ pub struct Picture {
 }
 
 impl Picture {
-    pub fn world<'a>(&'a self, without_guards: &'a [String]) -> World<'a> {
+    pub fn world(&self) -> World<'_> {
         World {
             zone: &self.record.name,
             history: &self.history,
@@ -50,13 +50,23 @@ impl Picture {
             parent_servers: &self.places.parent,
             parent: self.record.parent.mode,
             now: self.observed_at,
-            without_guards,
+            algorithm: self.transition.as_ref().and_then(TransitionRecord::algorithm_now),
+            paused: self.transition.as_ref().is_some_and(|transition| transition.paused),
+        }
+    }
+
+    /// What operators served that a person has said to be gone, and that do not answer, counts as served until they fell
+    /// silent.
+    pub(super) fn lose_the_lost(&mut self) {
+        let lost: Vec<String> = self.members.keys().filter(|name| self.world().is_lost(name)).cloned().collect();
+        for server in lost.iter().filter_map(|name| self.members.get(name)).flat_map(|member| &member.servers) {
+            self.history.lose(server);
         }
     }
 
     /// Operators that may not be asked any more need not be: leavers after the last question.
     pub(super) fn servers(&self) -> (Vec<Server>, Vec<Server>) {
-        let world = self.world(&[]);
+        let world = self.world();
         let present = |name: &str| is_present(&world, name);
         let operators = self.members.iter().filter(|(name, _)| present(name));
         (operators.flat_map(|(_, member)| member.servers.clone()).collect(), self.places.parent.clone())
@@ -69,7 +79,7 @@ impl Ports {
         let store = &self.store;
         let record = store.zone(zone).await?.ok_or_else(|| EngineError::NoZone(zone.clone()))?;
         let mut history = store.history(zone).await?;
-        let operators = self.operators(record.members.iter().map(|(name, desired)| (name.clone(), *desired))).await?;
+        let operators = self.operators(record.members.iter().map(|(name, member)| (name.clone(), *member))).await?;
         let transition = store.running_transition(zone).await?;
         let status = Status::read(&record.status);
         status.restore_troubles(&mut history);
@@ -88,20 +98,20 @@ impl Ports {
     pub(crate) async fn load(&self, record: ZoneRecord) -> Result<Picture, EngineError> {
         let mut history = self.store.history(&record.name).await?;
         Status::read(&record.status).restore_troubles(&mut history);
-        let operators = self.operators(record.members.iter().map(|(name, desired)| (name.clone(), *desired))).await?;
+        let operators = self.operators(record.members.iter().map(|(name, member)| (name.clone(), *member))).await?;
         let transition = self.store.running_transition(&record.name).await?;
         self.picture(record, history, operators, transition).await
     }
 
     pub(crate) async fn operators(
         &self,
-        names: impl Iterator<Item = (String, bool)>,
-    ) -> Result<Vec<(OperatorRecord, bool)>, EngineError> {
+        names: impl Iterator<Item = (String, MemberRecord)>,
+    ) -> Result<Vec<(OperatorRecord, MemberRecord)>, EngineError> {
         let mut operators = Vec::new();
-        for (name, desired) in names {
+        for (name, member) in names {
             let missing =
                 || StoreError::Damaged { what: "operator", key: name.clone(), reason: "it is not there".into() };
-            operators.push((self.store.operator(&name).await?.ok_or_else(missing)?, desired));
+            operators.push((self.store.operator(&name).await?.ok_or_else(missing)?, member));
         }
         Ok(operators)
     }
@@ -111,7 +121,7 @@ impl Ports {
         &self,
         record: ZoneRecord,
         history: History,
-        operators: Vec<(OperatorRecord, bool)>,
+        operators: Vec<(OperatorRecord, MemberRecord)>,
         transition: Option<TransitionRecord>,
     ) -> Result<Picture, EngineError> {
         let known_parent = Status::read(&record.status).parent_zone;
@@ -129,17 +139,18 @@ impl Ports {
 fn assemble(
     record: ZoneRecord,
     history: History,
-    operators: Vec<(OperatorRecord, bool)>,
+    operators: Vec<(OperatorRecord, MemberRecord)>,
     transition: Option<TransitionRecord>,
     places: Places,
     observed_at: Time,
 ) -> Result<Picture, EngineError> {
     let mut members = BTreeMap::new();
-    for (operator, desired) in operators {
+    for (operator, MemberRecord { wanted, unreachable }) in operators {
         let member = Member {
             hosts: name_servers(&operator)?.into_iter().map(|server| server.host).collect(),
             servers: places.operators.get(&operator.name).cloned().unwrap_or_default(),
-            desired,
+            wanted,
+            unreachable,
             placements: record.placements.get(&operator.name).cloned().unwrap_or_default(),
         };
         members.insert(operator.name, member);
@@ -149,5 +160,7 @@ fn assemble(
     let hosts = named.collect();
     let mut lifetimes = Lifetimes::new(record.policy.clone());
     lifetimes.zone_ttls_s = record.zone_ttls_s.clone();
-    Ok(Picture { record, history, lifetimes, members, hosts, places, transition, observed_at })
+    let mut picture = Picture { record, history, lifetimes, members, hosts, places, transition, observed_at };
+    picture.lose_the_lost();
+    Ok(picture)
 }

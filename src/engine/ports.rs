@@ -1,10 +1,14 @@
 //! What the engine is given: everything that is not a decision.
 
 use super::clock::{Clock, Random};
-use crate::observe::ask::QueryIds;
+use crate::model::dns::Name;
+use crate::model::history::Server;
+use crate::model::switches::Without;
+use crate::observe::ask::{Asker, QueryIds};
 use crate::observe::resolve::Resolve;
-use crate::observe::transport::Transport;
-use crate::store::{OperatorRecord, Store, StoreError};
+use crate::observe::round::{Observation, Observe, observe_all};
+use crate::observe::transport::{Protocol, Transport};
+use crate::store::{OperatorRecord, Records, Store, StoreError};
 use async_trait::async_trait;
 use chorus_providers::Provider;
 use chorus_providers::rfc2136::{Rfc2136, Rfc2136Config};
@@ -16,19 +20,58 @@ use std::time::Duration;
 pub struct Ports {
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
+    /// Whole rounds of observation; single questions go over `transport`.
+    pub observe: Arc<dyn Observe>,
     pub transport: Arc<dyn Transport>,
     pub resolver: Arc<dyn Resolve>,
     pub providers: Arc<dyn Providers>,
-    pub store: Store,
+    pub store: Arc<dyn Records>,
     pub pace: Pace,
     pub switches: Switches,
 }
 
+fn query_id(random: &dyn Random) -> u16 {
+    let mut octets = [0; 2];
+    random.fill(&mut octets);
+    u16::from_be_bytes(octets)
+}
+
 impl QueryIds for Ports {
     fn next(&self) -> u16 {
-        let mut octets = [0; 2];
-        self.random.fill(&mut octets);
-        u16::from_be_bytes(octets)
+        query_id(self.random.as_ref())
+    }
+}
+
+/// Observation by questions over a transport.
+pub struct ByQuestions {
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+    pub transport: Arc<dyn Transport>,
+}
+
+impl QueryIds for ByQuestions {
+    fn next(&self) -> u16 {
+        query_id(self.random.as_ref())
+    }
+}
+
+#[async_trait]
+impl Observe for ByQuestions {
+    async fn observe(
+        &self,
+        zone: &Name,
+        parent_zone: &Name,
+        operators: &[Server],
+        parent: &[Server],
+        protocol: Protocol,
+    ) -> Observation {
+        let clock = || self.clock.now();
+        let asker = Asker { transport: self.transport.as_ref(), ids: self, clock: &clock };
+        let began = clock();
+        let mut samples = observe_all(asker, zone, parent_zone, operators, protocol).await.samples;
+        // The parent after the operators: what it shows must not look older than the CDS that it came out of.
+        samples.extend(observe_all(asker, zone, parent_zone, parent, protocol).await.samples);
+        Observation { began, samples }
     }
 }
 
@@ -78,8 +121,18 @@ pub struct Pace {
     pub quickest: Duration,
     /// After it has been expected for long.
     pub slowest: Duration,
-    /// At rest.
+    /// At rest, at the slowest.
     pub rest: Duration,
+}
+
+impl Pace {
+    /// How soon a zone is looked at again although nothing is expected to happen. An operator publishes a new key for the TTL
+    /// of its DNSKEY set and some margin before it signs with it, and in the margin the others have to get the key: a zone
+    /// with short TTLs has short margins.
+    pub fn watch(&self, key_ttl_s: Option<u64>) -> Duration {
+        let quarter = key_ttl_s.map_or(self.rest, |ttl_s| Duration::from_secs(ttl_s) / 4);
+        quarter.max(self.quickest * 4).min(self.rest)
+    }
 }
 
 impl Default for Pace {
@@ -93,7 +146,7 @@ impl Default for Pace {
 /// What test builds can switch off, so that it can be seen what the guards are for. Always empty in other builds.
 #[derive(Clone, Debug, Default)]
 pub struct Switches {
-    pub without_guards: Vec<String>,
+    pub without: Without,
     /// End the process, as kill -9 would, at the n-th write: before it is sent, or after.
     pub crash_before: Option<u64>,
     pub crash_after: Option<u64>,
@@ -106,20 +159,15 @@ impl Switches {
         let crash = read("CHORUS_TEST_CRASH");
         let nth = |when: &str| crash.strip_prefix(when).and_then(|n| n.parse().ok());
         let off = read("CHORUS_TEST_WITHOUT_GUARD");
-        Switches {
-            without_guards: off.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
-            crash_before: nth("before:"),
-            crash_after: nth("after:"),
-        }
+        let names = off.split(',').filter(|name| !name.is_empty());
+        // A misspelt name must not pass for a guard that nothing needs.
+        #[allow(clippy::panic)]
+        let off = names.map(|name| name.parse().unwrap_or_else(|e| panic!("CHORUS_TEST_WITHOUT_GUARD: {e}")));
+        Switches { without: off.collect(), crash_before: nth("before:"), crash_after: nth("after:") }
     }
 
     #[cfg(not(feature = "guard-switches"))]
     pub fn from_environment() -> Switches {
         Switches::default()
-    }
-
-    /// The check before every write has to be off as well for a guard that is off to do its harm.
-    pub fn check_is_off(&self) -> bool {
-        !self.without_guards.is_empty()
     }
 }

@@ -1,7 +1,7 @@
 //! The daemon: ports made of the real clock, network and database; the schedule and the API beside each other.
 
 use super::clock::{SystemClock, SystemRandom};
-use super::ports::{ConfiguredProviders, Pace, Ports, Switches};
+use super::ports::{ByQuestions, ConfiguredProviders, Pace, Ports, Switches};
 use super::turn::Engine;
 use super::{Random, schedule};
 use crate::observe::net::NetTransport;
@@ -39,13 +39,16 @@ pub async fn on_this_host(dir: &Path, resolver: Option<SocketAddr>) -> Result<Ar
         Some(address) => SystemResolver::at(address)?,
         None => SystemResolver::from_system()?,
     };
+    let transport = Arc::new(NetTransport::default());
+    let observe = ByQuestions { clock: clock.clone(), random: random.clone(), transport: transport.clone() };
     Ok(Arc::new(Engine::new(Ports {
         clock: clock.clone(),
         random,
-        transport: Arc::new(NetTransport::default()),
+        observe: Arc::new(observe),
+        transport,
         resolver: Arc::new(resolver),
         providers: Arc::new(ConfiguredProviders { store: store.clone(), clock }),
-        store,
+        store: Arc::new(store),
         pace: Pace::default(),
         switches: Switches::from_environment(),
     })))

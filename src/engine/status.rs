@@ -1,11 +1,13 @@
 //! What the last turn of a zone found: stored for whoever asks in between.
 
+use super::clock::Reading;
 use crate::model::chain::Exposure;
 use crate::model::group::{Standing, Step};
 use crate::model::history::{Failure, History, Kind, Outcome, Sample, Server};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Why nothing happens right now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +28,30 @@ pub struct Unanswered {
     pub failure: Failure,
 }
 
+/// A set that was written at an operator, with each moment at which that changed something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenLately {
+    pub operator: String,
+    pub what: String,
+    pub at: Vec<Time>,
+}
+
+/// Since when the parent is waited for, and when that was last told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentAwaited {
+    pub since: Time,
+    pub told_at: Option<Time>,
+}
+
+/// What the clocks showed when they last agreed, and for how many rounds more nothing is written since they did not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockWatch {
+    pub reading: Reading,
+    pub rounds_held: u32,
+    /// What happened to the clock.
+    pub text: String,
+}
+
 /// Kept as JSON in the store. Fields are only ever added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -42,8 +68,14 @@ pub struct Status {
     pub parent_ns: Vec<String>,
     /// What is wrong with addresses. No part of what was served, hence not in the spans; but since when is remembered.
     pub unanswered: Vec<Unanswered>,
+    /// What was written lately, and with effect: what somebody takes out again and again is not put back for ever.
+    pub written: Vec<WrittenLately>,
     /// Why the last turn did not come to its end, if it did not.
     pub trouble: Option<String>,
+    /// Events of all that was seen up to here are in the history.
+    pub told_at: Option<Time>,
+    pub clock: Option<ClockWatch>,
+    pub parent_awaited: Option<ParentAwaited>,
 }
 
 impl Default for Status {
@@ -59,7 +91,11 @@ impl Default for Status {
             parent_ds: Vec::new(),
             parent_ns: Vec::new(),
             unanswered: Vec::new(),
+            written: Vec::new(),
             trouble: None,
+            told_at: None,
+            clock: None,
+            parent_awaited: None,
         }
     }
 }
@@ -76,6 +112,27 @@ impl Status {
             let outcome = Outcome::Failed(failure.clone());
             history.record(&Sample { at: *since, server: server.clone(), kind: *kind, outcome });
         }
+    }
+
+    /// Every moment by so much later.
+    pub(super) fn postpone(&mut self, by: Duration) {
+        self.moments(|at| *at = at.plus(by));
+    }
+
+    /// No moment later than `now`.
+    pub(super) fn bring_back(&mut self, now: Time) {
+        self.moments(|at| *at = (*at).min(now));
+    }
+
+    fn moments(&mut self, mut change: impl FnMut(&mut Time)) {
+        let of_writes = self.written.iter_mut().flat_map(|written| written.at.iter_mut());
+        let of_failures = self.unanswered.iter_mut().map(|unanswered| &mut unanswered.since);
+        let single = [&mut self.observed_at, &mut self.told_at].into_iter().flatten();
+        let of_parent = self
+            .parent_awaited
+            .iter_mut()
+            .flat_map(|awaited| std::iter::once(&mut awaited.since).chain(&mut awaited.told_at));
+        of_writes.chain(of_failures).chain(of_parent).chain(single).for_each(&mut change);
     }
 
     pub fn write(&self) -> String {

@@ -4,18 +4,20 @@
 //! evaluated on. So a version that is replaced by the write that follows was last seen after every death that the guard
 //! waited for, and the history proves it.
 
-use super::judge::{certificate, exposures};
+use super::alerts::{Alert, alerts};
+use super::judge::{Judged, certificate};
 use super::picture::{EngineError, Picture};
 use super::ports::Ports;
 use super::status::{Status, Unanswered, WaitingFor};
 use super::writes::{Attempts, Written};
+use crate::model::chain::Exposure;
 use crate::model::dns::{Name, hex};
-use crate::model::group::{Decision, Step, decide};
-use crate::model::history::{History, Outcome, Sample, Server, Span, Trouble, Who};
+use crate::model::group::{Decision, Step, decide, key_turns};
+use crate::model::history::{History, Kind, Outcome, Sample, Server, Span, Trouble, Who};
 use crate::model::policy::Policy;
+use crate::model::switches::Switch;
 use crate::model::time::Time;
-use crate::observe::ask::Asker;
-use crate::observe::round::observe_all;
+use crate::observe::round::Observation;
 use crate::observe::transport::Protocol;
 use crate::store::{TransitionRecord, ZoneRecord};
 use std::collections::HashMap;
@@ -42,6 +44,9 @@ pub(crate) struct Memory {
     /// Since when the same thing is awaited.
     awaiting: Option<(Step, String, Time)>,
     status: Status,
+    judged: Judged,
+    /// A person has decided anew: what was reverted before is no reason any more not to write it.
+    forgiven: bool,
 }
 
 impl Memory {
@@ -49,6 +54,7 @@ impl Memory {
     pub(crate) fn try_again(&mut self) {
         self.attempts = Attempts::default();
         self.awaiting = None;
+        self.forgiven = true;
     }
 }
 
@@ -57,11 +63,12 @@ pub struct Engine {
     memories: Mutex<HashMap<Name, Arc<tokio::sync::Mutex<Memory>>>>,
     /// Wakes the schedule when a zone became due sooner.
     pub(super) wake: tokio::sync::Notify,
+    store_trouble: Mutex<Option<String>>,
 }
 
 impl Engine {
     pub fn new(ports: Ports) -> Engine {
-        Engine { ports, memories: Mutex::default(), wake: tokio::sync::Notify::new() }
+        Engine { ports, memories: Mutex::default(), wake: tokio::sync::Notify::new(), store_trouble: Mutex::default() }
     }
 
     pub fn ports(&self) -> &Ports {
@@ -80,8 +87,25 @@ impl Engine {
         memories.entry(zone.clone()).or_default().clone()
     }
 
+    /// What the store did not take, or did not give, in the newest turn of all.
+    pub fn store_trouble(&self) -> Option<String> {
+        self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn store_did(&self, what: Option<String>) {
+        *self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    }
+
     /// One turn. Returns when the zone is due again; that is stored as well.
     pub async fn turn(&self, zone: &Name) -> Result<Time, EngineError> {
+        let turned = self.whole_turn(zone).await;
+        if let Err(EngineError::Store(e)) = &turned {
+            self.store_did(Some(e.to_string()));
+        }
+        turned
+    }
+
+    async fn whole_turn(&self, zone: &Name) -> Result<Time, EngineError> {
         let held = self.memory(zone);
         let mut memory = held.lock().await;
         let Some(record) = self.ports.store.zone(zone).await? else {
@@ -91,8 +115,13 @@ impl Engine {
         };
         // Before anything else can fail: what the last turn found is not known any worse because this one finds nothing.
         memory.status = Status::read(&record.status);
-        let turned = self.rounds(record, &mut memory).await;
+        if std::mem::take(&mut memory.forgiven) {
+            memory.status.written.clear();
+        }
+        let wanted = || self.is_wanted(&held);
+        let turned = self.rounds(record, &mut memory, wanted).await;
         let now = self.ports.clock.now();
+        self.store_did(if let Err(EngineError::Store(e)) = &turned { Some(e.to_string()) } else { None });
         let (due, trouble) = match turned {
             Ok(due) => (due, None),
             Err(e) => (now.plus(self.ports.pace.slowest), Some(e.to_string())),
@@ -119,22 +148,55 @@ impl Engine {
         }
     }
 
-    async fn rounds(&self, record: ZoneRecord, memory: &mut Memory) -> Result<Time, EngineError> {
+    /// Whether anybody waits for the zone, to pause it for instance. The map's and ours: others have one each.
+    fn is_wanted(&self, held: &Arc<tokio::sync::Mutex<Memory>>) -> bool {
+        Arc::strong_count(held) > 2
+    }
+
+    /// `wanted`: whether somebody else waits for the zone, who gets it before the next write.
+    async fn rounds(
+        &self,
+        record: ZoneRecord,
+        memory: &mut Memory,
+        wanted: impl Fn() -> bool,
+    ) -> Result<Time, EngineError> {
         let zone = &record.name.clone();
         let mut known = self.ports.load(record).await?;
+        let mut done = Vec::new();
         for _ in 0..ROUNDS_MAX {
             let at_rest = known.transition.is_none() && memory.status.settled;
             let protocol = if at_rest { Protocol::Udp } else { Protocol::Tcp };
-            self.observe(&mut known, protocol).await?;
-            // Alone and without a wish, a zone is watched and left as it is.
-            let managed = known.transition.is_some() || known.members.len() > 1;
-            let world = known.world(&self.ports.switches.without_guards);
+            self.set_right(&mut known, &mut memory.status).await?;
+            let observed = self.observe(&mut known, protocol).await;
+            self.tell_done(&known, std::mem::take(&mut done)).await?;
+            observed?;
+            if self.set_right(&mut known, &mut memory.status).await? {
+                // In the middle of the round: nothing is decided from what was seen by two clocks.
+                (memory.attempts, memory.awaiting) = (Attempts::default(), None);
+                continue;
+            }
+            Engine::clock_was_steady(&mut memory.status);
+            // Alone and without a wish, a zone is watched and left as it is, once nothing of ours stands there in the way.
+            let managed = known.transition.is_some() || known.members.len() > 1 || asks_for_a_key_that_is_gone(&known);
+            known.lifetimes.without = self.ports.switches.without;
+            let world = known.world();
             let decision = decide(&world);
-            self.tell(zone, memory, &known, &decision).await?;
-            if managed && !decision.writes.is_empty() {
-                let written = self.write(&mut known, &decision, &mut memory.attempts).await?;
+            memory.judged.look(&known);
+            let told_at = self.tell(zone, memory, &known, &decision).await?;
+            memory.status.told_at = Some(told_at);
+            self.alert(&known, &mut memory.status, &decision).await?;
+            let held = Engine::held_for_clock(&memory.status, &decision).filter(|_| managed && !decision.is_settled());
+            if let Some(held) = held {
+                self.note(memory, &known, &decision, &Written { waiting: vec![held], ..Written::default() });
+            } else if managed && !decision.writes.is_empty() {
+                let lately = &mut memory.status.written;
+                let written = self.write(&mut known, &decision, &mut memory.attempts, lately).await?;
                 self.note(memory, &known, &decision, &written);
                 if written.changed {
+                    done = written.done;
+                    if wanted() {
+                        break;
+                    }
                     continue;
                 }
             } else {
@@ -146,12 +208,14 @@ impl Engine {
             {
                 self.finish(&known, &transition).await?;
                 memory.status.settled = true;
+                memory.status.written.clear();
             }
             if known.transition.is_none() {
                 self.forget_the_dead(&known).await?;
             }
-            return Ok(self.due(memory, &decision, managed));
+            return Ok(self.due(memory, &known, &decision, managed));
         }
+        self.tell_done(&known, done).await?;
         Ok(self.ports.clock.now())
     }
 
@@ -165,9 +229,9 @@ impl Engine {
 
     /// [`Engine::observe`] without storing anything: for a zone that is not adopted yet, or a change that is only planned.
     pub(crate) async fn look(&self, known: &mut Picture, protocol: Protocol) {
-        let (mut began, mut samples) = self.ask(known, protocol).await;
+        let Observation { mut began, mut samples } = self.ask(known, protocol).await;
         if protocol == Protocol::Udp && samples.iter().any(|sample| is_news(&known.history, sample)) {
-            (began, samples) = self.ask(known, Protocol::Tcp).await;
+            Observation { began, samples } = self.ask(known, Protocol::Tcp).await;
         }
         let listed = |server: &Server| match &server.who {
             Who::Parent => known.places.parent.contains(server),
@@ -180,29 +244,25 @@ impl Engine {
         for sample in &samples {
             known.history.record(sample);
         }
-        known.observed_at = began;
+        known.lose_the_lost();
+        let without = self.ports.switches.without;
+        known.observed_at = if without.leaves_out(Switch::RoundStart) { self.ports.clock.now() } else { began };
     }
 
-    async fn ask(&self, known: &Picture, protocol: Protocol) -> (Time, Vec<Sample>) {
-        let clock = || self.ports.clock.now();
-        let asker = Asker { transport: self.ports.transport.as_ref(), ids: &self.ports, clock: &clock };
+    async fn ask(&self, known: &Picture, protocol: Protocol) -> Observation {
         let (operators, parent) = known.servers();
-        let began = clock();
         let (zone, parent_zone) = (&known.record.name, &known.places.parent_zone);
-        let mut samples = observe_all(asker, zone, parent_zone, &operators, protocol).await.samples;
-        // The parent after the operators: what it shows must not look older than the CDS that it came out of.
-        samples.extend(observe_all(asker, zone, parent_zone, &parent, protocol).await.samples);
-        (began, samples)
+        self.ports.observe.observe(zone, parent_zone, &operators, &parent, protocol).await
     }
 
-    /// Events for what has changed since the last round.
+    /// Events for what has changed since the last round. Returns until when everything has been told.
     async fn tell(
         &self,
         zone: &Name,
         memory: &Memory,
         known: &Picture,
         decision: &Decision,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Time, EngineError> {
         let transition = known.transition.as_ref().map(|transition| transition.id.as_str());
         let now = self.ports.clock.now();
         for (operator, standing) in &decision.standings {
@@ -221,13 +281,32 @@ impl Engine {
                 .unwrap_or_default();
             self.ports.store.add_event(zone, now, "step", &text, transition, None).await?;
         }
-        for exposure in exposures(known) {
-            let before = memory.status.exposures.iter().any(|old| old.what == exposure.what);
-            if !before {
+        let world = known.world();
+        for turn in memory.status.told_at.map(|told| key_turns(&world, told)).unwrap_or_default() {
+            let text = turn.to_string();
+            tracing::info!(%zone, operator = %turn.key.operator, "{text}");
+            self.ports.store.add_event(zone, turn.at, "roll", &text, transition, Some(&turn.key.operator)).await?;
+        }
+        for exposure in memory.judged.exposures(known) {
+            // Once when it is seen, and once more when its end is: that is what everybody wants to know.
+            let ends = |exposure: &Exposure| exposure.until < Time::MAX;
+            let told = |old: &Exposure| old.what == exposure.what && ends(old) == ends(exposure);
+            if !memory.status.exposures.iter().any(told) {
                 tracing::error!(%zone, "exposure from {} until {}: {}", exposure.from, exposure.until, exposure.what);
                 let text = format!("from {} until {}: {}", exposure.from, exposure.until, exposure.what);
                 self.ports.store.add_event(zone, now, "exposure", &text, transition, None).await?;
             }
+        }
+        Ok(now)
+    }
+
+    /// Events for what somebody has to know of.
+    async fn alert(&self, known: &Picture, status: &mut Status, decision: &Decision) -> Result<(), EngineError> {
+        let (zone, now) = (&known.record.name, self.ports.clock.now());
+        let transition = known.transition.as_ref().map(|transition| transition.id.as_str());
+        for Alert { kind, text, operator } in alerts(known, status, decision, now) {
+            tracing::error!(%zone, "{text}");
+            self.ports.store.add_event(zone, now, kind, &text, transition, operator.as_deref()).await?;
         }
         Ok(())
     }
@@ -244,9 +323,12 @@ impl Engine {
         // That something is not served yet says the least: an address that does not answer, for instance, says why.
         waiting.sort_by_key(|wait| (wait.step, wait.code == "operator-lag"));
         let (operators, parent) = known.servers();
-        let asked = |server: &Server| operators.contains(server) || parent.contains(server);
+        let world = known.world();
+        // Who is gone for good is not asked any more, and is as silent as before.
+        let is_lost = |server: &Server| matches!(&server.who, Who::Operator(name) if world.is_lost(name));
+        let counts = |server: &Server| operators.contains(server) || parent.contains(server) || is_lost(server);
         let unanswered =
-            known.history.tracks().filter(|(server, _, _)| asked(server)).filter_map(|(server, kind, track)| {
+            known.history.tracks().filter(|(server, _, _)| counts(server)).filter_map(|(server, kind, track)| {
                 let Trouble { since, failure } = track.trouble.clone()?;
                 Some(Unanswered { server: server.clone(), kind, since, failure })
             });
@@ -256,13 +338,17 @@ impl Engine {
             step: decision.step,
             waiting,
             standings: decision.standings.clone(),
-            exposures: exposures(known),
+            exposures: memory.judged.exposures(known).cloned().collect(),
             parent_zone: known.places.parent_zone.to_string(),
             settled: decision.is_settled(),
             parent_ds: decision.parent_ds_keys.iter().map(|key| hex(key.as_wire())).collect(),
             parent_ns: ns,
             unanswered: unanswered.collect(),
+            written: std::mem::take(&mut memory.status.written),
             trouble: memory.status.trouble.take(),
+            told_at: memory.status.told_at,
+            clock: memory.status.clock.take(),
+            parent_awaited: memory.status.parent_awaited,
         };
         let first = memory.status.waiting.first().map(|wait| (wait.step, wait.code.clone()));
         memory.awaiting = first.map(|(step, code)| match memory.awaiting.take() {
@@ -272,10 +358,15 @@ impl Engine {
     }
 
     /// Quick at first while something is expected to change, exact at a guard's end, slow at rest.
-    fn due(&self, memory: &Memory, decision: &Decision, managed: bool) -> Time {
+    fn due(&self, memory: &Memory, known: &Picture, decision: &Decision, managed: bool) -> Time {
         let (now, pace) = (self.ports.clock.now(), self.ports.pace);
-        if !managed || decision.is_settled() {
+        if !managed {
             return now.plus(pace.rest);
+        }
+        // Keys may be rolled at any moment, whatever else is awaited.
+        let watch = now.plus(pace.watch(key_ttls_s(known).min().map(u64::from)));
+        if decision.is_settled() {
+            return watch;
         }
         let awaited = memory.awaiting.as_ref().map_or(Duration::ZERO, |(_, _, since)| since.until(now));
         let waits = &memory.status.waiting;
@@ -291,6 +382,7 @@ impl Engine {
             None => poll,
         }
         .min(memory.attempts.next_try().unwrap_or(Time::MAX).max(now.plus(pace.quickest / 2)))
+        .min(watch)
     }
 
     async fn finish(&self, known: &Picture, transition: &TransitionRecord) -> Result<(), EngineError> {
@@ -299,7 +391,7 @@ impl Engine {
         let certificate = certificate(known, transition, now);
         let text = certificate.verdict.clone();
         let certificate = serde_json::to_string(&certificate).unwrap_or_default();
-        self.ports.store.end_transition(zone, &transition.id, &certificate, now, &text).await?;
+        self.ports.store.end_transition(zone, transition, &certificate, now, &text).await?;
         tracing::info!(%zone, transition = %transition.id, "the transition is done: {text}");
         Ok(())
     }
@@ -314,6 +406,22 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Whether a CDNSKEY that Chorus placed is of a key that its operator has given up since.
+fn asks_for_a_key_that_is_gone(known: &Picture) -> bool {
+    let world = known.world();
+    known.members.iter().any(|(operator, member)| {
+        let placed = member.placements.get(&Kind::Cdnskey);
+        let (served, own) = (world.served(operator, Kind::Cdnskey), world.own_keys(operator));
+        placed.is_some_and(|placed| placed.intersection(&served).any(|key| !own.contains(key)))
+    })
+}
+
+/// The TTLs of the DNSKEY sets that the operators serve.
+fn key_ttls_s(known: &Picture) -> impl Iterator<Item = u32> {
+    let servers = known.places.operators.values().flatten();
+    servers.filter_map(|server| Some(known.history.current(server, Kind::Dnskey)?.served.ttl_s))
 }
 
 fn is_news(history: &History, sample: &Sample) -> bool {

@@ -4,13 +4,15 @@
 
 use super::picture::{EngineError, Picture};
 use super::ports::NoProvider;
-use super::status::WaitingFor;
+use super::status::{WaitingFor, WrittenLately};
 use super::turn::Engine;
 use crate::model::chain::{Planned, Scene, check};
 use crate::model::dns::{Rdata, RecordSet};
-use crate::model::group::{Change, Decision, Write};
+use crate::model::group::{Change, Decision, REPAIRS_MAX, Standing, WITHIN, Write, held_until};
 use crate::model::history::Kind;
+use crate::model::switches::Switch;
 use crate::model::time::Time;
+use crate::store::MemberRecord;
 use chorus_providers::{Category, Provider, ProviderError, Wanted};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +29,15 @@ pub(super) struct Written {
     /// Something was changed: worth reading back at once.
     pub changed: bool,
     pub waiting: Vec<WaitingFor>,
+    /// What was changed, for the history. It is told after it has been read back: nothing comes before that.
+    pub done: Vec<Done>,
+}
+
+/// A write that changed something.
+pub(super) struct Done {
+    at: Time,
+    operator: String,
+    text: String,
 }
 
 /// Writes that brought nothing about, per operator.
@@ -76,6 +87,7 @@ impl Engine {
         known: &mut Picture,
         decision: &Decision,
         attempts: &mut Attempts,
+        lately: &mut Vec<WrittenLately>,
     ) -> Result<Written, EngineError> {
         let mut written = Written::default();
         // What this round sends is judged together: each write has to go with those before it as well.
@@ -86,6 +98,19 @@ impl Engine {
             let now = self.ports.clock.now();
             if let Some(waiting) = attempts.still_waiting(write, now) {
                 written.waiting.push(waiting.clone());
+                continue;
+            }
+            if let Some(until) = reverted_until(lately, write, now) {
+                let text = format!(
+                    "{} takes back what is written there: {} was put back {REPAIRS_MAX} times within an hour; find out who \
+                     else changes it, then `chorus zone try-now`",
+                    write.operator, write.why
+                );
+                let code = "operator-reverted".to_owned();
+                let waiting = WaitingFor { step: write.step, code, text, until: Some(until) };
+                self.report(known, write, &waiting.code, &waiting.text, attempts).await?;
+                attempts.again(write, now, waiting.clone(), false);
+                written.waiting.push(waiting);
                 continue;
             }
             let provider = match self.provider(&write.operator).await? {
@@ -111,20 +136,25 @@ impl Engine {
                 written.waiting.push(objected);
                 continue;
             }
-            self.ports.store.intend(&known.record.name, &write.operator, &placements(write), now).await?;
+            let placed = placements(known, write);
+            if !self.ports.switches.without.leaves_out(Switch::Intent) {
+                self.ports.store.intend(&known.record.name, &write.operator, &placed, now).await?;
+            }
             if let Some(member) = known.members.get_mut(&write.operator) {
-                for (kind, records) in placements(write) {
+                for (kind, records) in placed {
                     member.placements.entry(kind).or_default().extend(records);
                 }
             }
-            match self.send(known, write, provider.as_ref()).await? {
-                Ok(true) => {
+            match self.send(known, write, provider.as_ref()).await {
+                Ok(Some(text)) => {
                     written.changed = true;
+                    note(lately, write, now);
+                    written.done.push(Done { at: self.ports.clock.now(), operator: write.operator.clone(), text });
                     // The same again, if somebody undoes it, only with growing patience.
                     attempts.again(write, now, lagging(write), true);
                     written.waiting.push(lagging(write));
                 }
-                Ok(false) => {
+                Ok(None) => {
                     attempts.again(write, now, lagging(write), true);
                     written.waiting.push(lagging(write));
                 }
@@ -147,9 +177,6 @@ impl Engine {
 
     /// The check before the write, on the world as it was just observed.
     fn objection(&self, known: &Picture, write: &Write, planned: &[Planned]) -> Option<WaitingFor> {
-        if self.ports.switches.check_is_off() {
-            return None;
-        }
         let (zone, history, lifetimes, hosts) = (&known.record.name, &known.history, &known.lifetimes, &known.hosts);
         let objections = check(&Scene { zone, history, lifetimes, hosts }, planned, known.observed_at);
         let worst = objections.iter().max_by_key(|objection| objection.until.unwrap_or(Time::MAX))?;
@@ -163,38 +190,42 @@ impl Engine {
     }
 
     async fn provider(&self, name: &str) -> Result<Result<Arc<dyn Provider>, NoProvider>, EngineError> {
-        let operators = self.ports.operators(std::iter::once((name.to_owned(), true))).await?;
+        let member = (name.to_owned(), MemberRecord::wanted(Standing::Serving));
+        let operators = self.ports.operators(std::iter::once(member)).await?;
         let gone = || NoProvider::Settings { operator: name.to_owned(), reason: "it is not there".into() };
         let Some((operator, _)) = operators.first() else { return Ok(Err(gone())) };
         Ok(self.ports.providers.provider(operator).await)
     }
 
-    /// Whether anything was changed.
+    /// What was changed, if anything was.
     async fn send(
         &self,
         known: &Picture,
         write: &Write,
         provider: &dyn Provider,
-    ) -> Result<Result<bool, ProviderError>, EngineError> {
+    ) -> Result<Option<String>, ProviderError> {
         let wanted: Vec<Wanted> = write.sets.iter().map(wanted).collect();
         self.crash_point(self.ports.switches.crash_before, &BEFORE);
         let applied = provider.apply(&known.record.name, &wanted).await;
         self.crash_point(self.ports.switches.crash_after, &AFTER);
-        let changes = match applied {
-            Ok(changes) => changes,
-            Err(e) => return Ok(Err(e)),
-        };
+        let changes = applied?;
         if changes.is_empty() {
-            return Ok(Ok(false));
+            return Ok(None);
         }
         let counts: Vec<String> =
             changes.iter().map(|c| format!("{} +{} −{}", c.rtype, c.added.len(), c.removed.len())).collect();
         let text = format!("wrote at {}: {} ({})", write.operator, write.why, counts.join(", "));
         tracing::info!(zone = %known.record.name, operator = %write.operator, "{text}");
+        Ok(Some(text))
+    }
+
+    /// Events for what was written.
+    pub(super) async fn tell_done(&self, known: &Picture, done: Vec<Done>) -> Result<(), EngineError> {
         let transition = known.transition.as_ref().map(|transition| transition.id.as_str());
-        let now = self.ports.clock.now();
-        self.ports.store.add_event(&known.record.name, now, "wrote", &text, transition, Some(&write.operator)).await?;
-        Ok(Ok(true))
+        for Done { at, operator, text } in done {
+            self.ports.store.add_event(&known.record.name, at, "wrote", &text, transition, Some(&operator)).await?;
+        }
+        Ok(())
     }
 
     /// An event for a refusal, once, and not for every try.
@@ -241,7 +272,7 @@ fn wanted((kind, ttl_s, change): &(Kind, u32, Change)) -> Wanted {
 
 /// What the operator's servers will serve after a write.
 fn planned_by(known: &Picture, write: &Write) -> Vec<Planned> {
-    let world = known.world(&[]);
+    let world = known.world();
     let sets = write.sets.iter().map(|(kind, ttl_s, change)| {
         let records = match change {
             Change::Exactly(records) => records.clone(),
@@ -255,12 +286,39 @@ fn planned_by(known: &Picture, write: &Write) -> Vec<Planned> {
     sets.collect()
 }
 
-fn placements(write: &Write) -> Vec<(Kind, RecordSet)> {
-    let placed = |change: &Change| match change {
+fn reverted_until(lately: &[WrittenLately], write: &Write, now: Time) -> Option<Time> {
+    let same = lately.iter().find(|before| before.operator == write.operator && before.what == what(write))?;
+    held_until(&same.at, now)
+}
+
+fn note(lately: &mut Vec<WrittenLately>, write: &Write, now: Time) {
+    lately.retain(|before| before.at.iter().any(|at| at.plus(WITHIN) > now));
+    match lately.iter_mut().find(|before| before.operator == write.operator && before.what == what(write)) {
+        Some(same) => {
+            same.at.retain(|at| at.plus(WITHIN) > now);
+            same.at.push(now);
+        }
+        None => lately.push(WrittenLately { operator: write.operator.clone(), what: what(write), at: vec![now] }),
+    }
+}
+
+/// Which sets, and what they are to hold: the reason names keys and hosts.
+fn what(write: &Write) -> String {
+    let kinds: Vec<String> = write.sets.iter().map(|(kind, _, _)| kind.to_string()).collect();
+    format!("{}: {}", kinds.join(", "), write.why)
+}
+
+/// What is another's among the records of a write. CDS and CDNSKEY that the operator serves already are its own.
+fn placements(known: &Picture, write: &Write) -> Vec<(Kind, RecordSet)> {
+    let world = known.world();
+    let placed = |kind: Kind, change: &Change| match change {
+        Change::Exactly(records) if matches!(kind, Kind::Cds | Kind::Cdnskey) => {
+            records.difference(&world.served(&write.operator, kind)).cloned().collect()
+        }
         Change::Exactly(records) => records.clone(),
         Change::Partly { with, .. } => with.clone(),
     };
-    write.sets.iter().map(|(kind, _, change)| (*kind, placed(change))).collect()
+    write.sets.iter().map(|(kind, _, change)| (*kind, placed(*kind, change))).collect()
 }
 
 fn lagging(write: &Write) -> WaitingFor {

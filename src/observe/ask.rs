@@ -87,6 +87,17 @@ pub struct Answer {
 impl Asker<'_> {
     /// Asks, over TCP once more when the answer does not fit UDP, and judges the message as far as [`judge`] does.
     pub async fn ask(&self, server: SocketAddr, protocol: Protocol, question: &Question) -> Result<Message, Failure> {
+        let message = self.ask_for_any(server, protocol, question).await?;
+        refused(&message).map_or(Ok(message), Err)
+    }
+
+    /// [`Asker::ask`], for whoever wants to see what comes with a response code: that a name does not exist, above all.
+    pub async fn ask_for_any(
+        &self,
+        server: SocketAddr,
+        protocol: Protocol,
+        question: &Question,
+    ) -> Result<Message, Failure> {
         if protocol == Protocol::Udp
             && let Reply::Whole(message) = self.ask_once(server, protocol, question).await?
         {
@@ -102,12 +113,32 @@ impl Asker<'_> {
         let id = self.ids.next();
         let query = question.to_message(id)?;
         let octets = self.transport.exchange(server, protocol, &query).await.map_err(|_| Failure::Silent)?;
-        judge(id, question, &octets)
+        read(id, question, &octets)
     }
 }
 
-/// Whether `octets` are an answer to `question` with this id, and which response code they carry.
+/// Whether `octets` are an answer to `question` with this id, and carry no error code.
 pub fn judge(id: u16, question: &Question, octets: &[u8]) -> Result<Reply, Failure> {
+    match read(id, question, octets)? {
+        Reply::Whole(message) => refused(&message).map_or(Ok(Reply::Whole(message)), Err),
+        Reply::Truncated => Ok(Reply::Truncated),
+    }
+}
+
+/// What a response code other than NOERROR means.
+fn refused(message: &Message) -> Option<Failure> {
+    Some(match message.metadata.response_code {
+        ResponseCode::NoError => return None,
+        ResponseCode::Refused => Failure::Refused,
+        ResponseCode::ServFail => Failure::ServFail,
+        ResponseCode::NXDomain if message.metadata.authoritative => Failure::NxDomain,
+        ResponseCode::NXDomain => Failure::NotAuthoritative,
+        other => Failure::Rcode(u16::from(other)),
+    })
+}
+
+/// Whether `octets` are an answer to `question` with this id.
+fn read(id: u16, question: &Question, octets: &[u8]) -> Result<Reply, Failure> {
     let malformed = |what: &str| Err(Failure::Malformed(what.into()));
     let Some([i1, i2, flags, rest @ ..]) = octets.get(..12) else { return malformed("fewer than 12 octets") };
     if u16::from_be_bytes([*i1, *i2]) != id {
@@ -133,14 +164,7 @@ pub fn judge(id: u16, question: &Question, octets: &[u8]) -> Result<Reply, Failu
         [] if code != ResponseCode::NoError => {}
         _ => return malformed("an answer to another question"),
     }
-    match code {
-        ResponseCode::NoError => Ok(Reply::Whole(message)),
-        ResponseCode::Refused => Err(Failure::Refused),
-        ResponseCode::ServFail => Err(Failure::ServFail),
-        ResponseCode::NXDomain if message.metadata.authoritative => Err(Failure::NxDomain),
-        ResponseCode::NXDomain => Err(Failure::NotAuthoritative),
-        other => Err(Failure::Rcode(u16::from(other))),
-    }
+    Ok(Reply::Whole(message))
 }
 
 fn is_same_question(echo: &Query, question: &Question) -> bool {

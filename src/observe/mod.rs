@@ -6,6 +6,7 @@
 //! [`Failure`]: crate::model::history::Failure
 
 pub mod ask;
+pub mod inspect;
 pub mod net;
 pub mod resolve;
 pub mod round;

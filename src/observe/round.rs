@@ -9,6 +9,7 @@ use crate::model::history::{Failure, Kind, Outcome, Sample, Served, Server, Who}
 use crate::model::time::Time;
 use crate::observe::ask::{Answer, Asker, Question, answer, rrset};
 use crate::observe::transport::Protocol;
+use async_trait::async_trait;
 use futures::future::{join, join_all};
 use hickory_proto::op::Message;
 use hickory_proto::rr::RData;
@@ -34,6 +35,27 @@ pub struct Round {
     pub samples: Vec<Sample>,
     /// Per server of the parent that showed a delegation.
     pub glue: BTreeMap<Server, Glue>,
+}
+
+/// A round over the servers of operators and of the parent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// When the first question was asked.
+    pub began: Time,
+    pub samples: Vec<Sample>,
+}
+
+/// How the servers of a zone are observed: one sample per server and kind, those of the parent taken after the others.
+#[async_trait]
+pub trait Observe: Send + Sync {
+    async fn observe(
+        &self,
+        zone: &Name,
+        parent_zone: &Name,
+        operators: &[Server],
+        parent: &[Server],
+        protocol: Protocol,
+    ) -> Observation;
 }
 
 /// Asks every server, all at once, for what its side has to show: [`Kind::PARENT`] or [`Kind::OPERATOR`].

@@ -1,3 +1,22 @@
-//! The simulated world: what judges it, and nothing of the controller's own.
+//! The simulated world: operators, a parent, a network and an owner in virtual time, around the engine's own code.
+//!
+//! Invariant: everything follows from the seed, and nothing here decides anything that the controller should: it runs
+//! unchanged, on ports that are this world. Whether a resolver failed is said by [`oracle`], which shares no code with the
+//! planner.
 
+mod address;
+mod catalogue;
+mod chance;
+mod crash;
+mod log;
+mod operator;
 pub mod oracle;
+mod owner;
+mod parent;
+mod ports;
+mod records;
+mod roll;
+mod run;
+mod world;
+
+pub use run::{End, Options, Report, run};

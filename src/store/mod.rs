@@ -3,15 +3,19 @@
 //! Invariant: what a write to an operator depends on is committed before it is sent ([`Store::intend`]). SQL keeps to what
 //! SQLite and PostgreSQL share, and all of it is in this folder. Nothing is decided here.
 
+mod events;
 mod operators;
+mod records;
 mod seal;
 mod transitions;
 mod zones;
 
+pub use events::Event;
 pub use operators::OperatorRecord;
+pub use records::Records;
 pub use seal::{MasterKey, SealError};
-pub use transitions::{Event, TransitionRecord, TransitionState};
-pub use zones::{ParentRecord, ZoneRecord};
+pub use transitions::{Aim, AlgorithmChange, Control, TransitionRecord, TransitionState};
+pub use zones::{MemberRecord, ParentRecord, ZoneRecord};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use std::path::Path;
@@ -33,6 +37,8 @@ pub enum StoreError {
     Exists { what: &'static str, name: String },
     #[error("{zone} is in the middle of a transition to {to}")]
     InTransition { zone: String, to: String },
+    #[error("transition {id} of {zone} is not any more what it was when it was looked at")]
+    TransitionChanged { zone: String, id: String },
 }
 
 /// The database. One type, so that PostgreSQL becomes a second arm inside it.
@@ -67,6 +73,13 @@ impl Store {
             .connect_with(options)
             .await?;
         Store::with_pool(pool, key).await
+    }
+
+    /// How a commit is made: the journal's mode, and what it waits for (2: until it is on the disk).
+    pub async fn durability(&self) -> Result<(String, i64), StoreError> {
+        let (mode,): (String,) = sqlx::query_as("PRAGMA journal_mode").fetch_one(&self.pool).await?;
+        let (waits,): (i64,) = sqlx::query_as("PRAGMA synchronous").fetch_one(&self.pool).await?;
+        Ok((mode, waits))
     }
 
     async fn with_pool(pool: SqlitePool, key: MasterKey) -> Result<Store, StoreError> {

@@ -1,24 +1,70 @@
-//! Transitions and what happened in them.
+//! Transitions: started, controlled, ended.
+//!
+//! Invariant: a zone has one running transition at most, and of two people who act on the same version of it one wins.
 
-use super::zones::set_members;
-use super::{Store, StoreError, json, read_json};
+use super::zones::{MemberRecord, set_members};
+use super::{Store, StoreError, events, json, read_json};
 use crate::model::dns::Name;
+use crate::model::group::{Group, Standing};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransitionState {
     Running,
+    /// It ended where it was going.
     Done,
+    /// It ended where it began.
+    Undone,
+    /// It ended in a rest state between the two, or in one of them before its time.
+    Stopped,
 }
 
 impl TransitionState {
-    fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             TransitionState::Running => "running",
             TransitionState::Done => "done",
+            TransitionState::Undone => "undone",
+            TransitionState::Stopped => "stopped",
+        }
+    }
+
+    fn read(text: &str) -> TransitionState {
+        let ended = [TransitionState::Done, TransitionState::Undone, TransitionState::Stopped];
+        ended.into_iter().find(|state| state.as_str() == text).unwrap_or(TransitionState::Running)
+    }
+}
+
+/// Where a running transition is going.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Aim {
+    /// To the group that was asked for.
+    #[default]
+    Going,
+    /// To the nearest rest state.
+    Stopping,
+    /// Back to the group from before.
+    Undoing,
+}
+
+impl Aim {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Aim::Going => "going",
+            Aim::Stopping => "stopping",
+            Aim::Undoing => "undoing",
+        }
+    }
+
+    /// How a transition with this aim ends.
+    pub fn end(self) -> TransitionState {
+        match self {
+            Aim::Going => TransitionState::Done,
+            Aim::Stopping => TransitionState::Stopped,
+            Aim::Undoing => TransitionState::Undone,
         }
     }
 }
@@ -29,44 +75,116 @@ pub struct TransitionRecord {
     pub id: String,
     pub author: String,
     pub reason: Option<String>,
-    pub from: BTreeSet<String>,
-    pub to: BTreeSet<String>,
+    pub from: Group,
+    pub to: Group,
     pub state: TransitionState,
+    pub aim: Aim,
+    /// Where it stops, if it is stopping.
+    pub rest: Option<Group>,
+    pub paused: bool,
+    /// For the roll of the whole group to another algorithm: from which to which.
+    pub algorithm: Option<AlgorithmChange>,
+    /// Counts what people did to it.
+    pub version: i64,
     pub started_at: Time,
     pub ended_at: Option<Time>,
     /// JSON, once it has ended.
     pub certificate: Option<String>,
 }
 
-/// Something that happened, for the history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    pub sequence: i64,
-    pub at: Time,
-    /// Stable, kebab-case.
-    pub kind: String,
-    pub text: String,
-    pub transition: Option<String>,
-    pub operator: Option<String>,
+/// From one algorithm to another, by their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlgorithmChange {
+    pub from: u8,
+    pub to: u8,
 }
 
-type Row = (String, String, Option<String>, String, String, String, i64, Option<i64>, Option<String>);
-const COLUMNS: &str =
-    "SELECT id, author, reason, from_group, to_group, state, started_at, ended_at, certificate FROM transitions";
+impl AlgorithmChange {
+    pub fn back(self) -> AlgorithmChange {
+        AlgorithmChange { from: self.to, to: self.from }
+    }
+}
+
+impl TransitionRecord {
+    /// The algorithm that the group is rolling to now.
+    pub fn algorithm_now(&self) -> Option<u8> {
+        let AlgorithmChange { from, to } = self.algorithm?;
+        Some(if self.aim == Aim::Undoing { from } else { to })
+    }
+
+    /// The group that it is on its way to.
+    pub fn target(&self) -> &Group {
+        match (self.aim, &self.rest) {
+            (Aim::Undoing, _) => &self.from,
+            (Aim::Stopping, Some(rest)) => rest,
+            _ => &self.to,
+        }
+    }
+}
+
+/// A group as it is stored: `{"a": "Serving"}`, or, before there was more than serving, `["a"]`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredGroup {
+    Standings(Group),
+    Serving(BTreeSet<String>),
+}
+
+fn read_group(id: &str, text: &str) -> Result<Group, StoreError> {
+    Ok(match read_json("transition", id, text)? {
+        StoredGroup::Standings(group) => group,
+        StoredGroup::Serving(names) => names.into_iter().map(|name| (name, Standing::Serving)).collect(),
+    })
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    author: String,
+    reason: Option<String>,
+    from_group: String,
+    to_group: String,
+    state: String,
+    aim: String,
+    rest: Option<String>,
+    paused: bool,
+    algorithm: Option<String>,
+    version: i64,
+    started_at: i64,
+    ended_at: Option<i64>,
+    certificate: Option<String>,
+}
 
 fn read(row: Row) -> Result<TransitionRecord, StoreError> {
-    let (id, author, reason, from, to, state, started_at, ended_at, certificate) = row;
+    let aims = [Aim::Going, Aim::Stopping, Aim::Undoing];
     Ok(TransitionRecord {
-        from: read_json("transition", &id, &from)?,
-        to: read_json("transition", &id, &to)?,
-        state: if state == "running" { TransitionState::Running } else { TransitionState::Done },
-        started_at: Time(started_at),
-        ended_at: ended_at.map(Time),
-        id,
-        author,
-        reason,
-        certificate,
+        from: read_group(&row.id, &row.from_group)?,
+        to: read_group(&row.id, &row.to_group)?,
+        state: TransitionState::read(&row.state),
+        aim: aims.into_iter().find(|aim| aim.as_str() == row.aim).unwrap_or_default(),
+        rest: row.rest.map(|rest| read_group(&row.id, &rest)).transpose()?,
+        paused: row.paused,
+        algorithm: row.algorithm.map(|change| read_json("transition", &row.id, &change)).transpose()?,
+        version: row.version,
+        started_at: Time(row.started_at),
+        ended_at: row.ended_at.map(Time),
+        id: row.id,
+        author: row.author,
+        reason: row.reason,
+        certificate: row.certificate,
     })
+}
+
+/// What a person does to a running transition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// The record as it shall be; its `version` is the one that the person saw.
+    pub transition: TransitionRecord,
+    pub members: BTreeMap<String, MemberRecord>,
+    /// Stable, kebab-case: what goes into the history.
+    pub kind: &'static str,
+    pub text: String,
+    pub at: Time,
 }
 
 impl Store {
@@ -75,6 +193,7 @@ impl Store {
         &self,
         zone: &Name,
         transition: &TransitionRecord,
+        members: &BTreeMap<String, MemberRecord>,
         text: &str,
     ) -> Result<(), StoreError> {
         let key = zone.to_string();
@@ -85,15 +204,14 @@ impl Store {
                 .fetch_optional(&mut *tx)
                 .await?;
         if let Some((to,)) = running {
-            let to: BTreeSet<String> = read_json("transition", &key, &to)?;
-            return Err(StoreError::InTransition { zone: key, to: to.into_iter().collect::<Vec<_>>().join(", ") });
+            let to = read_group(&key, &to)?;
+            return Err(StoreError::InTransition { zone: key, to: to.into_keys().collect::<Vec<_>>().join(", ") });
         }
-        let members: BTreeMap<String, bool> =
-            transition.from.union(&transition.to).map(|op| (op.clone(), transition.to.contains(op))).collect();
-        set_members(&mut tx, &key, &members).await?;
+        set_members(&mut tx, &key, members).await?;
         sqlx::query(
-            "INSERT INTO transitions (id, zone, author, reason, from_group, to_group, state, started_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO transitions (id, zone, author, reason, from_group, to_group, state, aim, paused, version, started_at,
+                                      algorithm)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         )
         .bind(&transition.id)
         .bind(&key)
@@ -102,110 +220,103 @@ impl Store {
         .bind(json("transition", &transition.id, &transition.from)?)
         .bind(json("transition", &transition.id, &transition.to)?)
         .bind(transition.state.as_str())
+        .bind(transition.aim.as_str())
+        .bind(transition.paused)
+        .bind(transition.version)
         .bind(transition.started_at.0)
+        .bind(transition.algorithm.as_ref().map(|change| json("transition", &transition.id, change)).transpose()?)
         .execute(&mut *tx)
         .await?;
-        insert_event(&mut tx, &key, transition.started_at, "transition-started", text, Some(&transition.id), None)
-            .await?;
-        sqlx::query("UPDATE zones SET due_at = $2 WHERE name = $1")
-            .bind(&key)
-            .bind(transition.started_at.0)
-            .execute(&mut *tx)
-            .await?;
+        let at = transition.started_at;
+        events::insert(&mut tx, &key, at, "transition-started", text, Some(&transition.id), None).await?;
+        due(&mut tx, &key, at).await?;
         tx.commit().await?;
         Ok(())
     }
 
-    /// Ends a transition: those who left are no members any more, and what was seen of them is history.
+    /// Changes what a running transition aims at, or holds it. Of two who saw the same version the second is refused.
+    pub async fn control_transition(&self, zone: &Name, control: &Control) -> Result<(), StoreError> {
+        let key = zone.to_string();
+        let Control { transition, members, kind, text, at } = control;
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let rest = transition.rest.as_ref().map(|rest| json("transition", &transition.id, rest)).transpose()?;
+        let changed = sqlx::query(
+            "UPDATE transitions
+             SET aim = $3, rest = $4, paused = $5, from_group = $6, to_group = $7, version = version + 1
+             WHERE id = $1 AND version = $2 AND state = 'running'",
+        )
+        .bind(&transition.id)
+        .bind(transition.version)
+        .bind(transition.aim.as_str())
+        .bind(rest)
+        .bind(transition.paused)
+        .bind(json("transition", &transition.id, &transition.from)?)
+        .bind(json("transition", &transition.id, &transition.to)?)
+        .execute(&mut *tx)
+        .await?;
+        if changed.rows_affected() == 0 {
+            return Err(StoreError::TransitionChanged { zone: key, id: transition.id.clone() });
+        }
+        set_members(&mut tx, &key, members).await?;
+        events::insert(&mut tx, &key, *at, kind, text, Some(&transition.id), None).await?;
+        due(&mut tx, &key, *at).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Ends a transition: those who left are no members any more, and what was seen of them is history. One that a person
+    /// controlled since `version` was read does not end: it may have another aim now.
     pub async fn end_transition(
         &self,
         zone: &Name,
-        id: &str,
+        transition: &TransitionRecord,
         certificate: &str,
         at: Time,
         text: &str,
     ) -> Result<(), StoreError> {
         let key = zone.to_string();
+        let state = transition.aim.end().as_str();
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query("UPDATE transitions SET state = 'done', ended_at = $2, certificate = $3 WHERE id = $1")
-            .bind(id)
-            .bind(at.0)
-            .bind(certificate)
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query("DELETE FROM members WHERE zone = $1 AND NOT desired").bind(&key).execute(&mut *tx).await?;
-        insert_event(&mut tx, &key, at, "transition-done", text, Some(id), None).await?;
+        let ended = sqlx::query(
+            "UPDATE transitions SET state = $5, ended_at = $2, certificate = $3
+             WHERE id = $1 AND version = $4 AND state = 'running'",
+        )
+        .bind(&transition.id)
+        .bind(at.0)
+        .bind(certificate)
+        .bind(transition.version)
+        .bind(state)
+        .execute(&mut *tx)
+        .await?;
+        if ended.rows_affected() == 0 {
+            return Err(StoreError::TransitionChanged { zone: key, id: transition.id.clone() });
+        }
+        sqlx::query("DELETE FROM members WHERE zone = $1 AND wanted = 'Outside'").bind(&key).execute(&mut *tx).await?;
+        events::insert(&mut tx, &key, at, &format!("transition-{state}"), text, Some(&transition.id), None).await?;
         tx.commit().await?;
         Ok(())
     }
 
     pub async fn running_transition(&self, zone: &Name) -> Result<Option<TransitionRecord>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE zone = $1 AND state = 'running'"));
-        let row: Option<Row> = sqlx::query_as(sql).bind(zone.to_string()).fetch_optional(&self.pool).await?;
+        let row: Option<Row> = sqlx::query_as("SELECT * FROM transitions WHERE zone = $1 AND state = 'running'")
+            .bind(zone.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
         row.map(read).transpose()
     }
 
     /// The newest first.
     pub async fn transitions(&self, zone: &Name) -> Result<Vec<TransitionRecord>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE zone = $1 ORDER BY started_at DESC, id DESC"));
-        let rows: Vec<Row> = sqlx::query_as(sql).bind(zone.to_string()).fetch_all(&self.pool).await?;
+        let rows: Vec<Row> =
+            sqlx::query_as("SELECT * FROM transitions WHERE zone = $1 ORDER BY started_at DESC, id DESC")
+                .bind(zone.to_string())
+                .fetch_all(&self.pool)
+                .await?;
         rows.into_iter().map(read).collect()
-    }
-
-    pub async fn add_event(
-        &self,
-        zone: &Name,
-        at: Time,
-        kind: &str,
-        text: &str,
-        transition: Option<&str>,
-        operator: Option<&str>,
-    ) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        insert_event(&mut tx, &zone.to_string(), at, kind, text, transition, operator).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// The newest `limit` events, oldest first.
-    pub async fn events(&self, zone: &Name, limit: u32) -> Result<Vec<Event>, StoreError> {
-        type Row = (i64, i64, String, String, Option<String>, Option<String>);
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT sequence, at, kind, text, transition_id, operator FROM events WHERE zone = $1 ORDER BY sequence DESC LIMIT $2",
-        )
-        .bind(zone.to_string())
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await?;
-        let events = rows.into_iter().rev().map(|(sequence, at, kind, text, transition, operator)| Event {
-            sequence,
-            at: Time(at),
-            kind,
-            text,
-            transition,
-            operator,
-        });
-        Ok(events.collect())
     }
 }
 
-async fn insert_event(
-    tx: &mut sqlx::Transaction<'_, sqlx::Sqlite>,
-    zone: &str,
-    at: Time,
-    kind: &str,
-    text: &str,
-    transition: Option<&str>,
-    operator: Option<&str>,
-) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO events (zone, at, kind, text, transition_id, operator) VALUES ($1, $2, $3, $4, $5, $6)")
-        .bind(zone)
-        .bind(at.0)
-        .bind(kind)
-        .bind(text)
-        .bind(transition)
-        .bind(operator)
-        .execute(&mut **tx)
-        .await?;
+async fn due(tx: &mut sqlx::Transaction<'_, sqlx::Sqlite>, zone: &str, at: Time) -> Result<(), StoreError> {
+    sqlx::query("UPDATE zones SET due_at = $2 WHERE name = $1").bind(zone).bind(at.0).execute(&mut **tx).await?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::{Store, StoreError, damaged, json, read_json};
 use crate::model::dns::{Name, Rdata, RecordSet, hex, unhex};
-use crate::model::group::ParentMode;
+use crate::model::group::{ParentMode, Standing};
 use crate::model::history::{History, Kind, Server, Span, Who};
 use crate::model::policy::Policy;
 use crate::model::time::Time;
@@ -18,14 +18,27 @@ pub struct ParentRecord {
     pub servers: Vec<String>,
 }
 
+/// What is wanted of an operator of a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberRecord {
+    pub wanted: Standing,
+    /// A person has said that it does not come back.
+    pub unreachable: bool,
+}
+
+impl MemberRecord {
+    pub const fn wanted(wanted: Standing) -> MemberRecord {
+        MemberRecord { wanted, unreachable: false }
+    }
+}
+
 /// A zone as stored; its history is read apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZoneRecord {
     pub name: Name,
     pub parent: ParentRecord,
     pub policy: Policy,
-    /// Operator → whether it is desired.
-    pub members: BTreeMap<String, bool>,
+    pub members: BTreeMap<String, MemberRecord>,
     pub placements: BTreeMap<String, BTreeMap<Kind, RecordSet>>,
     pub zone_ttls_s: BTreeMap<String, u32>,
     pub due_at: Time,
@@ -71,10 +84,11 @@ impl Store {
                 .fetch_optional(&self.pool)
                 .await?;
         let Some((parent, policy, due_at, status, created_at)) = row else { return Ok(None) };
-        let members: Vec<(String, bool)> = sqlx::query_as("SELECT operator, desired FROM members WHERE zone = $1")
-            .bind(&key)
-            .fetch_all(&self.pool)
-            .await?;
+        let members: Vec<(String, String, bool)> =
+            sqlx::query_as("SELECT operator, wanted, unreachable FROM members WHERE zone = $1")
+                .bind(&key)
+                .fetch_all(&self.pool)
+                .await?;
         let placed: Vec<(String, String, String)> =
             sqlx::query_as("SELECT operator, kind, rdata FROM placements WHERE zone = $1")
                 .bind(&key)
@@ -94,7 +108,7 @@ impl Store {
             name: zone.clone(),
             parent: read_json("zone", &key, &parent)?,
             policy: read_json("zone", &key, &policy)?,
-            members: members.into_iter().collect(),
+            members: read_members(&key, members)?,
             placements,
             zone_ttls_s: ttls.into_iter().map(|(op, ttl)| (op, u32::try_from(ttl).unwrap_or(u32::MAX))).collect(),
             due_at: Time(due_at),
@@ -135,28 +149,31 @@ impl Store {
 
     /// Stores what a round of observation brought: all spans touched since `since`, in one transaction.
     pub async fn record(&self, zone: &Name, history: &History, since: Time) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        write_spans(&mut tx, &zone.to_string(), history.touched_since(since)).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Puts a history in the place of the stored one, with the status that says why: the clock was set, and all moments with
+    /// it.
+    pub async fn set_right(
+        &self,
+        zone: &Name,
+        history: &History,
+        due_at: Time,
+        status: &str,
+    ) -> Result<(), StoreError> {
         let key = zone.to_string();
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        for (server, kind, span) in history.touched_since(since) {
-            sqlx::query(
-                "INSERT INTO spans (zone, who, host, address, kind, first_seen, since, last_seen, until, served)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-                 ON CONFLICT (zone, who, host, address, kind, first_seen)
-                 DO UPDATE SET last_seen = excluded.last_seen, until = excluded.until, served = excluded.served",
-            )
+        sqlx::query("DELETE FROM spans WHERE zone = $1").bind(&key).execute(&mut *tx).await?;
+        write_spans(&mut tx, &key, history.touched_since(Time::MIN)).await?;
+        sqlx::query("UPDATE zones SET due_at = $2, status = $3 WHERE name = $1")
             .bind(&key)
-            .bind(write_who(&server.who))
-            .bind(server.host.to_string())
-            .bind(server.address.to_string())
-            .bind(json("span", &key, &kind)?)
-            .bind(span.first_seen.0)
-            .bind(span.since.map(|t| t.0))
-            .bind(span.last_seen.0)
-            .bind(span.until.map(|t| t.0))
-            .bind(json("span", &key, &span.served)?)
+            .bind(due_at.0)
+            .bind(status)
             .execute(&mut *tx)
             .await?;
-        }
         tx.commit().await?;
         Ok(())
     }
@@ -263,22 +280,69 @@ impl Store {
     }
 }
 
+async fn write_spans<'a>(
+    tx: &mut Transaction<'_, Sqlite>,
+    zone: &str,
+    spans: impl Iterator<Item = (&'a Server, Kind, &'a Span)>,
+) -> Result<(), StoreError> {
+    for (server, kind, span) in spans {
+        sqlx::query(
+            "INSERT INTO spans (zone, who, host, address, kind, first_seen, since, last_seen, until, served)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             ON CONFLICT (zone, who, host, address, kind, first_seen)
+             DO UPDATE SET last_seen = excluded.last_seen, until = excluded.until, served = excluded.served",
+        )
+        .bind(zone)
+        .bind(write_who(&server.who))
+        .bind(server.host.to_string())
+        .bind(server.address.to_string())
+        .bind(json("span", zone, &kind)?)
+        .bind(span.first_seen.0)
+        .bind(span.since.map(|t| t.0))
+        .bind(span.last_seen.0)
+        .bind(span.until.map(|t| t.0))
+        .bind(json("span", zone, &span.served)?)
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(())
+}
+
 /// Replaces a zone's members.
 pub(super) async fn set_members(
     tx: &mut Transaction<'_, Sqlite>,
     zone: &str,
-    members: &BTreeMap<String, bool>,
+    members: &BTreeMap<String, MemberRecord>,
 ) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM members WHERE zone = $1").bind(zone).execute(&mut **tx).await?;
-    for (operator, desired) in members {
-        sqlx::query("INSERT INTO members (zone, operator, desired) VALUES ($1, $2, $3)")
+    for (operator, member) in members {
+        sqlx::query("INSERT INTO members (zone, operator, wanted, unreachable) VALUES ($1, $2, $3, $4)")
             .bind(zone)
             .bind(operator)
-            .bind(desired)
+            .bind(write_standing(member.wanted))
+            .bind(member.unreachable)
             .execute(&mut **tx)
             .await?;
     }
     Ok(())
+}
+
+fn read_members(zone: &str, rows: Vec<(String, String, bool)>) -> Result<BTreeMap<String, MemberRecord>, StoreError> {
+    let read = |(operator, wanted, unreachable): (String, String, bool)| {
+        let standings = [Standing::Outside, Standing::Trusted, Standing::Serving];
+        let wanted = standings.into_iter().find(|standing| write_standing(*standing) == wanted);
+        let wanted = wanted.ok_or_else(|| damaged("member", zone, "its standing is none"))?;
+        Ok((operator, MemberRecord { wanted, unreachable }))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+fn write_standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Outside => "Outside",
+        Standing::Trusted => "Trusted",
+        Standing::Serving => "Serving",
+    }
 }
 
 const PARENT: &str = "parent";

@@ -68,10 +68,12 @@ fn operator(secret: Value) -> String {
 }
 
 #[tokio::test]
-async fn only_healthz_is_open() {
+async fn only_healthz_and_readyz_are_open() {
     let api = Api::new();
     let healthz = api.raw("GET", "/healthz", None, "").await;
     assert_eq!((healthz.status, healthz.text.as_str()), (StatusCode::OK, "ok\n"));
+    let readyz = api.raw("GET", "/readyz", None, "").await;
+    assert_eq!((readyz.status, readyz.text.as_str()), (StatusCode::OK, "ready\n"));
     let near = format!("Bearer {}0", &api.token.expose()[..api.token.expose().len() - 1]);
     let other = format!("Bearer {}", Token::new(&mut rand::rng()).expose());
     let basic = format!("Basic {}", api.token.expose());
@@ -104,7 +106,7 @@ async fn unknown_paths_and_methods_are_problems() {
 }
 
 #[tokio::test]
-async fn bodies_and_queries_that_do_not_fit_are_answered_with_one_line() {
+async fn f18_bodies_and_queries_that_do_not_fit_are_answered_with_one_line() {
     let api = Api::new();
     let misspelt = r#"{"zone":"example.org","operator":"a","parent":"scan","parrent":"manual"}"#;
     for body in ["", "{", "[]", "null", "{\"zone\":\n\"a\",}", misspelt, r#"{"zone":"a","operator":"a","parent":"x"}"#]
@@ -163,13 +165,57 @@ async fn changes_say_what_is_wanted_in_four_forms() {
 }
 
 #[tokio::test]
+async fn a_check_is_of_the_present_group_or_of_a_change_and_has_every_finding() {
+    let api = Api::new();
+    let present: Value =
+        serde_json::from_str(&api.ask("GET", "/api/v1/zones/example.org/check", "").await.text).unwrap();
+    assert_eq!((&present["refused"], &present["from"], &present["to"]), (&json!(false), &json!(["a"]), &json!(["a"])));
+    let body = r#"{"change":{"set":["a","c"]}}"#;
+    let answer = api.ask("POST", "/api/v1/zones/example.org/check", body).await;
+    let change: Value = serde_json::from_str(&answer.text).unwrap();
+    assert_eq!((&change["refused"], &change["to"]), (&json!(true), &json!(["a", "c"])));
+    assert_eq!(change["findings"][0]["code"], "tcp-unanswered");
+    let severities: Vec<&Value> =
+        change["findings"].as_array().unwrap().iter().map(|finding| &finding["severity"]).collect();
+    assert_eq!(severities, ["error", "warning", "warning", "note"]);
+    let back: chorus::api::wire::ZoneCheck = serde_json::from_value(change.clone()).unwrap();
+    assert_eq!(serde_json::to_value(back).unwrap(), change);
+    for (path, body, status) in [
+        ("missing.example", body, 404),
+        ("example.org", r#"{"change":{"set":["a"]},"operators":[]}"#, 400),
+        ("example.org", "", 400),
+    ] {
+        let problem = api.ask("POST", &format!("/api/v1/zones/{path}/check"), body).await.problem();
+        assert_eq!(problem.status, status, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn each_verb_has_a_path_of_its_own_and_takes_a_reason_and_the_version_that_was_seen() {
+    let api = Api::new();
+    for verb in chorus::api::wire::Verb::ALL {
+        let path = format!("/api/v1/zones/example.org/{}", verb.name());
+        let answer = api.ask("POST", &path, r#"{"reason":"CHG-9","version":4}"#).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        let (seen, control) = api.service.controls.lock().unwrap().pop().unwrap();
+        assert_eq!((seen, control.reason.as_deref(), control.version), (verb, Some("CHG-9"), Some(4)));
+        assert_eq!(api.ask("POST", &path, r#"{"force":true}"#).await.status, 400);
+        assert_eq!(api.ask("GET", &path, "").await.status, 405);
+        assert_eq!(api.ask("POST", "/api/v1/zones/conflict.example/undo", "{}").await.status, 409);
+    }
+}
+
+#[tokio::test]
 async fn a_zone_has_the_fields_that_scripts_were_promised() {
     let api = Api::new();
     let zone: Value = serde_json::from_str(&api.ask("GET", "/api/v1/zones/slow.example", "").await.text).unwrap();
     assert_eq!(zone["zone"], "slow.example");
     assert_eq!(zone["rest"], false);
     assert_eq!(zone["desired"], json!(["a", "b"]));
-    assert_eq!(zone["operators"][0], json!({"operator": "a", "standing": "Serving"}));
+    assert_eq!(zone["operators"][0]["standing"], "Serving");
+    assert_eq!(zone["transition"]["ends_at"]["expected"], "2026-11-24T13:46:40.000Z");
+    assert_eq!(zone["transition"]["undo_takes"], json!({"earliest_s": 3660, "expected_s": 3660}));
+    assert_eq!(zone["transition"]["stop"]["trusted"], json!(["b"]));
     assert_eq!(zone["transition"]["id"], "t-7f3a");
     assert_eq!(zone["transition"]["state"], "waiting-guard");
     assert_eq!(zone["transition"]["step"], "share the DNSKEYs");

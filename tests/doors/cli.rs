@@ -62,6 +62,7 @@ fn answers_go_to_stdout_as_text_or_as_the_object_of_the_api() {
         &["zone", "certificate", "example.org"],
         &["zone", "policy", "example.org"],
         &["zone", "plan", "example.org", "--operators", "a,b"],
+        &["zone", "check", "example.org"],
         &["zone", "leave", "example.org", "a"],
         &["operator", "list"],
         &["operator", "show", "a"],
@@ -157,6 +158,8 @@ fn each_kind_of_failure_has_its_exit_code() {
     for (args, code) in [
         (&["operator", "test", "b", "--zone", "example.org"][..], 4),
         (&["zone", "plan", "example.org", "--operators", "refused"], 4),
+        (&["zone", "check", "example.org", "--operators", "a,b"], 4),
+        (&["zone", "check", "example.org", "-o", "json"], 0),
         (&["zone", "plan", "example.org", "--operators", "a,b", "--detailed-exitcode"], 3),
         (&["zone", "plan", "example.org", "--operators", "a,b"], 0),
         (&["zone", "plan", "example.org", "--operators", "a", "--detailed-exitcode"], 0),

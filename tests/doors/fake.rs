@@ -18,6 +18,7 @@ pub struct Fake {
     pub operators: Mutex<Vec<OperatorAdd>>,
     pub zones: Mutex<Vec<ZoneAdd>>,
     pub sets: Mutex<Vec<SetGroup>>,
+    pub controls: Mutex<Vec<(Verb, Control)>>,
     looks: AtomicU32,
 }
 
@@ -108,6 +109,21 @@ impl Service for Fake {
         Ok(policy)
     }
 
+    async fn check(&self, zone: &str, change: Option<Change>) -> Result<ZoneCheck, Refusal> {
+        refusal(zone)?;
+        let mut check = sample::zone_check();
+        match change {
+            None => {
+                check.findings.retain(|finding| finding.severity != Severity::Error);
+                check.to = check.from.clone();
+                check.refused = false;
+            }
+            Some(Change::Set(operators)) => check.to = operators,
+            Some(_) => {}
+        }
+        Ok(check)
+    }
+
     async fn plan(&self, zone: &str, change: Change) -> Result<Plan, Refusal> {
         refusal(zone)?;
         let mut plan = sample::plan();
@@ -126,6 +142,14 @@ impl Service for Fake {
         self.sets.lock().unwrap().push(set);
         let transition = (!there).then(|| sample::transition(TransitionState::Acting));
         Ok(SetAnswer { zone: zone.to_owned(), desired: vec!["a".to_owned(), "b".to_owned()], transition })
+    }
+
+    async fn control(&self, zone: &str, verb: Verb, control: Control) -> Result<SetAnswer, Refusal> {
+        refusal(zone)?;
+        self.controls.lock().unwrap().push((verb, control));
+        let mut transition = sample::transition(TransitionState::Acting);
+        transition.paused = verb == Verb::Pause;
+        Ok(SetAnswer { zone: zone.to_owned(), desired: vec!["a".to_owned()], transition: Some(transition) })
     }
 
     async fn history(&self, zone: &str, limit: u32) -> Result<History, Refusal> {

@@ -81,6 +81,17 @@ pub fn transition(state: TransitionState) -> TransitionShow {
         started: at(-130),
         ended: None,
         ends_earliest: Some(at(100_000)),
+        aim: "going".to_owned(),
+        target: vec!["a".to_owned(), "b".to_owned()],
+        paused: false,
+        version: 1,
+        ends_at: Some(EndsAt { earliest: at(100_000), expected: at(186_400) }),
+        undo_takes: Some(Takes { earliest_s: 3660, expected_s: 3660 }),
+        stop: Some(StopShow {
+            serving: vec!["a".to_owned()],
+            trusted: vec!["b".to_owned()],
+            takes: Takes { earliest_s: 0, expected_s: 86_400 },
+        }),
     }
 }
 
@@ -88,6 +99,10 @@ fn key(tag: u16, role: KeyRole, owner: &str, at: &[&str], signing: &[&str], ds: 
     let parse = |addresses: &[&str]| addresses.iter().map(|address| address.parse().unwrap()).collect();
     let owner = Some(owner.to_owned());
     KeyShow { tag, algorithm: 13, role, owner, published_at: parse(at), signing_at: parse(signing), ds }
+}
+
+fn roll(tag: u16, state: RollState, since: Option<At>) -> RollShow {
+    RollShow { operator: "a".to_owned(), role: KeyRole::Zsk, tag, algorithm: 13, state, since }
 }
 
 fn server(who: &str, host: &str, address: &str, seen: Option<i64>, trouble: Option<&str>) -> ServerShow {
@@ -109,8 +124,18 @@ pub fn zone() -> ZoneShow {
         rest: false,
         desired: vec!["a".to_owned(), "b".to_owned()],
         operators: vec![
-            OperatorStanding { operator: "a".to_owned(), standing: Standing::Serving },
-            OperatorStanding { operator: "b".to_owned(), standing: Standing::Outside },
+            OperatorStanding {
+                operator: "a".to_owned(),
+                standing: Standing::Serving,
+                wanted: Standing::Serving,
+                unreachable: false,
+            },
+            OperatorStanding {
+                operator: "b".to_owned(),
+                standing: Standing::Outside,
+                wanted: Standing::Serving,
+                unreachable: false,
+            },
         ],
         transition: Some(transition(TransitionState::WaitingGuard)),
         exposures: Vec::new(),
@@ -126,6 +151,7 @@ pub fn zone() -> ZoneShow {
             key(40977, KeyRole::Csk, "b", &[a1, b1], &[b1], Some(DsState::Awaited)),
             key(9112, KeyRole::Zsk, "a", &[a1, a2, b1], &[a1, a2], None),
         ],
+        rolls: vec![roll(9112, RollState::Signing, None), roll(30112, RollState::New, Some(at(-70)))],
         servers: vec![
             server("parent", "a0.org.example", "203.0.113.1:53", Some(-9), None),
             server("a", "ns1.a.example", a1, Some(-4), None),
@@ -146,6 +172,7 @@ pub fn zone_at_rest() -> ZoneShow {
     let mut zone = zone();
     zone.verdict = "Signed and served by a, the parent agrees: nothing to do.".to_owned();
     zone.rest = true;
+    zone.rolls = Vec::new();
     zone.transition = None;
     zone.next = None;
     zone.parent.mode = ParentMode::Manual;
@@ -194,6 +221,7 @@ pub fn plan() -> Plan {
         zone: "example.org".to_owned(),
         from: vec!["a".to_owned()],
         to: vec!["a".to_owned(), "b".to_owned()],
+        trusted: Vec::new(),
         steps: vec![
             Step {
                 number: 1,
@@ -227,6 +255,49 @@ pub fn plan() -> Plan {
         ],
         ends_earliest: Some(at(600_000)),
         refusals: Vec::new(),
+        now: at(0),
+    }
+}
+
+pub fn zone_check() -> ZoneCheck {
+    let finding = |code: &str, severity, text: &str, fix: &str| Finding {
+        code: code.to_owned(),
+        severity,
+        text: text.to_owned(),
+        fix: fix.to_owned(),
+    };
+    ZoneCheck {
+        zone: "example.org".to_owned(),
+        from: vec!["a".to_owned()],
+        to: vec!["a".to_owned(), "b".to_owned()],
+        refused: true,
+        findings: vec![
+            finding(
+                "tcp-unanswered",
+                Severity::Error,
+                "b: ns1.b.example. (198.51.100.1:53) answers by UDP, and does not answer by TCP",
+                "open TCP port 53 there: large answers and the scanners of registries need it",
+            ),
+            finding(
+                "ttl-differs",
+                Severity::Warning,
+                "DNSKEY TTLs differ: 3600 s at a and 86400 s at b; every wait counts 86400 s (1day)",
+                "set the same TTL at all operators, a small one for the time of the transition",
+            ),
+            finding(
+                "zone-content-differs",
+                Severity::Warning,
+                "a and b, by zone transfer: of 41 sets 1 differ (www.example.org. A)",
+                "bring the same data to both, unless both answers are meant to be given",
+            ),
+            finding(
+                "nsec-params-differ",
+                Severity::Note,
+                "the operators deny names in different ways: a uses NSEC and b uses NSEC3 (0 iterations, no salt)",
+                "nothing has to be done (RFC 8901 §5); with the same way everywhere resolvers can use their caches better",
+            ),
+        ],
+        addresses: 4,
         now: at(0),
     }
 }

@@ -39,6 +39,15 @@ fn a_plan_that_would_be_refused() {
 }
 
 #[test]
+fn a_check_with_an_error_and_one_with_nothing_at_all() {
+    let mut check = sample::zone_check();
+    let refused = render::check(&check, &Look::PIPE);
+    check.findings.clear();
+    (check.refused, check.from) = (false, check.to.clone());
+    assert_snapshot!([refused, render::check(&check, &Look::PIPE)].join("----\n"));
+}
+
+#[test]
 fn a_certificate() {
     assert_snapshot!(render::certificate(&sample::certificate(), &Look::PIPE));
 }

@@ -1,13 +1,19 @@
 //! The core without servers: guards, checks and ladders on histories that are written by hand.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod algorithm_roll;
 mod guards_and_check_agree;
 mod histories;
+mod key_rolls;
 mod ladder_walks_a_join_and_a_leave;
 mod model_is_pure;
 mod no_resolver_fails;
 mod oracle;
+mod pauses;
 mod preflight_and_handing_over;
+mod preflight_findings;
+mod preflight_findings_of_zones;
 mod support;
+mod without_the_leaver;
 mod worked_numbers;
 mod world;

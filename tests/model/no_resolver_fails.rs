@@ -2,6 +2,7 @@
 //! guards allow is not held back by the check for ever.
 
 use crate::world::{Rules, World};
+use chorus::model::switches::Switch;
 use std::collections::BTreeSet;
 
 /// Runs one seed: a few changes of the desired group, some of them in the midst of another, until all is settled.
@@ -81,7 +82,7 @@ fn worlds_that_failed_once_do_not_fail_again() {
 
 /// With this guard off, and without the check, some world shows a failure: the worlds are hard enough, and the oracle sees.
 fn is_needed(guard: &str) {
-    let rules = Rules { without_guards: vec![guard.to_owned()], without_check: true, ..Rules::default() };
+    let rules = Rules { without: vec![guard.parse().unwrap(), Switch::Check], ..Rules::default() };
     let found = (0..60).find(|seed| {
         let fails = |rules| run(*seed, rules, 4000).is_err_and(|e| !e.contains("not settled"));
         fails(rules.clone()) && !fails(Rules::default())

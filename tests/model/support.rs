@@ -1,7 +1,7 @@
 //! A zone with operators, as a history that a test writes by hand, second by second.
 
 use chorus::model::dns::{Dnskey, Name, Rdata, RecordSet, cds_for, ns_rdata};
-use chorus::model::group::{Member, ParentMode, World};
+use chorus::model::group::{Member, ParentMode, Standing, World};
 use chorus::model::history::{Failure, History, Kind, Lifetimes, Outcome, Sample, Served, Server, Who};
 use chorus::model::policy::Policy;
 use chorus::model::time::Time;
@@ -33,7 +33,6 @@ pub struct Fixture {
     pub lifetimes: Lifetimes,
     pub members: BTreeMap<String, Member>,
     pub parents: Vec<Server>,
-    pub without_guards: Vec<String>,
     pub key_ttl_s: u32,
     pub ds_ttl_s: u32,
     pub ns_ttl_s: u32,
@@ -55,7 +54,6 @@ impl Fixture {
             lifetimes: Lifetimes::new(policy),
             members: BTreeMap::new(),
             parents: parents.collect(),
-            without_guards: Vec::new(),
             key_ttl_s: 3600,
             ds_ttl_s: 3600,
             ns_ttl_s: 3600,
@@ -69,9 +67,13 @@ impl Fixture {
             host: name(&format!("ns{i}.{operator}.")),
             address: format!("198.51.100.{}:53", i + 10 * operator.as_bytes()[0] as usize % 200).parse().unwrap(),
         });
+        let wanted = if desired { Standing::Serving } else { Standing::Outside };
         let servers: Vec<Server> = servers.collect();
         let hosts: BTreeSet<Name> = servers.iter().map(|s| s.host.clone()).collect();
-        self.members.insert(operator.into(), Member { hosts, servers, desired, placements: BTreeMap::new() });
+        self.members.insert(
+            operator.into(),
+            Member { hosts, servers, wanted, unreachable: false, placements: BTreeMap::new() },
+        );
     }
 
     pub fn world(&self, now_s: i64) -> World<'_> {
@@ -83,7 +85,8 @@ impl Fixture {
             parent_servers: &self.parents,
             parent: ParentMode::Scan,
             now: Time::from_s(now_s),
-            without_guards: &self.without_guards,
+            paused: false,
+            algorithm: None,
         }
     }
 

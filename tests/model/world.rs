@@ -7,9 +7,10 @@
 use crate::oracle::{Oracle, Seen, Set, Shown, What};
 use chorus::model::chain::{Objection, Planned, Scene, check};
 use chorus::model::dns::{Dnskey, Name, Rdata, RecordSet, cds_for, ns_rdata};
-use chorus::model::group::{Change, Decision, Member, ParentMode, World as Group, Write, decide, is_present};
+use chorus::model::group::{Change, Decision, Member, ParentMode, Standing, World as Group, Write, decide, is_present};
 use chorus::model::history::{Failure, History, Kind, Lifetimes, Outcome, Sample, Served, Server, Who};
 use chorus::model::policy::Policy;
+use chorus::model::switches::Switch;
 use chorus::model::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -72,8 +73,7 @@ struct Operator {
 /// What of the world is left to chance, and what is fixed by a test.
 #[derive(Clone, Default)]
 pub struct Rules {
-    pub without_guards: Vec<String>,
-    pub without_check: bool,
+    pub without: Vec<Switch>,
     /// No lag, no loss, no late parent, no rolls: for comparisons to the second.
     pub ideal: bool,
     pub operators: Option<u8>,
@@ -158,7 +158,7 @@ impl World {
             delegation_ttl_s,
             lowers_ttl: rng.chance(40),
             history: History::default(),
-            lifetimes: Lifetimes::new(policy),
+            lifetimes: Lifetimes { without: rules.without.iter().copied().collect(), ..Lifetimes::new(policy) },
             members: BTreeMap::new(),
             writing: Vec::new(),
             held_back: BTreeMap::new(),
@@ -311,14 +311,20 @@ impl World {
     pub fn want(&mut self, desired: &BTreeSet<u8>) {
         self.settled = false;
         for member in self.members.values_mut() {
-            member.desired = false;
+            member.wanted = Standing::Outside;
         }
         for op in desired {
             let hosts = self.hosts(*op).into_iter().map(host_name).collect();
-            let new = || Member { hosts, servers: Vec::new(), desired: true, placements: BTreeMap::new() };
+            let new = || Member {
+                hosts,
+                servers: Vec::new(),
+                wanted: Standing::Serving,
+                unreachable: false,
+                placements: BTreeMap::new(),
+            };
             let servers = self.servers(Some(*op));
             let member = self.members.entry(label(*op)).or_insert_with(new);
-            (member.desired, member.servers) = (true, servers);
+            (member.wanted, member.servers) = (Standing::Serving, servers);
             if !self.operators[op].serving {
                 // It comes back as it was before it ever joined.
                 self.operators.get_mut(op).unwrap().serving = true;
@@ -340,7 +346,8 @@ impl World {
             parent_servers: parents,
             parent: ParentMode::Scan,
             now,
-            without_guards: &self.rules.without_guards,
+            paused: false,
+            algorithm: None,
         }
     }
 
@@ -549,7 +556,7 @@ impl World {
         let decision = self.decision(now);
         self.settled = decision.is_settled();
         if self.settled {
-            self.members.retain(|_, member| member.desired);
+            self.members.retain(|_, member| member.wanted == Standing::Serving);
         }
         let group = self.group(&parents, now);
         let out: Vec<u8> =
@@ -558,7 +565,7 @@ impl World {
             self.operators.get_mut(&op).unwrap().serving = false;
         }
         for write in decision.writes {
-            let objections = if self.rules.without_check { Vec::new() } else { self.objections(&write, now) };
+            let objections = self.objections(&write, now);
             if objections.is_empty() {
                 let delay = if self.rules.ideal { 0 } else { self.rng.between(0, 5) };
                 self.intend(&write);
@@ -602,7 +609,8 @@ impl World {
         let writes = decision.writes.iter().map(|w| format!("\n  write {:?} at {}: {}", w.step, w.operator, w.why));
         let waits =
             decision.waits.iter().map(|w| format!("\n  wait {:?} {} {:?}: {}", w.step, w.code, w.until, w.text));
-        let desired: Vec<&String> = self.members.iter().filter(|(_, m)| m.desired).map(|(name, _)| name).collect();
+        let desired: Vec<&String> =
+            self.members.iter().filter(|(_, m)| m.wanted == Standing::Serving).map(|(name, _)| name).collect();
         let members: Vec<&String> = self.members.keys().collect();
         let tags: Vec<String> =
             self.rdata.iter().map(|(n, r)| format!("{n}={}", Dnskey::read(r).map_or(0, |key| key.key_tag()))).collect();

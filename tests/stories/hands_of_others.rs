@@ -39,17 +39,17 @@ fn cds_come_back(name: &'static str, players: &'static [Player], at: usize) {
 }
 
 #[test]
-fn cds_that_are_removed_at_bind_are_put_back() {
+fn f16_cds_that_are_removed_at_bind_are_put_back() {
     cds_come_back("cds-at-bind", &[BIND, KNOT], 0);
 }
 
 #[test]
-fn cds_that_are_removed_at_knot_are_put_back() {
+fn f16_cds_that_are_removed_at_knot_are_put_back() {
     cds_come_back("cds-at-knot", &[BIND, KNOT], 1);
 }
 
 #[test]
-fn keys_that_are_removed_are_put_back_and_the_guard_begins_anew() {
+fn f16_keys_that_are_removed_are_put_back_and_the_guard_begins_anew() {
     in_own_network(LIMIT, || async {
         let mut stage = Stage::set("keys-removed", Cast { ttl_s: 8, ..Cast::bad_day(&[BIND, KNOT]) }).await;
         stage.chorus.ok(&["zone", "join", CHILD, "b"]).await;
@@ -76,7 +76,7 @@ fn keys_that_are_removed_are_put_back_and_the_guard_begins_anew() {
 }
 
 #[test]
-fn a_name_server_that_nobody_knows_blocks_the_transition_until_it_is_gone() {
+fn f16_a_name_server_that_nobody_knows_blocks_the_transition_until_it_is_gone() {
     const STRANGER: &str = "ns1.stranger.example.";
     in_own_network(LIMIT, || async {
         let mut stage = Stage::set("stranger", Cast::bad_day(&[BIND, KNOT])).await;

@@ -49,12 +49,12 @@ fn survives(name: &'static str, first: &'static str, again: &'static str) {
 }
 
 #[test]
-fn killed_after_each_write_in_turn() {
+fn f01_killed_after_each_write_in_turn() {
     survives("killed-after-each", "after:1", "after:1");
 }
 
 #[test]
-fn killed_before_each_write_in_turn() {
+fn f01_killed_before_each_write_in_turn() {
     survives("killed-before-each", "before:1", "before:2");
 }
 
@@ -93,6 +93,6 @@ macro_rules! crashes {
 }
 
 crashes! {
-    killed_before_the_third_write: "before:3";
-    killed_after_the_third_write: "after:3";
+    f01_killed_before_the_third_write: "before:3";
+    f01_killed_after_the_third_write: "after:3";
 }

@@ -11,9 +11,13 @@
 
 mod bad_days;
 mod bad_input;
+mod control;
+mod control_at_every_step;
+mod every_step;
 mod guards_switched_off;
 mod hands_of_others;
 mod join_second_operator;
+mod key_rolls;
 mod killed_at_any_write;
 mod lab;
 mod leave_operator;
@@ -21,8 +25,10 @@ mod looking_around;
 mod no_time_is_lost;
 mod operators_that_cannot;
 mod parents;
+mod preflight;
 mod replace_operator;
 mod self_check;
 mod self_check_cast;
+mod signs_too_early;
 mod silent_and_stale;
 mod stage;

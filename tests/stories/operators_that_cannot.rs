@@ -38,6 +38,10 @@ fn refuses_credentials(name: &'static str, joiner: Player, forbidden: &'static [
             let tested = stage.chorus.cli(&["operator", "test", operator, "--zone", CHILD]).await;
             assert_eq!(tested.status, 4, "{}", tested.stdout);
             assert!(tested.stdout.contains(words[0]), "{}", tested.stdout);
+            let checked = stage.chorus.cli(&["zone", "check", CHILD, "--operators", &format!("a,{operator}")]).await;
+            assert_eq!(checked.status, 4, "{}", checked.stdout);
+            let error = format!("    {operator}: 127.0.1.12:53 ");
+            assert!(checked.stdout.contains(words[0]) && checked.stdout.contains(&error), "{}", checked.stdout);
         }
         // The name servers are in order, and nobody listens where updates go.
         let mut arguments = b.add_arguments_as("deaf", &b.key.name, &b.key.secret_file, &servers);
@@ -154,7 +158,7 @@ fn an_operator_without_the_zone_is_refused() {
 
 /// Knot as it comes out of the box says NOERROR and drops foreign keys: only reading back shows it.
 #[test]
-fn knot_that_says_yes_and_does_nothing_is_found_by_reading_back_and_joins_when_its_settings_are_right() {
+fn f05_knot_that_says_yes_and_does_nothing_is_found_by_reading_back_and_joins_when_its_settings_are_right() {
     in_own_network(LIMIT, || async {
         let cast = Cast {
             agent: Agent::Ours,

@@ -8,7 +8,7 @@ use crate::lab::{CHILD, in_own_network, until};
 use crate::stage::{Agent, BIND, Cast, KNOT, LIMIT, Stage};
 
 #[test]
-fn a_parent_that_never_acts_is_waited_for_and_the_zone_stays_valid() {
+fn f10_a_parent_that_never_acts_is_waited_for_and_the_zone_stays_valid() {
     in_own_network(LIMIT, || async {
         let mut stage = Stage::set("never-acts", Cast { with_resolvers: true, ..Cast::bad_day(&[BIND, KNOT]) }).await;
         let waited = ["zone", "join", CHILD, "b", "--wait", "--timeout", "5s"];
@@ -36,7 +36,7 @@ fn a_parent_that_never_acts_is_waited_for_and_the_zone_stays_valid() {
 }
 
 #[test]
-fn a_parent_with_the_ds_at_one_of_its_servers_only_is_waited_for_by_name_of_the_other() {
+fn f11_a_parent_with_the_ds_at_one_of_its_servers_only_is_waited_for_by_name_of_the_other() {
     in_own_network(LIMIT, || async {
         let mut stage = Stage::set("half-the-servers", Cast::bad_day(&[BIND, KNOT])).await;
         stage.parent.secondary_follows(false);
@@ -70,7 +70,7 @@ fn a_parent_with_the_ds_at_one_of_its_servers_only_is_waited_for_by_name_of_the_
 }
 
 #[test]
-fn a_parent_that_took_one_key_of_two_is_waited_for_by_name_of_the_key() {
+fn f11_a_parent_that_took_one_key_of_two_is_waited_for_by_name_of_the_key() {
     in_own_network(LIMIT, || async {
         let mut stage = Stage::set("half-the-keys", Cast::bad_day(&[BIND, KNOT, BIND])).await;
         stage.chorus.ok(&["zone", "set", CHILD, "--operators", "a,b,c"]).await;

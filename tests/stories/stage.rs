@@ -4,13 +4,14 @@
 
 use std::time::Duration;
 
+use hickory_proto::dnssec::rdata::DNSKEY;
 use hickory_proto::rr::RecordType;
 
 use crate::lab::operator::Server;
 use crate::lab::process::Running;
 use crate::lab::{
     Algorithm, CHILD, Chorus, DnssecCdsAgent, Keys, Lab, Observer, Operator, OperatorSpec, Parent, ParentSpec,
-    Resolvers, Unbound, dns, until,
+    Resolvers, Roll, Unbound, dns, until,
 };
 
 /// A story with TTLs of 5 s and a slow machine under it.
@@ -151,6 +152,32 @@ impl Stage {
         let all: Vec<&Operator> = self.operators.iter().collect();
         self.our_agent = Some(self.lab.parent_agent(&self.parent, &all));
         self.lab.tell("the parent's agent is started");
+    }
+
+    /// Whether the parent's agent acts at all, or is stopped in the midst of its work.
+    pub fn agent_acts(&self, acts: bool) {
+        let agent = self.our_agent.as_ref().expect("chorus parent-agent on this stage");
+        if acts { agent.resume() } else { agent.pause() }
+    }
+
+    /// An operator starts a key roll of its own accord.
+    pub fn roll(&self, operator: usize, roll: Roll) -> DNSKEY {
+        let old = self.operators[operator].roll(roll);
+        let name = self.operators[operator].name();
+        self.lab.tell(&format!("{name} rolls its {roll:?} {}", dns::key_tag(&old)));
+        old
+    }
+
+    /// Until the roll is over at its operator, which is told of the DS where its server wants to be told.
+    pub async fn rolled(&mut self, operator: usize, roll: Roll, old: &DNSKEY) {
+        let others = self.operators.iter().enumerate().filter(|(index, _)| *index != operator);
+        let foreign: Vec<DNSKEY> = others.flat_map(|(_, other)| other.own_keys().to_vec()).collect();
+        if roll != Roll::Zsk {
+            self.operators[operator].tell_of_ds(&self.parent, &foreign).await;
+            self.lab.tell("the parent has the new key's DS");
+        }
+        self.operators[operator].has_rolled(old, &foreign).await;
+        self.lab.tell(&format!("{} has rolled", self.operators[operator].name()));
     }
 
     /// Gives a command such as `["zone", "join", CHILD, "b"]`, and waits for its end as a user would.

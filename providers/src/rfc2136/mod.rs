@@ -15,7 +15,7 @@ pub use update::{Prerequisite, RecordChange, Update};
 
 use crate::error::{Doing, ProviderError};
 use crate::tsig::{Disbelief, Signed, TsigKey};
-use crate::{Capabilities, CdsControl, Change, ForeignDnskey, Provider, Rrset, Wanted, WriteGrouping};
+use crate::{Capabilities, CdsControl, Change, ForeignDnskey, Listing, Provider, Rrset, Wanted, WriteGrouping};
 use async_trait::async_trait;
 use hickory_proto::op::{Message, MessageType, ResponseCode};
 use hickory_proto::rr::{Name, RecordType};
@@ -261,6 +261,10 @@ impl Provider for Rfc2136 {
 
     async fn largest_ttl_s(&self, zone: &Name) -> Result<Option<u32>, ProviderError> {
         self.transfer_ttl_s(&absolute(zone)).await
+    }
+
+    async fn list(&self, zone: &Name) -> Result<Option<Listing>, ProviderError> {
+        self.transfer_sets(&absolute(zone)).await
     }
 }
 

@@ -62,7 +62,7 @@ impl Rfc2136 {
 }
 
 /// Canonical form (RFC 4034 §6.2): uncompressed, and names in lower case for the types that this holds for.
-fn canonical(data: &RData) -> Result<Rdata, String> {
+pub(super) fn canonical(data: &RData) -> Result<Rdata, String> {
     let mut wire = Vec::new();
     let mut encoder = BinEncoder::new(&mut wire);
     encoder.set_canonical_form(true);

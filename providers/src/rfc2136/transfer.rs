@@ -1,13 +1,16 @@
-//! The largest TTL of a zone, by listing it (AXFR, RFC 5936) with the update key.
+//! A whole zone, or the largest TTL in it, by listing it (AXFR, RFC 5936) with the update key.
 //!
-//! Nothing of the zone is kept. A server that does not permit the transfer is no error: the TTL is then asked for
-//! elsewhere. A transfer counts only when it is complete and its last message is signed.
+//! Nothing of the zone is kept that was not asked for. A server that does not permit the transfer is no error: what it
+//! would have shown is then asked for elsewhere. A transfer counts only when it is complete and its last message is signed.
 
 use super::Rfc2136;
+use super::read::canonical;
 use crate::error::{Doing, ProviderError};
 use crate::tsig::Disbelief;
+use crate::{Listing, Rrset};
 use hickory_proto::op::{Message, MessageType, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -17,12 +20,21 @@ const TRANSFER_OCTETS_MAX: usize = 512 * 1024 * 1024;
 /// The same for a server that sends a little now and then: each message alone comes in time.
 const TRANSFER_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Beyond this a zone is not kept: some hundred megabytes, for each operator at once. Its TTLs are still looked at.
+const RECORDS_KEPT_MAX: usize = 200_000;
+
 impl Rfc2136 {
     pub(super) async fn transfer_ttl_s(&self, zone: &Name) -> Result<Option<u32>, ProviderError> {
-        timeout(TRANSFER_TIMEOUT, self.list(zone)).await.unwrap_or(Ok(None))
+        let listed = timeout(TRANSFER_TIMEOUT, self.transfer(zone, 0)).await.unwrap_or(Ok(None))?;
+        Ok(listed.map(|listed| listed.largest_ttl_s))
     }
 
-    async fn list(&self, zone: &Name) -> Result<Option<u32>, ProviderError> {
+    pub(super) async fn transfer_sets(&self, zone: &Name) -> Result<Option<Listing>, ProviderError> {
+        let listed = timeout(TRANSFER_TIMEOUT, self.transfer(zone, RECORDS_KEPT_MAX)).await.unwrap_or(Ok(None))?;
+        Ok(listed.filter(|listed| listed.records <= RECORDS_KEPT_MAX).map(|listed| listed.sets))
+    }
+
+    async fn transfer(&self, zone: &Name, keep: usize) -> Result<Option<Listed>, ProviderError> {
         let server = self.config.update;
         let mut question = Message::query();
         question.add_query(Query::query(zone.clone(), RecordType::AXFR));
@@ -33,7 +45,7 @@ impl Rfc2136 {
 
         let malformed = |reason: String| ProviderError::Malformed { server, reason };
         let mut received = 0;
-        let mut listing = Listing::default();
+        let mut listed = Listed { keep, ..Listed::default() };
         loop {
             let octets = connection.receive().await?;
             received += octets.len();
@@ -55,10 +67,10 @@ impl Rfc2136 {
                 return Ok(None);
             }
             super::outcome(server, zone, Doing::Transferring, None, message.metadata.response_code)?;
-            listing.take(&message).map_err(malformed)?;
-            if listing.complete() {
+            listed.take(&message).map_err(malformed)?;
+            if listed.complete() {
                 return if complete {
-                    Ok(Some(listing.largest_ttl_s))
+                    Ok(Some(listed))
                 } else {
                     Err(self.disbelieved(zone, Doing::Transferring, None, &message, Disbelief::Unsigned))
                 };
@@ -72,12 +84,16 @@ fn refuses(rcode: ResponseCode) -> bool {
 }
 
 #[derive(Default)]
-struct Listing {
+struct Listed {
     soas: usize,
     largest_ttl_s: u32,
+    /// Up to how many records the sets are kept.
+    keep: usize,
+    records: usize,
+    sets: Listing,
 }
 
-impl Listing {
+impl Listed {
     /// A transfer begins and ends with the zone's SOA (RFC 5936 §2.2).
     fn take(&mut self, message: &Message) -> Result<(), String> {
         if message.answers.is_empty() {
@@ -96,6 +112,14 @@ impl Listing {
                 }
                 _ if self.soas == 0 => return Err(String::from("the transfer does not begin with the SOA")),
                 _ => {}
+            }
+            self.records += 1;
+            if self.records <= self.keep {
+                let (owner, rtype) = (record.name.to_lowercase(), record.record_type());
+                let none = || Rrset { rtype, ttl_s: 0, records: BTreeSet::new() };
+                let set = self.sets.entry((owner, rtype)).or_insert_with(none);
+                set.ttl_s = set.ttl_s.max(record.ttl);
+                set.records.insert(canonical(&record.data)?);
             }
         }
         Ok(())

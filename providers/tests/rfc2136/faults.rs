@@ -43,12 +43,12 @@ async fn judges_answers(kind: Kind) {
 }
 
 #[test]
-fn an_update_of_bind_counts_by_what_is_read_back_when_its_answer_is_lost_or_forged() {
+fn f06_an_update_of_bind_counts_by_what_is_read_back_when_its_answer_is_lost_or_forged() {
     alone(|| judges_answers(Kind::Bind));
 }
 
 #[test]
-fn an_update_of_knot_counts_by_what_is_read_back_when_its_answer_is_lost_or_forged() {
+fn f06_an_update_of_knot_counts_by_what_is_read_back_when_its_answer_is_lost_or_forged() {
     alone(|| judges_answers(Kind::Knot));
 }
 

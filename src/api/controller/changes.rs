@@ -3,38 +3,58 @@
 //! Invariant: a transition starts only on a world that was observed under the zone's lock, passed preflight, and whose
 //! operators take updates.
 
+use super::check::findings;
+use super::control::{at_rest, wanted};
 use super::{Controller, learn_ttls, no_operator, of_engine, of_store, plain, show};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire;
 use crate::engine::Picture;
 use crate::model::dns::{Name, rdata_text};
-use crate::model::group::{ForecastStep, Refused, forecast, preflight};
+use crate::model::group::{
+    ForecastStep, Group, Refused, Standing, World, algorithm_name, algorithm_number, algorithms_of, forecast,
+    nearest_rest, preflight,
+};
+use crate::model::preflight::{Finding, Severity};
 use crate::observe::transport::Protocol;
-use crate::store::{TransitionRecord, TransitionState};
+use crate::store::{Aim, AlgorithmChange, MemberRecord, TransitionRecord, TransitionState};
 use chorus_providers::{Category, ProviderError};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A change worked out against a zone.
-struct Wished {
-    from: BTreeSet<String>,
-    to: BTreeSet<String>,
-    known: Picture,
+pub(super) struct Wished {
+    pub from: Group,
+    pub to: Group,
+    /// The zone's operators, wanted as `to` has them.
+    pub members: BTreeMap<String, MemberRecord>,
+    /// For the roll of all to another algorithm.
+    pub algorithm: Option<AlgorithmChange>,
+    pub known: Picture,
 }
 
 impl Controller {
     pub(super) async fn make_plan(&self, name: &Name, change: wire::Change) -> Result<wire::Plan, Refusal> {
+        let back = matches!(change, wire::Change::Undo | wire::Change::Stop);
         let mut wished = self.wish(name, change).await?;
         self.engine.look(&mut wished.known, Protocol::Tcp).await;
-        learn_ttls(&self.engine, &mut wished.known).await?;
-        let world = wished.known.world(&[]);
-        let refusals: Vec<wire::Check> = preflight(&world).into_iter().map(check).collect();
+        // Going back is never refused: what is in the way is waited for.
+        let inspection = if back && wished.known.transition.is_some() {
+            learn_ttls(&self.engine, &mut wished.known).await?;
+            None
+        } else {
+            Some(self.inspect(&mut wished.known).await?)
+        };
+        let roll = wished.algorithm.map(|change| change.to);
+        let world = World { paused: false, algorithm: roll, ..wished.known.world() };
+        let refusals: Vec<wire::Check> =
+            inspection.iter().flat_map(|inspection| findings(&world, inspection)).filter_map(check).collect();
         let forecast = forecast(&world);
-        let nothing = wished.from == wished.to && wished.known.transition.is_none();
+        let nothing = wished.from == wished.to && roll.is_none() && wished.known.transition.is_none();
         let steps = if nothing { Vec::new() } else { forecast.steps };
         Ok(wire::Plan {
             zone: plain(name),
-            from: wished.from.into_iter().collect(),
-            to: wished.to.into_iter().collect(),
+            trusted: show::trusted(&wished.to),
+            from: wished.from.into_keys().collect(),
+            to: wished.to.into_keys().collect(),
             ends_earliest: if nothing { None } else { wire::At::known(forecast.ends) },
             steps: steps.into_iter().zip(1..).map(|(step, number)| plan_step(step, number)).collect(),
             refusals,
@@ -43,44 +63,70 @@ impl Controller {
     }
 
     pub(super) async fn start(&self, name: &Name, set: wire::SetGroup) -> Result<wire::SetAnswer, Refusal> {
-        let ports = self.engine.ports();
         // Nothing is kept of zones that are not there.
         self.engine.ports().recall(name).await.map_err(of_engine)?;
         let memory = self.engine.memory(name);
         let mut holding = memory.lock().await;
-        let Wished { from, to, mut known } = self.wish(name, set.change).await?;
-        if to.is_empty() {
-            return Err(refusal(name, preflight(&known.world(&[]))));
+        let gone = match &set.change {
+            wire::Change::LeaveUnreachable(operator) => Some(operator.clone()),
+            _ => None,
+        };
+        let wished = self.wish(name, set.change).await?;
+        if wished.to.is_empty() {
+            return Err(refusal(name, preflight(&wished.known.world())));
         }
-        if from == to {
+        if let Some(operator) = &gone {
+            self.must_be_silent(name, operator, &wished.known)?;
+        }
+        if let (Some(operator), Some(running)) = (&gone, &wished.known.transition) {
+            self.leave_without(name, operator, running, &wished).await?;
             holding.try_again();
             drop(holding);
-            if known.transition.is_some() {
+            self.engine.wake();
+            return self.answer(name, true).await;
+        }
+        if wished.from == wished.to && wished.algorithm.is_none() {
+            holding.try_again();
+            drop(holding);
+            let running = wished.known.transition.is_some();
+            if running {
                 // Whoever asks again has mended what was wrong, or wants to see whether it still is.
                 self.engine.turn(name).await.map_err(of_engine)?;
                 self.engine.wake();
             }
-            let shown = self.show_zone(name).await?;
-            return Ok(wire::SetAnswer {
-                zone: shown.zone,
-                desired: shown.desired,
-                transition: shown.transition.filter(|_| known.transition.is_some()),
-            });
+            return self.answer(name, running).await;
         }
-        if let Some(running) = &known.transition {
-            let to: Vec<&str> = running.to.iter().map(String::as_str).collect();
+        if let Some(running) = &wished.known.transition {
+            let to: Vec<&str> = running.target().keys().map(String::as_str).collect();
             let text = format!("{} is in the middle of a transition to {}", plain(name), to.join(", "));
             return Err(Refusal::new(RefusalKind::Conflict, "in-transition", text)
-                .with_fix("wait until it is done: see `chorus zone show`")
+                .with_fix("wait until it is done, or `chorus zone stop` or `chorus zone undo` it first")
                 .with_zone(plain(name)));
         }
+        self.begin(name, wished, set.reason).await?;
+        drop(holding);
+        self.engine.wake();
+        self.answer(name, true).await
+    }
+
+    /// Starts a transition to what is wished. The zone's lock is held by the caller.
+    pub(super) async fn begin(&self, name: &Name, wished: Wished, reason: Option<String>) -> Result<(), Refusal> {
+        let ports = self.engine.ports();
+        let Wished { from, to, members, algorithm, mut known } = wished;
         self.engine.look(&mut known, Protocol::Tcp).await;
-        let refused = preflight(&known.world(&[]));
+        let roll = algorithm.map(|change| change.to);
+        let refused = preflight(&World { algorithm: roll, ..known.world() });
         if !refused.is_empty() {
             return Err(refusal(name, refused));
         }
         self.probe(&known).await?;
-        learn_ttls(&self.engine, &mut known).await?;
+        let inspection = self.inspect(&mut known).await?;
+        let world = World { algorithm: roll, ..known.world() };
+        let errors = findings(&world, &inspection).into_iter().filter(|f| f.severity == Severity::Error);
+        let refused: Vec<Refused> = errors.map(|f| Refused { code: f.code, text: f.text, fix: f.fix }).collect();
+        if !refused.is_empty() {
+            return Err(refusal(name, refused));
+        }
         for (operator, ttl_s) in &known.lifetimes.zone_ttls_s {
             ports.store.saw_zone_ttl(name, operator, *ttl_s).await.map_err(of_store)?;
         }
@@ -90,33 +136,48 @@ impl Controller {
         let transition = TransitionRecord {
             id: format!("t_{}", crate::model::dns::hex(&id)),
             author: "api".into(),
-            reason: set.reason,
+            reason,
             from,
             to,
             state: TransitionState::Running,
+            aim: Aim::Going,
+            rest: None,
+            paused: false,
+            algorithm,
+            version: 1,
             started_at: ports.clock.now(),
             ended_at: None,
             certificate: None,
         };
-        let listed = |group: &BTreeSet<String>| group.iter().cloned().collect::<Vec<_>>().join(", ");
         let reason = transition.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-        let text = format!("from {} to {}{reason}", listed(&transition.from), listed(&transition.to));
-        ports.store.start_transition(name, &transition, &text).await.map_err(of_store)?;
-        drop(holding);
-        self.engine.wake();
+        let text = match transition.algorithm {
+            Some(AlgorithmChange { from, to }) => {
+                format!("from {} to {}{reason}", algorithm_name(from), algorithm_name(to))
+            }
+            None => format!("from {} to {}{reason}", show::listed(&transition.from), show::listed(&transition.to)),
+        };
+        ports.store.start_transition(name, &transition, &members, &text).await.map_err(of_store)
+    }
+
+    pub(super) async fn answer(&self, name: &Name, with_transition: bool) -> Result<wire::SetAnswer, Refusal> {
         let shown = self.show_zone(name).await?;
-        Ok(wire::SetAnswer { zone: shown.zone, desired: shown.desired, transition: shown.transition })
+        Ok(wire::SetAnswer {
+            zone: shown.zone,
+            desired: shown.desired,
+            transition: shown.transition.filter(|_| with_transition),
+        })
     }
 
     /// Works a change out against the desired group of this moment.
-    async fn wish(&self, name: &Name, change: wire::Change) -> Result<Wished, Refusal> {
+    pub(super) async fn wish(&self, name: &Name, change: wire::Change) -> Result<Wished, Refusal> {
         let (stored, _) = self.engine.ports().recall(name).await.map_err(of_engine)?;
-        let members = stored.record.members.clone();
-        let from: BTreeSet<String> =
-            members.iter().filter(|(_, desired)| **desired).map(|(op, _)| op.clone()).collect();
+        let mut members = stored.record.members.clone();
+        let from: Group = members.iter().map(|(op, member)| (op.clone(), member.wanted)).collect();
+        let from: Group = from.into_iter().filter(|(_, wanted)| *wanted > Standing::Outside).collect();
         let mut to = from.clone();
+        let leaving = |operator: &String| members.get(operator).is_some_and(|m| m.wanted == Standing::Outside);
         let must_be_in = |operator: &String| {
-            if from.contains(operator) {
+            if from.contains_key(operator) {
                 return Ok(());
             }
             Err(Refusal::new(
@@ -124,43 +185,62 @@ impl Controller {
                 "not-a-member",
                 format!("{operator} is not an operator of {}", plain(name)),
             )
-            .with_fix(format!("its operators are {}", from.iter().cloned().collect::<Vec<_>>().join(", ")))
+            .with_fix(format!("its operators are {}", show::listed(&from)))
             .with_operator(operator.clone()))
         };
+        let (mut gone, mut algorithm) = (None, None);
         match change {
-            wire::Change::Set(operators) => to = operators.into_iter().collect(),
+            wire::Change::Set(operators) => to = operators.into_iter().map(|op| (op, Standing::Serving)).collect(),
             wire::Change::Join(operator) => {
-                to.insert(operator);
+                to.insert(operator, Standing::Serving);
+            }
+            wire::Change::LeaveUnreachable(operator) => {
+                if !leaving(&operator) {
+                    must_be_in(&operator)?;
+                }
+                to.remove(&operator);
+                gone = Some(operator);
             }
             // Asking for what is on its way already is no error.
-            wire::Change::Leave(operator) if members.get(&operator) == Some(&false) => {}
+            wire::Change::Leave(operator) if leaving(&operator) => {}
             wire::Change::Leave(operator) => {
                 must_be_in(&operator)?;
                 to.remove(&operator);
             }
             wire::Change::Replace { old, new } => {
-                if members.get(&old) != Some(&false) {
+                if !leaving(&old) {
                     must_be_in(&old)?;
                 }
                 to.remove(&old);
-                to.insert(new);
+                to.insert(new, Standing::Serving);
+            }
+            wire::Change::Algorithm(text) => algorithm = rolled_to(name, &stored, &text)?,
+            wire::Change::Undo => (to, algorithm) = self.undone(name, &stored, &from).await?,
+            wire::Change::Stop => {
+                let running = stored.transition.as_ref().ok_or_else(|| at_rest(name, wire::Verb::Stop))?;
+                to = nearest_rest(&stored.world(), &running.from, &running.to).group;
             }
         }
-        for operator in &to {
+        for operator in to.keys() {
             if self.engine.ports().store.operator(operator).await.map_err(of_store)?.is_none() {
                 return Err(no_operator(operator));
             }
         }
-        let all: BTreeSet<String> = members.keys().chain(&to).cloned().collect();
-        let all = all.into_iter().map(|op| (op.clone(), to.contains(&op)));
+        members = wanted(&members, &to);
+        if let Some(member) = gone.and_then(|operator| members.get_mut(&operator)) {
+            member.unreachable = true;
+        }
+        let all = members.iter().map(|(op, member)| (op.clone(), *member));
         let operators = self.engine.ports().operators(all).await.map_err(of_engine)?;
         let picture = self.engine.ports().picture(stored.record, stored.history, operators, stored.transition).await;
-        Ok(Wished { from, to, known: picture.map_err(of_engine)? })
+        Ok(Wished { from, to, members, algorithm, known: picture.map_err(of_engine)? })
     }
 
     /// Every operator is asked to take a write that changes nothing.
     async fn probe(&self, known: &Picture) -> Result<(), Refusal> {
-        let names = known.members.keys().map(|name| (name.clone(), true));
+        // Whoever is gone is not written to.
+        let there = known.members.iter().filter(|(_, member)| !member.unreachable);
+        let names = there.map(|(name, _)| (name.clone(), MemberRecord::wanted(Standing::Serving)));
         for (operator, _) in self.engine.ports().operators(names).await.map_err(of_engine)? {
             let provider = self.engine.ports().providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
             if let Err(e) = provider.probe(&known.record.name).await {
@@ -168,6 +248,32 @@ impl Controller {
             }
         }
         Ok(())
+    }
+}
+
+/// The roll that this asks for; `None` where all operators are there already.
+fn rolled_to(name: &Name, stored: &Picture, text: &str) -> Result<Option<AlgorithmChange>, Refusal> {
+    let to = algorithm_number(text).ok_or_else(|| {
+        Refusal::new(
+            RefusalKind::Invalid,
+            "unknown-algorithm",
+            format!("{text} is not an algorithm that can be rolled to"),
+        )
+        .with_fix("say ecdsap256sha256, ed25519, rsasha256, ecdsap384sha384 or ed448")
+    })?;
+    let world = stored.world();
+    let used: BTreeSet<u8> = world.members.keys().flat_map(|operator| algorithms_of(&world, operator)).collect();
+    let others: Vec<u8> = used.into_iter().filter(|algorithm| *algorithm != to).collect();
+    match others.as_slice() {
+        [] => Ok(None),
+        [from] => Ok(Some(AlgorithmChange { from: *from, to })),
+        many => {
+            let names: Vec<String> = many.iter().map(|algorithm| algorithm_name(*algorithm)).collect();
+            let text = format!("{} is signed with {}", plain(name), names.join(" and "));
+            Err(Refusal::new(RefusalKind::Preflight, "algorithm-mismatch", text)
+                .with_fix("let all operators sign with one algorithm first")
+                .with_zone(plain(name)))
+        }
     }
 }
 
@@ -189,13 +295,14 @@ fn refusal(name: &Name, refused: Vec<Refused>) -> Refusal {
     Refusal::new(RefusalKind::Preflight, first.code, text).with_fix(first.fix).with_zone(plain(name))
 }
 
-fn check(refused: Refused) -> wire::Check {
-    wire::Check {
-        code: refused.code.to_owned(),
-        outcome: wire::Outcome::Fail,
-        text: refused.text,
-        fix: Some(refused.fix),
-    }
+/// Notes are for `zone check`.
+fn check(finding: Finding) -> Option<wire::Check> {
+    let outcome = match finding.severity {
+        Severity::Error => wire::Outcome::Fail,
+        Severity::Warning => wire::Outcome::Warn,
+        Severity::Note => return None,
+    };
+    Some(wire::Check { code: finding.code.to_owned(), outcome, text: finding.text, fix: Some(finding.fix) })
 }
 
 fn plan_step(step: ForecastStep, number: u32) -> wire::Step {
@@ -215,6 +322,7 @@ fn plan_step(step: ForecastStep, number: u32) -> wire::Step {
         state: if number == 1 { wire::StepState::Now } else { wire::StepState::Ahead },
         actor: match step.actor {
             "parent" => wire::Actor::Parent,
+            "operator" => wire::Actor::Operator,
             "you" => wire::Actor::You,
             _ => wire::Actor::Chorus,
         },

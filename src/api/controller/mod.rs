@@ -4,15 +4,19 @@
 //! turn.
 
 mod changes;
+mod check;
+mod control;
 mod operators;
 mod show;
+mod under_way;
 mod zones;
 
 use super::service::{Refusal, RefusalKind, Service};
 use super::wire;
 use crate::engine::{Engine, EngineError, Picture};
 use crate::model::dns::Name;
-use crate::store::StoreError;
+use crate::model::group::Standing;
+use crate::store::{MemberRecord, StoreError};
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -28,6 +32,17 @@ impl Controller {
 
 #[async_trait]
 impl Service for Controller {
+    async fn ready(&self) -> Result<(), Refusal> {
+        let trouble = match self.engine.store_trouble() {
+            Some(trouble) => Some(trouble),
+            None => self.engine.ports().store.operators().await.err().map(|error| error.to_string()),
+        };
+        let Some(text) = trouble else { return Ok(()) };
+        let fix =
+            "see that the disk has room and that this user may write to the data directory; nothing is sent until then";
+        Err(Refusal::new(RefusalKind::Unavailable, "db-unavailable", text).with_fix(fix))
+    }
+
     async fn operators(&self) -> Result<wire::OperatorList, Refusal> {
         self.list_operators().await
     }
@@ -65,12 +80,20 @@ impl Service for Controller {
         self.set_policy(&zone_name(zone)?, change).await
     }
 
+    async fn check(&self, zone: &str, change: Option<wire::Change>) -> Result<wire::ZoneCheck, Refusal> {
+        self.check_zone(&zone_name(zone)?, change).await
+    }
+
     async fn plan(&self, zone: &str, change: wire::Change) -> Result<wire::Plan, Refusal> {
         self.make_plan(&zone_name(zone)?, change).await
     }
 
     async fn set_group(&self, zone: &str, set: wire::SetGroup) -> Result<wire::SetAnswer, Refusal> {
         self.start(&zone_name(zone)?, set).await
+    }
+
+    async fn control(&self, zone: &str, verb: wire::Verb, control: wire::Control) -> Result<wire::SetAnswer, Refusal> {
+        self.act(&zone_name(zone)?, verb, control).await
     }
 
     async fn history(&self, zone: &str, limit: u32) -> Result<wire::History, Refusal> {
@@ -129,14 +152,22 @@ fn of_store(error: StoreError) -> Refusal {
         )
         .with_fix(format!("see `chorus {what} show {}`", name.trim_end_matches('.'))),
         StoreError::InTransition { .. } => Refusal::new(RefusalKind::Conflict, "in-transition", error.to_string())
-            .with_fix("wait until it is done: see `chorus zone show`"),
+            .with_fix("wait until it is done, or `chorus zone stop` or `chorus zone undo` it first"),
+        StoreError::TransitionChanged { zone, .. } => Refusal::new(
+            RefusalKind::Conflict,
+            "transition-changed",
+            "somebody else was quicker: the transition is not any more what you saw".to_owned(),
+        )
+        .with_fix("look at it with `chorus zone show`, and decide anew")
+        .with_zone(zone.trim_end_matches('.')),
         _ => Refusal::new(RefusalKind::Unavailable, "db-unavailable", error.to_string()),
     }
 }
 
 /// Sees, once for every member that can show it, what the largest TTL in its zone is.
 async fn learn_ttls(engine: &Engine, known: &mut Picture) -> Result<(), Refusal> {
-    let names: Vec<(String, bool)> = known.members.keys().map(|name| (name.clone(), true)).collect();
+    let wanted = MemberRecord::wanted(Standing::Serving);
+    let names: Vec<(String, MemberRecord)> = known.members.keys().map(|name| (name.clone(), wanted)).collect();
     for (operator, _) in engine.ports().operators(names.into_iter()).await.map_err(of_engine)? {
         let provider = engine.ports().providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
         // Whoever does not show its zone leaves the policy's value in force.

@@ -3,34 +3,33 @@
 //! Invariant: `verdict` is never empty, and neither is `waiting_for` while a transition is under way.
 
 use super::plain;
+use super::under_way::{self, state_of};
 use crate::api::wire::{self, At};
-use crate::engine::{Certificate, Picture, Status, WaitingFor};
+use crate::engine::{Certificate, Picture, Status};
 use crate::model::chain::Exposure;
 use crate::model::dns::{Dnskey, Rdata, RecordSet, RecordType, cds_for, key_of_ds, ns_name, rdata_text, unhex};
-use crate::model::group::{ParentMode, Standing, Step, World, forecast};
+use crate::model::group::{Group, KeyRole, ParentMode, Phase, Rolling, Standing, World, rolling};
 use crate::model::history::{Kind, Server, Who};
 use crate::model::policy::DATA_TTL_MAX_UNKNOWN_S;
 use crate::model::time::Time;
-use crate::store::{TransitionRecord, TransitionState};
+use crate::store::TransitionRecord;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 pub(super) fn zone(known: &Picture, status: &Status, last: Option<&TransitionRecord>, now: Time) -> wire::ZoneShow {
-    let world = known.world(&[]);
+    let world = known.world();
     let desired: Vec<String> = world.desired().cloned().collect();
     let rest =
         known.transition.is_none() && status.observed_at.is_some() && (status.settled || known.members.len() == 1);
-    let operators = known.members.keys().map(|operator| wire::OperatorStanding {
+    let operators = known.members.iter().map(|(operator, member)| wire::OperatorStanding {
         operator: operator.clone(),
-        standing: match status.standings.get(operator).copied().unwrap_or(Standing::Outside) {
-            Standing::Outside => wire::Standing::Outside,
-            Standing::Trusted => wire::Standing::Trusted,
-            Standing::Serving => wire::Standing::Serving,
-        },
+        standing: on_the_wire(status.standings.get(operator).copied().unwrap_or(Standing::Outside)),
+        wanted: on_the_wire(member.wanted),
+        unreachable: member.unreachable,
     });
     let transition = match (&known.transition, last) {
-        (Some(running), _) => Some(running_transition(known, status, running)),
-        (None, Some(last)) => Some(ended_transition(last)),
+        (Some(running), _) => Some(under_way::running(known, status, running, now)),
+        (None, Some(last)) => Some(under_way::ended(last)),
         (None, None) => None,
     };
     wire::ZoneShow {
@@ -42,6 +41,7 @@ pub(super) fn zone(known: &Picture, status: &Status, last: Option<&TransitionRec
         exposures: status.exposures.iter().map(exposure).collect(),
         parent: parent(known, status),
         keys: keys(&world, status),
+        rolls: rolling(&world).into_iter().map(roll).collect(),
         servers: servers(known),
         hand_to_registrar: hand_to_registrar(&world, status),
         policy: policy(known),
@@ -50,6 +50,27 @@ pub(super) fn zone(known: &Picture, status: &Status, last: Option<&TransitionRec
         now: At::clock(now),
         desired,
     }
+}
+
+fn on_the_wire(standing: Standing) -> wire::Standing {
+    match standing {
+        Standing::Outside => wire::Standing::Outside,
+        Standing::Trusted => wire::Standing::Trusted,
+        Standing::Serving => wire::Standing::Serving,
+    }
+}
+
+/// A group in words: who serves, and who is trusted only.
+pub(super) fn listed(group: &Group) -> String {
+    let each = group.iter().map(|(name, standing)| match standing {
+        Standing::Serving => name.clone(),
+        Standing::Trusted | Standing::Outside => format!("{name} (trusted only)"),
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn trusted(group: &Group) -> Vec<String> {
+    group.iter().filter(|(_, standing)| **standing == Standing::Trusted).map(|(name, _)| name.clone()).collect()
 }
 
 fn verdict(known: &Picture, status: &Status) -> String {
@@ -63,7 +84,10 @@ fn verdict(known: &Picture, status: &Status) -> String {
     }
     let waiting = status.waiting.first().map(|wait| wait.text.as_str());
     match &known.transition {
-        Some(transition) => format!("{}: {}", way(transition), waiting.unwrap_or("on its way")),
+        Some(transition) if transition.paused => {
+            format!("{}, paused: keys are still shared, nothing else is written", under_way::way(transition))
+        }
+        Some(transition) => format!("{}: {}", under_way::way(transition), waiting.unwrap_or("on its way")),
         None if status.observed_at.is_none() => "Not looked at yet".into(),
         None if known.members.len() == 1 => {
             let secure = known.places.parent.iter().any(|server| {
@@ -79,151 +103,11 @@ fn verdict(known: &Picture, status: &Status) -> String {
     }
 }
 
-/// A transition in a few words.
-fn way(transition: &TransitionRecord) -> String {
-    let joins: Vec<&str> = transition.to.difference(&transition.from).map(String::as_str).collect();
-    let leaves: Vec<&str> = transition.from.difference(&transition.to).map(String::as_str).collect();
-    let verb = |names: &[&str], one: &str, many: &str| {
-        format!("{} {}", joined(names), if names.len() == 1 { one } else { many })
-    };
-    match (joins.is_empty(), leaves.is_empty()) {
-        (false, true) => verb(&joins, "joins", "join"),
-        (true, false) => verb(&leaves, "leaves", "leave"),
-        (false, false) => format!("{} {}", verb(&joins, "replaces", "replace"), joined(&leaves)),
-        (true, true) => "Nothing changes".into(),
-    }
-}
-
-fn joined(names: &[&str]) -> String {
+pub(super) fn joined(names: &[&str]) -> String {
     match names {
         [] => "nobody".into(),
         [one] => (*one).into(),
         [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
-    }
-}
-
-/// The steps of a join and of a leave as `zone plan` counts them: what is waited for belongs to the step that it allows.
-const JOIN: [&[Step]; 5] = [
-    &[Step::ShareKeys],
-    &[Step::AskForDs],
-    &[Step::AwaitDs],
-    &[Step::AwaitOldKeysAndDs, Step::NameServers],
-    &[Step::AwaitDelegation],
-];
-const LEAVE: [&[Step]; 5] = [
-    &[Step::NameServers],
-    &[Step::AwaitDelegation],
-    &[Step::AwaitLastQuestion, Step::AwaitLeaverKeys],
-    &[Step::AwaitDsGone],
-    &[Step::AwaitLeaverAnswers],
-];
-
-fn title(step: Step) -> &'static str {
-    match step {
-        Step::ShareKeys => "every operator serves the keys of all",
-        Step::AskForDs => "every operator asks the parent for the DS of all",
-        Step::AwaitDs => "the parent has the DS of all",
-        Step::AwaitOldKeysAndDs => "old DNSKEY and DS sets die",
-        Step::NameServers => "every operator serves the new name server set",
-        Step::AwaitDelegation => "the parent delegates to the new name server set",
-        Step::AwaitLastQuestion => "the leaver cannot be asked any more",
-        Step::AwaitLeaverKeys => "the leaver's keys are dead, and its DS may go",
-        Step::AwaitDsGone => "the parent drops the leaver's DS",
-        Step::AwaitLeaverAnswers => "the leaver's answers die, and its keys go",
-        Step::Settled => "all is as desired",
-    }
-}
-
-fn running_transition(known: &Picture, status: &Status, transition: &TransitionRecord) -> wire::TransitionShow {
-    let joins = transition.to.difference(&transition.from).next().is_some();
-    let leaves = transition.from.difference(&transition.to).next().is_some();
-    let serving = transition.to.iter().all(|op| status.standings.get(op) == Some(&Standing::Serving));
-    let way: Vec<(bool, &[Step])> = JOIN
-        .iter()
-        .filter(|_| joins)
-        .map(|steps| (false, *steps))
-        .chain(LEAVE.iter().filter(|_| leaves).map(|steps| (true, *steps)))
-        .collect();
-    let leaving = leaves && (!joins || serving);
-    // Before the first turn the status is still that of the rest before.
-    let begun = status.step != Step::Settled || status.observed_at.is_some_and(|at| at >= transition.started_at);
-    let step = if begun {
-        status.step
-    } else {
-        way.first().and_then(|(_, steps)| steps.first()).copied().unwrap_or(Step::ShareKeys)
-    };
-    let number =
-        way.iter().position(|(of_leave, steps)| steps.contains(&step) && *of_leave == leaving).unwrap_or(0) + 1;
-    let waiting = status.waiting.first().filter(|_| begun);
-    let state = match waiting {
-        None => wire::TransitionState::Acting,
-        Some(wait) => state_of(wait),
-    };
-    let waiting_for = waiting.map(|wait| wire::WaitingFor {
-        code: wait.code.clone(),
-        text: wait.text.clone(),
-        until: wait.until.and_then(At::known),
-    });
-    let trouble = status.trouble.as_ref().map(|text| wire::WaitingFor {
-        code: "observation-failed".into(),
-        text: text.clone(),
-        until: None,
-    });
-    let starting = || wire::WaitingFor {
-        code: "acting".into(),
-        text: format!("{}: being brought about", title(step)),
-        until: None,
-    };
-    wire::TransitionShow {
-        id: transition.id.clone(),
-        state,
-        step: title(step).into(),
-        step_number: u32::try_from(number).unwrap_or(1),
-        steps: u32::try_from(way.len()).unwrap_or(1),
-        waiting_for: Some(trouble.or(waiting_for).unwrap_or_else(starting)),
-        from: transition.from.iter().cloned().collect(),
-        to: transition.to.iter().cloned().collect(),
-        reason: transition.reason.clone(),
-        started: At::clock(transition.started_at),
-        ended: None,
-        ends_earliest: At::known(forecast(&known.world(&[])).ends),
-    }
-}
-
-fn ended_transition(transition: &TransitionRecord) -> wire::TransitionShow {
-    wire::TransitionShow {
-        id: transition.id.clone(),
-        state: match transition.state {
-            TransitionState::Running => wire::TransitionState::Acting,
-            TransitionState::Done => wire::TransitionState::Done,
-        },
-        step: title(Step::Settled).into(),
-        step_number: 1,
-        steps: 1,
-        waiting_for: None,
-        from: transition.from.iter().cloned().collect(),
-        to: transition.to.iter().cloned().collect(),
-        reason: transition.reason.clone(),
-        started: At::clock(transition.started_at),
-        ended: transition.ended_at.map(At::clock),
-        ends_earliest: None,
-    }
-}
-
-fn state_of(wait: &WaitingFor) -> wire::TransitionState {
-    match wait.code.as_str() {
-        "operator-lag" => wire::TransitionState::Verifying,
-        "invariant-refused" if wait.until.is_some() => wire::TransitionState::WaitingGuard,
-        "operator-unreachable"
-        | "no-answer"
-        | "no-connection"
-        | "outcome-unknown"
-        | "update-overtaken"
-        | "update-servfail"
-        | "read-servfail" => wire::TransitionState::WaitingOperator,
-        code if code.starts_with("guard-") => wire::TransitionState::WaitingGuard,
-        code if code.starts_with("parent-") => wire::TransitionState::WaitingParent,
-        _ => wire::TransitionState::Blocked,
     }
 }
 
@@ -314,6 +198,27 @@ fn keys(world: &World<'_>, status: &Status) -> Vec<wire::KeyShow> {
         });
     }
     shown
+}
+
+fn roll(rolling: Rolling) -> wire::RollShow {
+    let Rolling { key, phase, since } = rolling;
+    wire::RollShow {
+        operator: key.operator,
+        role: match key.role {
+            KeyRole::Ksk => wire::KeyRole::Ksk,
+            KeyRole::Zsk => wire::KeyRole::Zsk,
+            KeyRole::Csk => wire::KeyRole::Csk,
+        },
+        tag: key.tag,
+        algorithm: key.algorithm,
+        state: match phase {
+            Phase::New => wire::RollState::New,
+            Phase::Signing => wire::RollState::Signing,
+            Phase::Retired => wire::RollState::Retired,
+            Phase::Kept => wire::RollState::Kept,
+        },
+        since: since.and_then(At::known),
+    }
 }
 
 fn ds_state(world: &World<'_>, key: &Rdata, wanted: bool) -> wire::DsState {

@@ -5,11 +5,11 @@ use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire;
 use crate::engine::{Certificate, Status};
 use crate::model::dns::Name;
-use crate::model::group::{ParentMode, preflight};
+use crate::model::group::{ParentMode, Standing, preflight};
 use crate::model::history::History;
 use crate::model::policy::Policy;
 use crate::observe::transport::Protocol;
-use crate::store::{ParentRecord, StoreError, ZoneRecord};
+use crate::store::{MemberRecord, ParentRecord, StoreError, ZoneRecord};
 use std::collections::BTreeMap;
 
 /// Longer than a year is a mistake in the unit.
@@ -37,17 +37,21 @@ impl Controller {
                 servers: add.parent_servers.iter().map(ToString::to_string).collect(),
             },
             policy,
-            members: BTreeMap::from([(add.operator.clone(), true)]),
+            members: BTreeMap::from([(add.operator.clone(), MemberRecord::wanted(Standing::Serving))]),
             placements: BTreeMap::new(),
             zone_ttls_s: BTreeMap::new(),
             due_at: ports.clock.now(),
             status: Status::default().write(),
             created_at: ports.clock.now(),
         };
-        let picture = self.engine.ports().picture(record, History::default(), vec![(operator, true)], None).await;
+        let picture = self
+            .engine
+            .ports()
+            .picture(record, History::default(), vec![(operator, MemberRecord::wanted(Standing::Serving))], None)
+            .await;
         let mut known = picture.map_err(of_engine)?;
         self.engine.look(&mut known, Protocol::Tcp).await;
-        let world = known.world(&[]);
+        let world = known.world();
         // A zone that is not secure yet can be watched; only joining it is refused.
         let refused = preflight(&world).into_iter().find(|refused| refused.code != "zone-insecure");
         if let Some(refused) = refused {

@@ -7,11 +7,15 @@
 //! No rules here: what is allowed is for the service to say.
 
 mod certificate;
+mod check;
+mod control;
 mod operator;
 mod plan;
 mod zone;
 
 pub use certificate::{Certificate, Event, History};
+pub use check::{CheckRequest, Finding, Severity, ZoneCheck};
+pub use control::{Control, EndsAt, StopShow, Takes, Verb};
 pub use operator::{
     Check, NameServer, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Outcome, SecretText, TsigAdd,
     TsigAlgorithm, TsigShow,
@@ -19,8 +23,8 @@ pub use operator::{
 pub use plan::{Actor, Change, Guard, GuardNumber, Plan, PlanRequest, SetAnswer, SetGroup, Step, StepState, Write};
 pub use zone::{
     DsState, Exposure, HandToRegistrar, KeyRole, KeyShow, OperatorStanding, ParentMode, ParentShow, PolicyChange,
-    ServerShow, Standing, TransitionShow, TransitionState, WaitingFor, ZoneAdd, ZoneList, ZonePolicy, ZoneShow,
-    ZoneSummary,
+    RollShow, RollState, ServerShow, Standing, TransitionShow, TransitionState, WaitingFor, ZoneAdd, ZoneList,
+    ZonePolicy, ZoneShow, ZoneSummary,
 };
 
 use crate::model::time::Time;

@@ -6,14 +6,29 @@
 use super::{At, TransitionShow};
 use serde::{Deserialize, Serialize};
 
-/// `{"set": ["a", "b"]}`, `{"join": "b"}`, `{"leave": "a"}` or `{"replace": {"old": "a", "new": "b"}}`.
+/// `{"set": ["a", "b"]}`, `{"join": "b"}`, `{"leave": "a"}`, `{"leave-unreachable": "a"}`,
+/// `{"algorithm": "ecdsap256sha256"}`,
+/// `{"replace": {"old": "a", "new": "b"}}`, `"undo"` or `"stop"`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Change {
     Set(Vec<String>),
     Join(String),
     Leave(String),
-    Replace { old: String, new: String },
+    /// Leave, by an operator that does not answer any more: nothing is written there, and what it served counts as served
+    /// until it fell silent.
+    #[serde(rename = "leave-unreachable")]
+    LeaveUnreachable(String),
+    Replace {
+        old: String,
+        new: String,
+    },
+    /// The same operators, all of them with keys of another algorithm: its name, such as `ecdsap256sha256`.
+    Algorithm(String),
+    /// Back to the group from before: of the transition that is under way, else of the last one.
+    Undo,
+    /// To the rest state that is nearest to where the transition under way is now.
+    Stop,
 }
 
 /// `POST /zones/{zone}/plan`: changes nothing.
@@ -107,6 +122,9 @@ pub struct Plan {
     pub zone: String,
     pub from: Vec<String>,
     pub to: Vec<String>,
+    /// Those of `to` that are trusted only, and are not to be name servers.
+    #[serde(default)]
+    pub trusted: Vec<String>,
     /// Empty when the zone is there already.
     pub steps: Vec<Step>,
     pub ends_earliest: Option<At>,

@@ -3,7 +3,7 @@
 //! `verdict`, `waiting_for.text` and every `trouble` are sentences that a person understands without this program's
 //! source; `waiting_for` is there whenever something is awaited.
 
-use super::At;
+use super::{At, EndsAt, StopShow, Takes};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -80,6 +80,16 @@ pub enum Standing {
 pub struct OperatorStanding {
     pub operator: String,
     pub standing: Standing,
+    /// How far in it is wanted.
+    #[serde(default = "outside")]
+    pub wanted: Standing,
+    /// A person has said that it does not come back.
+    #[serde(default)]
+    pub unreachable: bool,
+}
+
+fn outside() -> Standing {
+    Standing::Outside
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +106,13 @@ pub enum TransitionState {
     WaitingOperator,
     /// Goes on only when a person has done something; `waiting_for` says what.
     Blocked,
+    /// A person holds it.
+    Paused,
     Done,
+    /// It ended where it had begun.
+    Undone,
+    /// It ended in a rest state on its way.
+    Stopped,
     /// Another desired group took its place.
     Superseded,
     /// One that this program is too old to know.
@@ -114,10 +130,18 @@ impl TransitionState {
             TransitionState::WaitingParent => "waiting-parent",
             TransitionState::WaitingOperator => "waiting-operator",
             TransitionState::Blocked => "blocked",
+            TransitionState::Paused => "paused",
             TransitionState::Done => "done",
+            TransitionState::Undone => "undone",
+            TransitionState::Stopped => "stopped",
             TransitionState::Superseded => "superseded",
             TransitionState::Other => "other",
         }
+    }
+
+    pub fn is_over(self) -> bool {
+        use TransitionState::{Done, Stopped, Superseded, Undone};
+        matches!(self, Done | Undone | Stopped | Superseded)
     }
 }
 
@@ -148,6 +172,26 @@ pub struct TransitionShow {
     pub ended: Option<At>,
     /// The forecast: no earlier than this.
     pub ends_earliest: Option<At>,
+    /// `going`, `stopping` or `undoing`.
+    #[serde(default)]
+    pub aim: String,
+    /// The group that it is on its way to now: that of `to`, of `from`, or a rest state in between.
+    #[serde(default)]
+    pub target: Vec<String>,
+    #[serde(default)]
+    pub paused: bool,
+    /// Counts what people did to it; to be sent back with the next verb.
+    #[serde(default)]
+    pub version: i64,
+    /// While it is under way: when it ends.
+    #[serde(default)]
+    pub ends_at: Option<EndsAt>,
+    /// While it is under way and not being undone: how long the way back takes from now.
+    #[serde(default)]
+    pub undo_takes: Option<Takes>,
+    /// While it is under way: where it would come to rest first.
+    #[serde(default)]
+    pub stop: Option<StopShow>,
 }
 
 /// A combination of versions that some resolver could have held, and that does not validate or resolve.
@@ -223,6 +267,34 @@ pub struct KeyShow {
     pub ds: Option<DsState>,
 }
 
+/// How far a key is in a roll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RollState {
+    /// Published, has not signed yet.
+    New,
+    Signing,
+    /// Published, signs nothing any more.
+    Retired,
+    /// Withdrawn by its operator; the others keep it for what it signed.
+    Kept,
+    /// One that this program is too old to know.
+    #[serde(other)]
+    Other,
+}
+
+/// A key of an operator that rolls its keys: those that come, those that go, and those beside them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollShow {
+    pub operator: String,
+    pub role: KeyRole,
+    pub tag: u16,
+    pub algorithm: u8,
+    pub state: RollState,
+    /// `None`: since before the zone was adopted.
+    pub since: Option<At>,
+}
+
 /// One address of one name server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerShow {
@@ -258,6 +330,9 @@ pub struct ZoneShow {
     pub exposures: Vec<Exposure>,
     pub parent: ParentShow,
     pub keys: Vec<KeyShow>,
+    /// Key rolls that are under way.
+    #[serde(default)]
+    pub rolls: Vec<RollShow>,
     pub servers: Vec<ServerShow>,
     #[serde(default)]
     pub hand_to_registrar: Option<HandToRegistrar>,

@@ -3,12 +3,14 @@
 //! Invariant: strings that reach this module were made fit for a terminal (`client::understand`); [`escape`] is how.
 //! Nothing is fetched or judged here.
 
+mod check;
 mod grid;
 mod operator;
 mod past;
 mod plan;
 mod zone;
 
+pub use check::check;
 pub use operator::{operator, operator_test, operators};
 pub use past::{certificate, history};
 pub use plan::plan;

@@ -8,7 +8,12 @@ use std::time::Duration;
 
 pub fn plan(plan: &Plan, look: &Look) -> String {
     let mut text = String::new();
-    let from_to = format!("{}: from {} to {}", plan.zone, people(&plan.from), people(&plan.to));
+    let to: Vec<String> = plan
+        .to
+        .iter()
+        .map(|op| if plan.trusted.contains(op) { format!("{op} (trusted only)") } else { op.clone() })
+        .collect();
+    let from_to = format!("{}: from {} to {}", plan.zone, people(&plan.from), people(&to));
     let refused = plan.refusals.iter().any(|check| check.outcome == Outcome::Fail);
     let verdict = match (refused, plan.steps.len(), plan.ends_earliest) {
         (true, ..) => look.paint(Colour::Bad, "would be refused; nothing was changed"),

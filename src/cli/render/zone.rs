@@ -4,8 +4,8 @@ use super::grid::Grid;
 use super::past::exposures;
 use super::{Colour, Look, ago, ahead, exactly, length, people};
 use crate::api::wire::{
-    DsState, KeyShow, ParentMode, ServerShow, SetAnswer, TransitionShow, TransitionState, ZoneList, ZonePolicy,
-    ZoneShow, ZoneSummary,
+    At, DsState, KeyShow, ParentMode, RollShow, RollState, ServerShow, SetAnswer, Takes, TransitionShow,
+    TransitionState, ZoneList, ZonePolicy, ZoneShow, ZoneSummary,
 };
 use std::fmt::Write;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use std::time::Duration;
 const OLD: Duration = Duration::from_secs(2 * 3600);
 
 fn is_over(transition: &TransitionShow) -> bool {
-    matches!(transition.state, TransitionState::Done | TransitionState::Superseded)
+    transition.state.is_over()
 }
 
 pub fn zones(list: &ZoneList, look: &Look) -> String {
@@ -69,11 +69,24 @@ pub fn zone(zone: &ZoneShow, look: &Look) -> String {
     if let Some(transition) = &zone.transition {
         self::transition(&mut text, transition);
     }
+    if let Some(transition) = under_way {
+        ways(&mut text, transition, zone.now);
+    }
     if let Some(waiting) = under_way.and_then(|transition| transition.waiting_for.as_ref()) {
         let until = waiting.until.map(|until| format!(", until {}", ahead(until, zone.now))).unwrap_or_default();
         let _ = writeln!(text, "waiting for  {} ({}){until}", waiting.text, waiting.code);
     }
     text.push_str(&exposures("exposures    ", &zone.exposures));
+    for roll in &zone.rolls {
+        let since = roll.since.map_or_else(|| "since before it was adopted".to_owned(), |since| ago(since, zone.now));
+        let RollShow { operator, role, tag, algorithm, state, .. } = roll;
+        let _ = writeln!(
+            text,
+            "roll         {operator}: {} {tag:05}/{algorithm} {}, {since}",
+            role.name(),
+            state_of(*state)
+        );
+    }
     let mode = match zone.parent.mode {
         ParentMode::Scan => "scans for CDS and CSYNC",
         ParentMode::Manual => "told by you",
@@ -118,6 +131,39 @@ fn transition(text: &mut String, transition: &TransitionShow) {
     }
     if let Some(reason) = &transition.reason {
         let _ = writeln!(text, "reason       {reason}");
+    }
+}
+
+/// When it ends, and what happens if it is stopped or undone now.
+fn ways(text: &mut String, transition: &TransitionShow, now: At) {
+    let about = |takes: &Takes| {
+        let (least, about) = (Duration::from_secs(takes.earliest_s), Duration::from_secs(takes.expected_s));
+        if least == about {
+            format!("{} at least", length(least))
+        } else {
+            format!("{} at least, about {}", length(least), length(about))
+        }
+    };
+    if let Some(ends) = &transition.ends_at {
+        let _ = writeln!(text, "ends         {} at the earliest, about {}", ahead(ends.earliest, now), ends.expected);
+    }
+    if let Some(undo) = &transition.undo_takes {
+        let _ = writeln!(text, "undo takes   {}", about(undo));
+    }
+    if let Some(stop) = &transition.stop {
+        let trusted =
+            if stop.trusted.is_empty() { String::new() } else { format!(", {} trusted only", people(&stop.trusted)) };
+        let _ = writeln!(text, "stop takes   {}, and ends with {}{trusted}", about(&stop.takes), people(&stop.serving));
+    }
+}
+
+fn state_of(roll: RollState) -> &'static str {
+    match roll {
+        RollState::New => "is published and signs nothing yet",
+        RollState::Signing => "signs",
+        RollState::Retired => "is published and signs nothing any more",
+        RollState::Kept => "was withdrawn, and is kept by the others for what it signed",
+        RollState::Other => "is in a state that this program is too old to know",
     }
 }
 
@@ -193,8 +239,14 @@ pub fn set(answer: &SetAnswer) -> String {
         Some(transition) if !is_over(transition) => {
             let end = transition.ends_earliest.map(|end| format!(", ends {end} at the earliest")).unwrap_or_default();
             let TransitionShow { id, step, step_number, steps, .. } = transition;
+            let how = match (transition.paused, transition.aim.as_str()) {
+                (true, _) => " paused,",
+                (_, "undoing") => " being undone,",
+                (_, "stopping") => " being stopped,",
+                _ => "",
+            };
             format!(
-                "{zone} is to be signed and served by {desired}: transition {id}, step {step_number} of {steps}: {step}{end}\n\
+                "{zone} is to be signed and served by {desired}: transition {id},{how} step {step_number} of {steps}: {step}{end}\n\
                  look again with: chorus zone show {zone}\n"
             )
         }

@@ -9,7 +9,9 @@ use super::interval::Interval;
 use super::lives::{Item, items, lives};
 use crate::model::dns::{RecordSet, ns_name};
 use crate::model::history::{Kind, Served, Server, Who};
+use crate::model::switches::Switch;
 use crate::model::time::Time;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What an operator's servers will serve after a write.
@@ -34,7 +36,12 @@ pub struct Objection {
 pub fn check(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Objection> {
     let before = discords(scene, Vec::new(), now);
     let after = discords(scene, planned_items(scene, planned, now), now);
-    let mut objections = unanswered(scene, planned);
+    let without = scene.lifetimes.without;
+    if without.leaves_out(Switch::Check) {
+        return Vec::new();
+    }
+    let mut objections =
+        if without.leaves_out(Switch::CheckAnswering) { Vec::new() } else { unanswered(scene, planned) };
     for (why, ends) in after {
         if before.get(&why).is_none_or(|already| *already < ends) {
             objections.push(Objection { text: why, until: (ends < Time::MAX).then_some(ends) });
@@ -45,15 +52,19 @@ pub fn check(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Objection
 }
 
 /// The pairs that do not go together and are alive at `now` or later, with the moment from which they no longer meet.
-fn discords(scene: &Scene<'_>, planned: Vec<Item>, now: Time) -> BTreeMap<String, Time> {
+fn discords<'a>(scene: &Scene<'a>, planned: Vec<Item<'a>>, now: Time) -> BTreeMap<String, Time> {
     let items = items(scene, planned);
     let lives = lives(scene, &items);
     let from_now = Interval { start: now, end: Time::MAX };
     let mut found = BTreeMap::new();
     for_each_discord(scene, &lives, |discord| {
+        let rule = if discord.a.item.kind == Kind::Ds { Switch::CheckDs } else { Switch::CheckAnswers };
+        if scene.lifetimes.without.leaves_out(rule) {
+            return;
+        }
         let overlap = discord.a.alive.meets(&discord.b.alive).and_then(|overlap| overlap.meets(&from_now));
         if let Some(overlap) = overlap {
-            let ends = found.entry(discord.why).or_insert(overlap.end);
+            let ends = found.entry(discord.why()).or_insert(overlap.end);
             *ends = overlap.end.max(*ends);
         }
     });
@@ -62,8 +73,8 @@ fn discords(scene: &Scene<'_>, planned: Vec<Item>, now: Time) -> BTreeMap<String
 
 /// The planned sets as versions: at every address of the operator, from now on. The signatures will be made by the keys
 /// that sign the set today.
-fn planned_items(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Item> {
-    let servers: BTreeSet<&Server> = scene.history.servers().collect();
+fn planned_items<'a>(scene: &Scene<'a>, planned: &[Planned], now: Time) -> Vec<Item<'a>> {
+    let servers: BTreeSet<&'a Server> = scene.history.servers().collect();
     let mut items = Vec::new();
     for planned in planned {
         let who = Who::Operator(planned.operator.clone());
@@ -73,14 +84,14 @@ fn planned_items(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Item>
                 _ => scene.history.current(server, planned.kind).or(scene.history.current(server, Kind::Data)),
             };
             items.push(Item {
-                server: (*server).clone(),
+                server,
                 kind: planned.kind,
-                served: Served {
+                served: Cow::Owned(Served {
                     records: planned.records.clone(),
                     ttl_s: planned.ttl_s,
                     signers: signers.map(|span| span.served.signers.clone()).unwrap_or_default(),
                     expires: None,
-                },
+                }),
                 served_in: Interval { start: now, end: Time::MAX },
                 planned: true,
                 asked_at: None,

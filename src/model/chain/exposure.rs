@@ -3,7 +3,7 @@
 
 use super::Scene;
 use super::compat::{answer_validates, keys_validate};
-use super::lives::{Item, Life, items, lives};
+use super::lives::{Item, Life, lives, seen};
 use crate::model::dns::{Dnskey, Ds, RecordSet};
 use crate::model::history::{Kind, Server};
 use crate::model::time::Time;
@@ -35,14 +35,19 @@ pub struct Verdict {
 pub(super) struct Discord<'a> {
     pub a: &'a Life<'a>,
     pub b: &'a Life<'a>,
-    pub why: String,
+}
+
+impl Discord<'_> {
+    pub fn why(&self) -> String {
+        let (a, b) = (self.a.item, self.b.item);
+        if a.kind == Kind::Ds { ds_and_keys(a, b) } else { keys_and_answer(a, b) }
+    }
 }
 
 /// All exposures of the history that reach beyond `from`, up to `now`.
 pub fn judge(scene: &Scene<'_>, from: Time, now: Time) -> Verdict {
-    let items = items(scene, Vec::new());
     // What may still be enacted has not been seen by any resolver: it counts for the check of a write, not here.
-    let seen: Vec<Item> = items.into_iter().filter(|item| item.asked_at.is_none()).collect();
+    let seen = seen(scene);
     let lives = lives(scene, &seen);
     let mut verdict = Verdict::default();
     verdict.pairs = for_each_discord(scene, &lives, |discord| {
@@ -50,7 +55,7 @@ pub fn judge(scene: &Scene<'_>, from: Time, now: Time) -> Verdict {
         match a.meets(&b) {
             Some(overlap) if overlap.end > from && overlap.start <= now => {
                 let servers = vec![discord.a.item.server.clone(), discord.b.item.server.clone()];
-                let exposure = Exposure { from: overlap.start, until: overlap.end, what: discord.why, servers };
+                let exposure = Exposure { from: overlap.start, until: overlap.end, what: discord.why(), servers };
                 if !verdict.exposures.contains(&exposure) {
                     verdict.exposures.push(exposure);
                 }
@@ -60,7 +65,7 @@ pub fn judge(scene: &Scene<'_>, from: Time, now: Time) -> Verdict {
                 let (earlier, later) = if a.start < b.start { (a, b) } else { (b, a) };
                 let slack = earlier.end.until(later.start);
                 if later.start >= from && verdict.smallest_slack.as_ref().is_none_or(|(least, _)| slack < *least) {
-                    verdict.smallest_slack = Some((slack, discord.why));
+                    verdict.smallest_slack = Some((slack, discord.why()));
                 }
             }
         }
@@ -80,7 +85,7 @@ pub(super) fn for_each_discord<'a>(
         for ds in of(Kind::Ds) {
             pairs += 1;
             if !keys_validate(scene.zone, &ds.item.served, &dnskey.item.served) {
-                report(Discord { a: ds, b: dnskey, why: ds_and_keys(ds.item, dnskey.item) });
+                report(Discord { a: ds, b: dnskey });
             }
         }
         let answers = lives.iter().filter(|life| {
@@ -90,14 +95,14 @@ pub(super) fn for_each_discord<'a>(
         for answer in answers {
             pairs += 1;
             if !answer_validates(&dnskey.item.served, &answer.item.served) {
-                report(Discord { a: dnskey, b: answer, why: keys_and_answer(dnskey.item, answer.item) });
+                report(Discord { a: dnskey, b: answer });
             }
         }
     }
     pairs
 }
 
-fn ds_and_keys(ds: &Item, dnskey: &Item) -> String {
+fn ds_and_keys(ds: &Item<'_>, dnskey: &Item<'_>) -> String {
     let whose = match &ds.asked_at {
         Some(server) => format!("the DS set that the CDS or CDNSKEY at {server} asks for"),
         None => format!("the DS set of {}", ds.server),
@@ -107,7 +112,7 @@ fn ds_and_keys(ds: &Item, dnskey: &Item) -> String {
     format!("{whose} ({keys}) does not cover a key that signs the DNSKEY set of {} (signed by {signed})", dnskey.server)
 }
 
-fn keys_and_answer(dnskey: &Item, answer: &Item) -> String {
+fn keys_and_answer(dnskey: &Item<'_>, answer: &Item<'_>) -> String {
     format!(
         "the DNSKEY set of {} ({}) has none of the keys that sign the {} answer of {} ({})",
         dnskey.server,

@@ -6,17 +6,19 @@
 
 use super::Scene;
 use super::interval::{Interval, Union};
-use super::lives::{Item, same_keys_asked};
+use super::lives::{Item, keys_asked};
 use crate::model::dns::{Name, RecordSet, ns_name};
 use crate::model::history::{Kind, Served, Who};
+use crate::model::switches::Switch;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// After so many turns without an end, sets that keep each other alive are taken to do so for as long as they are served.
 const TURNS_MAX: usize = 64;
 
 /// When each operator could be asked.
-pub(super) fn reach(scene: &Scene<'_>, items: &[Item]) -> BTreeMap<String, Union> {
-    let mut reach: BTreeMap<String, Union> = BTreeMap::new();
+pub(super) fn reach<'a>(scene: &Scene<'a>, items: &[Item<'a>]) -> BTreeMap<&'a str, Union> {
+    let mut reach: BTreeMap<&'a str, Union> = BTreeMap::new();
     let delegations = items.iter().filter(|item| item.kind == Kind::Delegation);
     for item in delegations {
         add_named(scene, &mut reach, &item.served.records, usable(scene, item, item.served_in));
@@ -25,7 +27,7 @@ pub(super) fn reach(scene: &Scene<'_>, items: &[Item]) -> BTreeMap<String, Union
         let mut changed = false;
         for item in items.iter().filter(|item| item.kind == Kind::Ns) {
             let Who::Operator(operator) = &item.server.who else { continue };
-            let reached = reach.entry(operator.clone()).or_default().within(item.served_in);
+            let reached = reach.entry(operator.as_str()).or_default().within(item.served_in);
             for mut exposed in reached {
                 if turn >= TURNS_MAX {
                     exposed.end = item.served_in.end;
@@ -43,16 +45,19 @@ pub(super) fn reach(scene: &Scene<'_>, items: &[Item]) -> BTreeMap<String, Union
     reach
 }
 
-fn usable(scene: &Scene<'_>, item: &Item, exposed: Interval) -> Interval {
+fn usable(scene: &Scene<'_>, item: &Item<'_>, exposed: Interval) -> Interval {
     Interval {
         start: exposed.start,
-        end: scene.lifetimes.death_after(exposed.end, &item.server, item.kind, &item.served),
+        end: scene.lifetimes.death_after(exposed.end, item.server, item.kind, &item.served),
     }
 }
 
 /// A CSYNC beside an NS set lets the parent delegate to it until the CSYNC has been withdrawn, its TTL and the parent's
 /// pipeline have passed; unless the parent does so already, when acting on it changes nothing.
-fn asked_of_the_parent(scene: &Scene<'_>, items: &[Item], ns: &Item, exposed: Interval) -> Vec<Interval> {
+fn asked_of_the_parent(scene: &Scene<'_>, items: &[Item<'_>], ns: &Item<'_>, exposed: Interval) -> Vec<Interval> {
+    if scene.lifetimes.without.leaves_out(Switch::CheckReach) {
+        return Vec::new();
+    }
     let delegations = || items.iter().filter(|item| item.kind == Kind::Delegation);
     let ttl_s = delegations().map(|item| u64::from(item.served.ttl_s)).max().unwrap_or(0);
     let csyncs =
@@ -71,67 +76,69 @@ fn asked_of_the_parent(scene: &Scene<'_>, items: &[Item], ns: &Item, exposed: In
         let together = csync.served_in.meets(&exposed)?;
         let has_another =
             delegations().any(|d| d.served_in.meets(&together).is_some() && d.served.records != ns.served.records);
-        let lives_on = scene.lifetimes.policy.cached(u64::from(csync.served.ttl_s.max(ns.served.ttl_s)));
-        let enacted = together.end.plus(lives_on).plus(scene.lifetimes.policy.parent_pipeline());
+        let lives_on = scene.lifetimes.cached(u64::from(csync.served.ttl_s.max(ns.served.ttl_s)));
+        let enacted = together.end.plus(lives_on).plus(scene.lifetimes.parent_pipeline());
         let end = enacted.plus(scene.lifetimes.outlives_ttl(ttl_s));
         (has_another || enacts_another(&together)).then_some(Interval { start: together.start, end })
     });
     open.collect()
 }
 
-fn add_named(scene: &Scene<'_>, reach: &mut BTreeMap<String, Union>, ns: &RecordSet, usable: Interval) -> bool {
+fn add_named<'a>(scene: &Scene<'a>, reach: &mut BTreeMap<&'a str, Union>, ns: &RecordSet, usable: Interval) -> bool {
     let mut changed = false;
     for host in ns.iter().filter_map(|ns| ns_name(ns).ok()) {
         if let Some(operator) = scene.hosts.get(&host) {
-            changed |= reach.entry(operator.clone()).or_default().add(usable);
+            changed |= reach.entry(operator.as_str()).or_default().add(usable);
         }
     }
     changed
 }
 
 /// Whether the parent may have read `earlier` before `now` began, and not have published it yet when it did.
-fn read_before(scene: &Scene<'_>, earlier: &Item, now: &Interval) -> bool {
-    let policy = &scene.lifetimes.policy;
-    let fetched = earlier.served_in.end.plus(policy.cached(u64::from(earlier.served.ttl_s)));
-    earlier.served_in.start < now.start && now.start < fetched.plus(policy.parent_pipeline())
+fn read_before(scene: &Scene<'_>, earlier: &Item<'_>, now: &Interval) -> bool {
+    let lifetimes = scene.lifetimes;
+    let fetched = earlier.served_in.end.plus(lifetimes.cached(u64::from(earlier.served.ttl_s)));
+    earlier.served_in.start < now.start && now.start < fetched.plus(lifetimes.parent_pipeline())
 }
 
 /// The DS sets that CDS and CDNSKEY sets let the parent publish (RFC 7344), as versions of their own: at any moment from
 /// when they could be fetched until withdrawn, plus TTL and pipeline. One that asks for what the parent's servers have
 /// while it is served, when nothing else is on its way there, changes nothing and is no version. That it does not go back to
 /// a set that was replaced before it read the new one is asked of the parent by RFC 7344 §6.2.
-pub(super) fn enactable(scene: &Scene<'_>, items: &[Item], reach: &BTreeMap<String, Union>) -> Vec<Item> {
-    let parents: Vec<&Item> = items.iter().filter(|item| item.kind == Kind::Ds).collect();
-    let Some(template) = parents.first() else { return Vec::new() };
-    let ttl_s = parents.iter().map(|item| item.served.ttl_s).max().unwrap_or(0);
+pub(super) fn enactable<'a>(scene: &Scene<'a>, items: &[Item<'a>], reach: &BTreeMap<&'a str, Union>) -> Vec<Item<'a>> {
+    if scene.lifetimes.without.leaves_out(Switch::CheckEnactable) {
+        return Vec::new();
+    }
+    let parents = items.iter().filter(|item| item.kind == Kind::Ds);
+    let parents: Vec<_> = parents.map(|item| (item, keys_asked(&item.served.records))).collect();
+    let Some((template, _)) = parents.first() else { return Vec::new() };
+    let ttl_s = parents.iter().map(|(item, _)| item.served.ttl_s).max().unwrap_or(0);
+    let asking = items.iter().filter(|item| !item.served.records.is_empty());
+    let asking = asking.filter_map(|item| asked_ds(scene.zone, item).map(|asked| (item, keys_asked(&asked), asked)));
+    let asking: Vec<_> = asking.collect();
     let mut enactable = Vec::new();
-    for item in
-        items.iter().filter(|item| matches!(item.kind, Kind::Cds | Kind::Cdnskey) && !item.served.records.is_empty())
-    {
+    for (item, keys, asked) in &asking {
         let Who::Operator(operator) = &item.server.who else { continue };
-        let Some(asked) = asked_ds(scene.zone, item) else { continue };
-        for exposed in reach.get(operator).map(|r| r.within(item.served_in)).unwrap_or_default() {
-            let meets = |ds: &&&Item| ds.served_in.meets(&exposed).is_some();
-            let in_sync = parents.iter().filter(meets).all(|ds| same_keys_asked(&ds.served.records, &asked));
+        for exposed in reach.get(operator.as_str()).map(|r| r.within(item.served_in)).unwrap_or_default() {
+            let mut meeting = parents.iter().filter(|(ds, _)| ds.served_in.meets(&exposed).is_some());
+            let in_sync = meeting.all(|(_, of_parent)| of_parent == keys);
             let enacts_another = || {
-                let earlier = items.iter().filter(|i| matches!(i.kind, Kind::Cds | Kind::Cdnskey));
-                earlier.filter(|earlier| read_before(scene, earlier, &item.served_in)).any(|e| {
-                    !e.served.records.is_empty()
-                        && asked_ds(scene.zone, e).is_some_and(|other| !same_keys_asked(&other, &asked))
-                })
+                let mut others = asking.iter().filter(|(_, other, _)| other != keys);
+                others.any(|(earlier, _, _)| read_before(scene, earlier, &item.served_in))
             };
             if in_sync && !enacts_another() {
                 continue;
             }
-            let lives_on = scene.lifetimes.policy.cached(u64::from(item.served.ttl_s));
-            let end = exposed.end.plus(lives_on).plus(scene.lifetimes.policy.parent_pipeline());
+            let lives_on = scene.lifetimes.cached(u64::from(item.served.ttl_s));
+            let end = exposed.end.plus(lives_on).plus(scene.lifetimes.parent_pipeline());
+            let served = Served { records: asked.clone(), ttl_s, signers: Default::default(), expires: None };
             enactable.push(Item {
-                server: template.server.clone(),
+                server: template.server,
                 kind: Kind::Ds,
-                served: Served { records: asked.clone(), ttl_s, signers: Default::default(), expires: None },
+                served: Cow::Owned(served),
                 served_in: Interval { start: exposed.start, end },
                 planned: item.planned,
-                asked_at: Some(item.server.clone()),
+                asked_at: Some(item.server),
             });
         }
     }
@@ -139,7 +146,7 @@ pub(super) fn enactable(scene: &Scene<'_>, items: &[Item], reach: &BTreeMap<Stri
 }
 
 /// The DS set that a CDS or CDNSKEY set asks for; a delete record asks for none (RFC 8078 §4).
-fn asked_ds(zone: &Name, item: &Item) -> Option<RecordSet> {
+fn asked_ds(zone: &Name, item: &Item<'_>) -> Option<RecordSet> {
     use crate::model::dns::{DELETE_CDNSKEY, DELETE_CDS, cds_for};
     let keep =
         |delete: &[u8]| item.served.records.iter().filter(|r| r.as_wire() != delete).cloned().collect::<RecordSet>();

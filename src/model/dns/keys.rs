@@ -56,16 +56,19 @@ impl<'a> Dnskey<'a> {
         self.is_zone_key() && !self.is_revoked() && self.protocol == 3
     }
 
-    /// RFC 4034 appendix B. Algorithm 1, whose tag is made differently, is not supported by anybody.
     pub fn key_tag(&self) -> u16 {
-        let sum = self.rdata.as_wire().iter().enumerate().fold(0u32, |sum, (i, octet)| {
-            sum.wrapping_add(if i % 2 == 0 { u32::from(*octet) << 8 } else { u32::from(*octet) })
-        });
-        (sum.wrapping_add(sum >> 16) & 0xffff) as u16
+        self.rdata.key_tag()
     }
 
     /// The DS record of this key (RFC 4034 §5.1.4); `None` for a digest type that is not implemented.
     pub fn ds(&self, owner: &Name, digest_type: u8) -> Option<Rdata> {
+        if digest_type == 2 {
+            return self.rdata.ds(owner, || self.digest(owner, digest_type));
+        }
+        self.digest(owner, digest_type)
+    }
+
+    fn digest(&self, owner: &Name, digest_type: u8) -> Option<Rdata> {
         let mut input = Vec::new();
         let mut encoder = BinEncoder::new(&mut input);
         encoder.set_name_encoding(NameEncoding::UncompressedLowercase);

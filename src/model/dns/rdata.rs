@@ -8,12 +8,51 @@ use hickory_proto::serialize::binary::{
     BinDecodable, BinDecoder, BinEncodable, BinEncoder, NameEncoding, RDataEncoding, Restrict,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, OnceLock};
 
-/// One record's RDATA, canonical.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Rdata(Vec<u8>);
+/// One record's RDATA, canonical. Copies share the octets, and what was worked out from them.
+#[derive(Clone)]
+pub struct Rdata(Arc<Octets>);
+
+/// Octets, with what follows from them alone, worked out when it is first asked for: a history is judged over and over,
+/// and it holds the same records in many versions.
+struct Octets {
+    wire: Box<[u8]>,
+    key_tag: OnceLock<u16>,
+    /// The DS record with SHA-256, for the owner that it was first asked for: a key belongs to one zone.
+    ds: OnceLock<(Name, Rdata)>,
+    host: OnceLock<Option<Name>>,
+}
+
+impl PartialEq for Rdata {
+    fn eq(&self, other: &Rdata) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.wire == other.0.wire
+    }
+}
+
+impl Eq for Rdata {}
+
+impl PartialOrd for Rdata {
+    fn partial_cmp(&self, other: &Rdata) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Rdata {
+    fn cmp(&self, other: &Rdata) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.wire.cmp(&other.0.wire) }
+    }
+}
+
+impl Hash for Rdata {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.wire.hash(state);
+    }
+}
 
 /// The RDATA of an RRset. The owner, type and TTL are said where it is used.
 pub type RecordSet = BTreeSet<Rdata>;
@@ -38,7 +77,7 @@ impl Rdata {
         let mut encoder = encoder.with_rdata_behavior(RDataEncoding::Canonical);
         data.emit(&mut encoder).map_err(|e| failed(&e))?;
         drop(encoder);
-        Ok(Rdata(wire))
+        Ok(Rdata::from_canonical(wire))
     }
 
     /// Canonical form of RDATA in uncompressed wire form; refuses what is not of the type's form.
@@ -48,15 +87,38 @@ impl Rdata {
 
     /// Octets that are known to be canonical: put together here, or stored before.
     pub fn from_canonical(wire: Vec<u8>) -> Rdata {
-        Rdata(wire)
+        let (key_tag, ds, host) = Default::default();
+        Rdata(Arc::new(Octets { wire: wire.into(), key_tag, ds, host }))
     }
 
     pub fn as_wire(&self) -> &[u8] {
-        &self.0
+        &self.0.wire
+    }
+
+    /// RFC 4034 appendix B, of a DNSKEY. Algorithm 1, whose tag is made differently, is not supported by anybody.
+    pub(super) fn key_tag(&self) -> u16 {
+        *self.0.key_tag.get_or_init(|| {
+            let sum = self.as_wire().iter().enumerate().fold(0u32, |sum, (i, octet)| {
+                sum.wrapping_add(if i % 2 == 0 { u32::from(*octet) << 8 } else { u32::from(*octet) })
+            });
+            (sum.wrapping_add(sum >> 16) & 0xffff) as u16
+        })
+    }
+
+    /// What `make` makes of this DNSKEY for this owner, made once.
+    pub(super) fn ds(&self, owner: &Name, make: impl Fn() -> Option<Rdata>) -> Option<Rdata> {
+        if self.0.ds.get().is_none() {
+            // Whoever comes second makes the same.
+            let _ = self.0.ds.set((owner.clone(), make()?));
+        }
+        match self.0.ds.get() {
+            Some((of, ds)) if of == owner => Some(ds.clone()),
+            _ => make(),
+        }
     }
 
     pub fn parse(&self, rtype: RecordType) -> Result<RData, RdataError> {
-        parse(rtype, &self.0)
+        parse(rtype, self.as_wire())
     }
 }
 
@@ -75,20 +137,27 @@ pub fn ns_rdata(host: &Name) -> Rdata {
     encoder.set_name_encoding(NameEncoding::UncompressedLowercase);
     // Encoding a name that exists fails only when the buffer is full, and a name has at most 255 octets.
     let _ = host.emit(&mut encoder);
-    Rdata(wire)
+    Rdata::from_canonical(wire)
 }
 
 /// The host that an NS record names, in lower case.
 pub fn ns_name(ns: &Rdata) -> Result<Name, RdataError> {
+    match ns.0.host.get_or_init(|| read_host(ns).ok()) {
+        Some(host) => Ok(host.clone()),
+        None => read_host(ns),
+    }
+}
+
+fn read_host(ns: &Rdata) -> Result<Name, RdataError> {
     let failed = |reason: String| RdataError { rtype: RecordType::NS, reason };
-    let mut decoder = BinDecoder::new(&ns.0);
+    let mut decoder = BinDecoder::new(ns.as_wire());
     let name = Name::read(&mut decoder).map_err(|e| failed(e.to_string()))?;
     if decoder.is_empty() { Ok(name.to_lowercase()) } else { Err(failed("octets left over".into())) }
 }
 
 impl fmt::Debug for Rdata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", hex(&self.0))
+        write!(f, "{}", hex(self.as_wire()))
     }
 }
 
@@ -105,14 +174,14 @@ pub fn hex(octets: &[u8]) -> String {
 /// Stored as hexadecimal.
 impl Serialize for Rdata {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex(&self.0))
+        serializer.serialize_str(&hex(self.as_wire()))
     }
 }
 
 impl<'de> Deserialize<'de> for Rdata {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        unhex(&text).map(Rdata).ok_or_else(|| serde::de::Error::custom("RDATA is not hexadecimal"))
+        unhex(&text).map(Rdata::from_canonical).ok_or_else(|| serde::de::Error::custom("RDATA is not hexadecimal"))
     }
 }
 

@@ -69,6 +69,11 @@ impl<'a> Rrsig<'a> {
     pub fn expires(&self, now: Time) -> Time {
         nearest(self.expiration, now)
     }
+
+    /// The inception that lies nearest to `now`.
+    pub fn begins(&self, now: Time) -> Time {
+        nearest(self.inception, now)
+    }
 }
 
 /// The moment with serial number `serial` that lies nearest to `now`.

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
+    /// Every operator signs with the new algorithm as well as with the old one: an operator's own doing.
+    SignWithBoth,
     /// Every operator serves the keys of all.
     ShareKeys,
     /// Every operator serves the CDS and CDNSKEY set of all.
@@ -31,6 +33,8 @@ pub enum Step {
     AwaitDsGone,
     /// The leaver's answers are dead, its keys may go.
     AwaitLeaverAnswers,
+    /// No operator has keys of the old algorithm any more: an operator's own doing.
+    AwaitOldAlgorithm,
     /// All is as desired.
     Settled,
 }

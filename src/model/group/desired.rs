@@ -3,6 +3,7 @@
 //! Invariant: CDS and CDNSKEY are one identical set at every operator (RFC 8901 §8, RFC 9975), and a key that is needed by
 //! anything still alive is in it or beside it.
 
+use super::algorithm::{is_of, may_share};
 use super::view::World;
 use crate::model::dns::{Ds, Name, Rdata, RecordSet, cds_for, key_of_ds};
 use crate::model::history::Kind;
@@ -16,7 +17,11 @@ const DIGEST_TYPE: u8 = 2;
 pub(super) fn placed_keys(world: &World<'_>, at: &str) -> RecordSet {
     let others = world.members.keys().filter(|other| *other != at);
     let own = world.own_keys(at);
-    others.flat_map(|other| world.own_keys(other)).filter(|key| !own.contains(key)).collect()
+    let served = world.served(at, Kind::Dnskey);
+    // Of an algorithm that not everything is signed with yet no key is placed that is not there already.
+    let too_early = world.algorithm.filter(|to| !may_share(world, *to).is_open(world.now));
+    let held_back = |key: &Rdata| too_early.is_some_and(|to| is_of(key, to) && !served.contains(key));
+    others.flat_map(|other| world.own_keys(other)).filter(|key| !own.contains(key) && !held_back(key)).collect()
 }
 
 /// The digest types in use: an operator that publishes CDS for its own keys by itself decides with which. Once in use a
@@ -36,6 +41,15 @@ pub(super) fn digest_types(world: &World<'_>) -> Vec<u8> {
 /// The CDS and CDNSKEY sets that ask for exactly these keys' DS.
 pub(super) fn cds_and_cdnskey(world: &World<'_>, keys: &RecordSet) -> (RecordSet, RecordSet) {
     (cds_for(world.zone, keys, &digest_types(world)), keys.clone())
+}
+
+/// What an operator asks a DS for while the transition is paused: what it asks for already, and the new keys of those whose
+/// keys are among that. Nothing is withdrawn.
+pub(super) fn asked_in_a_pause(world: &World<'_>, at: &str) -> RecordSet {
+    let served = world.served(at, Kind::Cdnskey);
+    let known = |operator: &&String| !world.own_keys(operator).is_disjoint(&served);
+    let rolled = world.members.keys().filter(known).flat_map(|operator| world.key_signing_keys(operator));
+    rolled.chain(served.iter().cloned()).collect()
 }
 
 /// `CSYNC 0 1 NS [A AAAA]`: act at once, whatever the serial, and take addresses along when name servers are inside the

@@ -3,8 +3,12 @@
 //! Invariant: the moments are those that the guards would give if every server showed each write at once and the parent
 //! acted at once. They can only move to later.
 
+use super::Standing;
+use super::algorithm::{algorithm_name, may_ask, may_drop, may_retire, may_share};
 use super::desired::{cds_and_cdnskey, csync, placed_keys};
+use super::guards::last_question;
 use super::ladder::is_admitted;
+use super::standing::standing;
 use super::view::World;
 use crate::model::dns::{RecordSet, key_of_ds, ns_name};
 use crate::model::history::{Kind, Server, Span, Who};
@@ -24,7 +28,7 @@ pub struct ForecastWrite {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForecastStep {
     pub title: String,
-    /// Who acts: `chorus`, `parent`, or `you`.
+    /// Who acts: `chorus`, `operator`, `parent`, or `you`.
     pub actor: &'static str,
     pub writes: Vec<ForecastWrite>,
     /// The guard in words, with its numbers; empty where none is needed.
@@ -50,12 +54,32 @@ pub fn forecast(world: &World<'_>) -> Forecast {
                 .all(|s| world.history.current(s, kind).is_some_and(|span| world.names(&span.served.records, op)))
         };
         named(Kind::Delegation, world.parent_servers)
-            && world.members.values().filter(|m| m.desired).all(|m| named(Kind::Ns, &m.servers))
+            && world.members.values().filter(|m| m.wanted >= Standing::Trusted).all(|m| named(Kind::Ns, &m.servers))
     };
-    let joiners: Vec<&String> = world.desired().filter(|op| !everywhere(op)).collect();
+    let joiners: Vec<&String> = world.serving().filter(|op| !everywhere(op)).collect();
+    let trusted = |op: &&String| standing(world, op) >= Standing::Trusted;
+    let newcomers: Vec<&String> = world.desired().filter(|op| joiners.contains(op) || !trusted(op)).collect();
     let leavers: Vec<&String> = world.leavers().collect();
+    // Those that are named and not wanted as name servers: leavers, and those that only stay trusted.
+    let stepping_down: Vec<&String> = world
+        .members
+        .iter()
+        .filter(|(op, member)| {
+            member.wanted == Standing::Outside || member.wanted < Standing::Serving && is_admitted(world, op)
+        })
+        .map(|(op, _)| op)
+        .collect();
+    if let Some(to) = world.algorithm {
+        plan.algorithm(to);
+    }
+    if !newcomers.is_empty() {
+        plan.trust(&newcomers);
+    }
     if !joiners.is_empty() {
-        plan.join(&joiners);
+        plan.name(&joiners);
+    }
+    if !stepping_down.is_empty() {
+        plan.step_down(&stepping_down);
     }
     if !leavers.is_empty() {
         plan.leave(&leavers, !joiners.is_empty());
@@ -70,9 +94,44 @@ struct Plan<'w, 'a> {
 }
 
 impl Plan<'_, '_> {
-    fn join(&mut self, joiners: &[&String]) {
+    /// All operators from one algorithm to another. What they do themselves is taken to be done at once.
+    fn algorithm(&mut self, to: u8) {
         let world = self.world;
-        let members: Vec<&String> = world.members.keys().collect();
+        let name = algorithm_name(to);
+        let each: Vec<&String> = world.members.keys().collect();
+        self.step(
+            &format!("{} sign everything with {name}, too, and keep their present keys", listed(&each)),
+            "operator",
+            Vec::new(),
+            String::new(),
+        );
+        let lived = |kind: Kind| {
+            world.history.spans(kind).map(move |(s, span)| world.lifetimes.outlives(s, kind, &span.served))
+        };
+        let wait = |plan: &mut Self, kind: Kind, from: Option<Time>, what: &str| {
+            let longest = lived(kind).max().unwrap_or_default();
+            plan.at = plan.at.max(from.unwrap_or(plan.at.plus(longest)));
+            format!("{what}: {}", humantime::format_duration(longest))
+        };
+        let guard = wait(self, Kind::Data, may_share(world, to).from, "answers without its signatures are dead after");
+        self.step(&format!("every operator serves the keys of {name} of all"), "chorus", Vec::new(), guard);
+        let guard = wait(self, Kind::Dnskey, may_ask(world, to).from, "DNSKEY sets without its keys are dead after");
+        self.step(&format!("every operator asks for the DS of {name}, too"), "chorus", Vec::new(), guard);
+        let parent = self.parent_acts();
+        self.step(&format!("the parent has the DS of {name}"), parent, Vec::new(), String::new());
+        let guard = wait(self, Kind::Ds, may_drop(world, to).from, "DS sets without it are dead after");
+        self.step("every operator asks for its DS alone", "chorus", Vec::new(), guard);
+        self.step("the parent has no other DS", parent, Vec::new(), String::new());
+        let guard = wait(self, Kind::Ds, may_retire(world, to).from, "DS sets with others are dead after");
+        self.step(&format!("{} take their old keys out", listed(&each)), "operator", Vec::new(), guard);
+        let guard = wait(self, Kind::Data, None, "what they signed is dead after");
+        self.step("every operator loses the old keys of the others", "chorus", Vec::new(), guard);
+    }
+
+    /// Keys, CDS and DS of those that come in.
+    fn trust(&mut self, newcomers: &[&String]) {
+        let world = self.world;
+        let members: Vec<&String> = world.members.keys().filter(|op| !world.is_lost(op)).collect();
         let keys =
             self.writes(&members, Kind::Dnskey, |at, served| served.union(&placed_keys(world, at)).cloned().collect());
         self.step("every operator serves the keys of all", "chorus", keys, String::new());
@@ -83,23 +142,29 @@ impl Plan<'_, '_> {
 
         let union: RecordSet = members.iter().flat_map(|op| world.own_keys(op)).collect();
         let all_ds = |span: &Span| {
-            joiners.iter().all(|op| {
+            newcomers.iter().all(|op| {
                 let needed = world.key_signing_keys(op);
                 span.served.records.iter().any(|ds| key_of_ds(world.zone, ds, &needed).is_some())
             })
         };
         let keys_dead = self.dead(Kind::Dnskey, |span| union.is_subset(&span.served.records));
         let ds_dead = self.dead(Kind::Ds, all_ds);
+        self.at = self.at.max(keys_dead).max(ds_dead);
+    }
+
+    /// The name servers of those that come in.
+    fn name(&mut self, joiners: &[&String]) {
+        let world = self.world;
+        let members: Vec<&String> = world.members.keys().filter(|op| !world.is_lost(op)).collect();
         let guard = format!(
             "DNSKEY sets without the others' keys are dead {} after they were last served, DS sets without the newcomer's {}",
             self.lives(Kind::Dnskey),
             self.lives(Kind::Ds)
         );
-        self.at = self.at.max(keys_dead).max(ds_dead);
         let admitted: Vec<&String> = world
             .members
             .keys()
-            .filter(|op| world.member(op).is_some_and(|m| m.desired) || !joiners.contains(op))
+            .filter(|op| world.member(op).is_some_and(|m| m.wanted == Standing::Serving) || !joiners.contains(op))
             .collect();
         let target = world.ns_of(admitted);
         let newcomers: Vec<&String> = joiners.iter().copied().filter(|op| !is_admitted(world, op)).collect();
@@ -115,31 +180,42 @@ impl Plan<'_, '_> {
         self.delegation(&target);
     }
 
-    fn leave(&mut self, leavers: &[&String], joined: bool) {
+    /// The name servers of those that are not to be named any more.
+    fn step_down(&mut self, leavers: &[&String]) {
         let world = self.world;
-        let members: Vec<&String> = world.members.keys().collect();
-        let staying: Vec<&String> = world.desired().collect();
-        let target = world.ns_of(staying.iter().copied());
+        let members: Vec<&String> = world.members.keys().filter(|op| !world.is_lost(op)).collect();
+        let target = world.ns_of(world.serving());
         let ns = self.writes(&members, Kind::Ns, |_, _| target.clone());
-        let any = !ns.is_empty();
-        if any {
+        if !ns.is_empty() {
+            let own = if leavers.iter().any(|op| world.is_lost(op)) { "" } else { ", its own included" };
             self.step(
-                &format!("{} out of the name server set of all, its own included", listed(leavers)),
+                &format!("{} out of the name server set of all{own}", listed(leavers)),
                 "chorus",
                 ns,
                 String::new(),
             );
             self.delegation(&target);
         }
+    }
+
+    /// What of leavers goes after their last question.
+    fn leave(&mut self, leavers: &[&String], joined: bool) {
+        let world = self.world;
+        let staying: Vec<&String> = world.desired().collect();
         let names_leaver = |span: &Span| !leavers.iter().any(|op| world.names(&span.served.records, op));
         let mut last_asked =
             self.at.max(self.dead(Kind::Ns, names_leaver)).max(self.dead(Kind::Delegation, names_leaver));
+        let lasts = leavers.iter().map(|leaver| last_question(world, leaver).from);
+        if let Some(known) = lasts.reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b))).flatten() {
+            // Nothing names them any more, or nobody was ever told of them.
+            last_asked = known;
+        }
         if joined && self.parent_acts() == "parent" {
             // The CSYNC of the join names the leaver: until the parent can no longer act on it, it may be delegated to again.
-            let policy = &world.lifetimes.policy;
+            let lifetimes = world.lifetimes;
             let of =
                 |kind: Kind| world.history.spans(kind).map(|(_, span)| u64::from(span.served.ttl_s)).max().unwrap_or(0);
-            let enacted = self.at.plus(policy.cached(of(Kind::Ns))).plus(policy.parent_pipeline());
+            let enacted = self.at.plus(lifetimes.cached(of(Kind::Ns))).plus(lifetimes.parent_pipeline());
             last_asked = last_asked.max(enacted.plus(world.lifetimes.outlives_ttl(of(Kind::Delegation))));
         }
         let last_question = format!(
@@ -159,7 +235,8 @@ impl Plan<'_, '_> {
             .max()
             .unwrap_or_default()
         };
-        self.at = last_asked.plus(lived(Kind::Dnskey));
+        let begun = self.at;
+        self.at = begun.max(last_asked.plus(lived(Kind::Dnskey)));
         let ds_keys: RecordSet = staying.iter().flat_map(|op| world.key_signing_keys(op)).collect();
         let guard = format!(
             "{last_question}; then its DNSKEY sets live for another {}",
@@ -174,7 +251,7 @@ impl Plan<'_, '_> {
         let parent = self.parent_acts();
         self.step(&format!("the parent has no DS of {}", listed(leavers)), parent, Vec::new(), String::new());
         let ds_gone = self.at;
-        self.at = last_asked.plus(lived(Kind::Data));
+        self.at = begun.max(last_asked.plus(lived(Kind::Data)));
         let going: RecordSet = leavers.iter().flat_map(|op| world.own_keys(op)).collect();
         let keys = self.writes(&staying, Kind::Dnskey, |_, served| served.difference(&going).cloned().collect());
         let guard = format!(

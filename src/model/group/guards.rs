@@ -4,10 +4,12 @@
 //! ladder, worked out for that step. `chain::check` asks the same question in general; the two share no code, and
 //! `tests/guards_and_check_agree.rs` holds them against each other.
 
+use super::Standing;
 use super::say::{key_label, outlived};
 use super::view::World;
 use crate::model::dns::{Ds, Rdata, RecordSet, cds_for, key_of_ds};
 use crate::model::history::{Kind, Server, Span, Who};
+use crate::model::switches::Switch;
 use crate::model::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +34,7 @@ impl Guard {
     }
 
     /// Makes the guard wait for this, too.
-    fn and(&mut self, from: Option<Time>, because: impl FnOnce() -> String) {
+    pub(super) fn and(&mut self, from: Option<Time>, because: impl FnOnce() -> String) {
         let later = match (self.from, from) {
             (None, _) => false,
             (Some(_), None) => true,
@@ -58,11 +60,15 @@ pub fn may_serve(world: &World<'_>, joiners: &[&String]) -> Guard {
         world.desired().flat_map(|operator| world.own_keys(operator)).chain(needed).collect()
     };
     let needed: BTreeMap<&String, RecordSet> = world.members.keys().map(|at| (at, needed_at(at))).collect();
-    for (server, span) in spans_of_members(world, Kind::Dnskey).filter(|_| !world.guard_is_off("dnskey")) {
+    for (server, span) in spans_of_members(world, Kind::Dnskey).filter(|_| !world.leaves_out(Switch::Dnskey)) {
         let Who::Operator(at) = &server.who else { continue };
+        let whose = if joiners.contains(&at) { Switch::DnskeyAtNewcomer } else { Switch::DnskeyAtOthers };
+        if world.leaves_out(whose) {
+            continue;
+        }
         let (Some(span), Some(needed)) = (&clipped(span, server, &ends), needed.get(at)) else { continue };
         if let Some(missing) = needed.difference(&span.served.records).next() {
-            guard.and(world.lifetimes.death(server, Kind::Dnskey, span), || {
+            guard.and(death(world, server, Kind::Dnskey, span), || {
                 outlived(world, server, Kind::Dnskey, span, &format!("without {}", key_label(missing)))
             });
         }
@@ -73,15 +79,15 @@ pub fn may_serve(world: &World<'_>, joiners: &[&String]) -> Guard {
             let signing = spans_of(world, joiner, Kind::Dnskey).filter(|(_, span)| span.until.is_none());
             signing.into_iter().all(|(_, span)| covers(&span.served.signers))
         };
-        for (server, span) in world.history.spans(Kind::Ds).filter(|_| !world.guard_is_off("ds")) {
+        for (server, span) in world.history.spans(Kind::Ds).filter(|_| !world.leaves_out(Switch::Ds)) {
             if !vouched(&|keys| covers_any(world, &span.served.records, keys)) {
-                guard.and(world.lifetimes.death(server, Kind::Ds, span), || {
+                guard.and(death(world, server, Kind::Ds, span), || {
                     outlived(world, server, Kind::Ds, span, &format!("without a DS for {joiner}"))
                 });
             }
         }
         for kind in [Kind::Cds, Kind::Cdnskey] {
-            for (server, span) in spans_of_members(world, kind).filter(|_| !world.guard_is_off("ds")) {
+            for (server, span) in spans_of_members(world, kind).filter(|_| !world.leaves_out(Switch::CdsGun)) {
                 let asked = asked_keys(world, kind, &span.served.records);
                 if asked.is_empty() || vouched(&|keys| !asked.is_disjoint(&asked_keys(world, Kind::Cdnskey, keys))) {
                     continue;
@@ -109,12 +115,12 @@ fn last_question_besides(world: &World<'_>, leaver: &str, asking: &BTreeSet<&str
     let mut asking = asking.clone();
     asking.extend(world.leavers().map(String::as_str).filter(|name| *name == leaver));
     let mut guard = Guard::open("guard-ns");
-    if world.guard_is_off("ns") {
+    if world.leaves_out(Switch::Ns) {
         return guard;
     }
-    let delegation = world.history.spans(Kind::Delegation);
+    let delegation = world.history.spans(Kind::Delegation).filter(|_| !world.leaves_out(Switch::Delegation));
     for (server, span) in delegation.filter(|(_, span)| world.names(&span.served.records, leaver)) {
-        guard.and(world.lifetimes.death(server, Kind::Delegation, span), || {
+        guard.and(death(world, server, Kind::Delegation, span), || {
             outlived(world, server, Kind::Delegation, span, &format!("that names {leaver}"))
         });
     }
@@ -123,10 +129,19 @@ fn last_question_besides(world: &World<'_>, leaver: &str, asking: &BTreeSet<&str
         others.map(|other| (other.as_str(), last_question_besides(world, other, &asking).from)).collect();
     let naming = spans_of_members(world, Kind::Ns).filter(|(_, span)| world.names(&span.served.records, leaver));
     for (server, span) in naming {
+        // What the leaver says of itself reaches nobody before others have said it.
+        let own = server.who == Who::Operator(leaver.to_owned());
+        let left_out = if own { Switch::NsAtLeaver } else { Switch::NsAtOperators };
+        if own && !could_be_asked(world, server, span) || world.leaves_out(left_out) {
+            continue;
+        }
         let Some(span) = &clipped(span, server, &ends) else { continue };
-        guard.and(world.lifetimes.death(server, Kind::Ns, span), || {
+        guard.and(death(world, server, Kind::Ns, span), || {
             outlived(world, server, Kind::Ns, span, &format!("that names {leaver}"))
         });
+        if world.leaves_out(Switch::CsyncGun) {
+            continue;
+        }
         if let Some(enacted) = delegation_may_return(world, server, span) {
             guard.and(enacted, || {
                 format!("delegation that names {leaver} and that the parent may still make of the CSYNC at {server}")
@@ -154,7 +169,7 @@ fn clipped(span: &Span, server: &Server, ends: &BTreeMap<&str, Option<Time>>) ->
 pub fn may_lose_ds(world: &World<'_>, leaver: &str) -> Guard {
     let mut guard = last_question(world, leaver);
     let Some(last_asked) = guard.from else { return guard };
-    if world.guard_is_off("leaver-dnskey") {
+    if world.leaves_out(Switch::LeaverDnskey) {
         return guard;
     }
     guard.code = "guard-ttl";
@@ -171,16 +186,57 @@ pub fn may_lose_ds(world: &World<'_>, leaver: &str) -> Guard {
     guard
 }
 
+/// The keys that the parent has a DS for and that nobody wants there any more, each with the guard before which its DS may
+/// not go: every DNSKEY set that it signed, and that none of the `wanted` keys signed, is dead (RFC 7583 §3.3). An operator
+/// may give a key up at any moment; the sets that it signed live on.
+pub fn still_vouching(world: &World<'_>, wanted: &RecordSet) -> Vec<(Rdata, Guard)> {
+    if world.leaves_out(Switch::RolledDs) {
+        return Vec::new();
+    }
+    let ds: RecordSet = world
+        .parent_servers
+        .iter()
+        .filter_map(|server| world.history.current(server, Kind::Ds))
+        .flat_map(|span| span.served.records.iter().cloned())
+        .collect();
+    let ends: BTreeMap<&str, Option<Time>> =
+        world.leavers().map(|leaver| (leaver.as_str(), last_question(world, leaver).from)).collect();
+    let mut vouching: BTreeMap<Rdata, Guard> = BTreeMap::new();
+    for (server, span) in spans_of_members(world, Kind::Dnskey) {
+        let leaves = matches!(&server.who, Who::Operator(name) if world.leavers().any(|leaver| leaver == name));
+        if leaves && world.leaves_out(Switch::LeaverDnskey)
+            || !span.served.signers.is_disjoint(wanted)
+            || !could_be_asked(world, server, span)
+        {
+            continue;
+        }
+        let Some(span) = &clipped(span, server, &ends) else { continue };
+        for key in span.served.signers.iter().filter(|key| covers_any(world, &ds, &RecordSet::from([(*key).clone()]))) {
+            let guard = vouching.entry(key.clone()).or_insert_with(|| Guard::open("guard-ttl"));
+            guard.and(death(world, server, Kind::Dnskey, span), || {
+                outlived(
+                    world,
+                    server,
+                    Kind::Dnskey,
+                    span,
+                    &format!("that {} signed and no key that stays", key_label(key)),
+                )
+            });
+        }
+    }
+    vouching.into_iter().collect()
+}
+
 /// A placed key may be taken out of the other operators' DNSKEY sets: nothing that it signed, or may have signed while its
 /// owner published it, is alive. For a leaver's keys its answers end with the last question that can reach it.
 pub fn may_lose_key(world: &World<'_>, key: &Rdata, at: &str) -> Guard {
     let mut guard = Guard::open("guard-ttl");
-    if world.guard_is_off("data") {
+    if world.leaves_out(Switch::Data) {
         return guard;
     }
     for (owner, member) in world.members.iter().filter(|(owner, _)| *owner != at) {
         let mut asked_until = Time::MAX;
-        if !member.desired {
+        if member.wanted == Standing::Outside {
             let last = last_question(world, owner);
             let Some(from) = last.from else { return last };
             asked_until = from;
@@ -191,7 +247,10 @@ pub fn may_lose_key(world: &World<'_>, key: &Rdata, at: &str) -> Guard {
             for (server, span) in spans_of(world, owner, kind) {
                 let signed = span.served.signers.contains(key);
                 // Which RRsets a key signs is seen in a sample only; while its owner publishes it, it may sign any.
-                let may_sign = kind == Kind::Dnskey && !placed_there && span.served.records.contains(key);
+                let may_sign = !world.leaves_out(Switch::MaySign)
+                    && kind == Kind::Dnskey
+                    && !placed_there
+                    && span.served.records.contains(key);
                 if !(signed || may_sign) || span.since.unwrap_or(Time::MIN) >= asked_until {
                     continue;
                 }
@@ -210,6 +269,21 @@ pub fn may_lose_key(world: &World<'_>, key: &Rdata, at: &str) -> Guard {
         }
     }
     guard
+}
+
+/// When a version is dead, by the TTL that it was served with.
+fn death(world: &World<'_>, server: &Server, kind: Kind, span: &Span) -> Option<Time> {
+    let switch = match kind {
+        Kind::Ds => Switch::OldDsTtl,
+        Kind::Dnskey => Switch::OldDnskeyTtl,
+        Kind::Delegation => Switch::OldDelegationTtl,
+        _ => Switch::OldNsTtl,
+    };
+    if !world.leaves_out(switch) {
+        return world.lifetimes.death(server, kind, span);
+    }
+    let now = world.history.current(server, kind).unwrap_or(span);
+    world.lifetimes.death(server, kind, &Span { served: now.served.clone(), ..span.clone() })
 }
 
 fn covers_any(world: &World<'_>, ds: &RecordSet, keys: &RecordSet) -> bool {
@@ -246,8 +320,8 @@ fn may_be_acted_on_until(world: &World<'_>, server: &Server, kind: Kind, span: &
     };
     let news = has_another || enacts_another();
     let acted = |until: Time| {
-        let fetched = world.lifetimes.policy.cached(world.lifetimes.ttl_s(server, kind, &span.served));
-        let published = until.plus(fetched).plus(world.lifetimes.policy.parent_pipeline());
+        let fetched = world.lifetimes.cached(world.lifetimes.ttl_s(server, kind, &span.served));
+        let published = until.plus(fetched).plus(world.lifetimes.parent_pipeline());
         let ds_ttl_s = world.history.spans(Kind::Ds).map(|(_, ds)| u64::from(ds.served.ttl_s)).max().unwrap_or(0);
         published.plus(world.lifetimes.outlives_ttl(ds_ttl_s))
     };
@@ -256,9 +330,9 @@ fn may_be_acted_on_until(world: &World<'_>, server: &Server, kind: Kind, span: &
 
 /// Whether a parent that read `earlier` before `later` appeared may be about to publish it while `later` is served.
 fn in_the_pipeline(world: &World<'_>, earlier: &Span, ttl_s: u32, later: &Span) -> bool {
-    let policy = &world.lifetimes.policy;
+    let lifetimes = world.lifetimes;
     let published =
-        earlier.until.unwrap_or(Time::MAX).plus(policy.cached(u64::from(ttl_s))).plus(policy.parent_pipeline());
+        earlier.until.unwrap_or(Time::MAX).plus(lifetimes.cached(u64::from(ttl_s))).plus(lifetimes.parent_pipeline());
     earlier.since < later.since && later.since.unwrap_or(Time::MIN) < published
 }
 
@@ -282,13 +356,8 @@ fn delegation_may_return(world: &World<'_>, server: &Server, ns: &Span) -> Optio
     let csyncs = world.history.track(server, Kind::Csync).map(|track| track.spans.as_slice()).unwrap_or_default();
     let ends = csyncs.iter().filter(news).map(|csync| {
         let until = [csync.until, ns.until].into_iter().flatten().min()?;
-        let fetched = world.lifetimes.policy.cached(u64::from(csync.served.ttl_s.max(ns.served.ttl_s)));
-        Some(
-            until
-                .plus(fetched)
-                .plus(world.lifetimes.policy.parent_pipeline())
-                .plus(world.lifetimes.outlives_ttl(ttl_s)),
-        )
+        let fetched = world.lifetimes.cached(u64::from(csync.served.ttl_s.max(ns.served.ttl_s)));
+        Some(until.plus(fetched).plus(world.lifetimes.parent_pipeline()).plus(world.lifetimes.outlives_ttl(ttl_s)))
     });
     // A set without an end outlasts all others.
     ends.reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)))

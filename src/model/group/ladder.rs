@@ -3,24 +3,31 @@
 //! Invariant: a pure function of the world. Steps are not remembered; each looks whether what it is for has been seen, so
 //! that a join, a leave, an undo, a repair after somebody's hand and a key roll are all the same code.
 
+use super::Standing;
+use super::algorithm::algorithms_of;
 use super::decision::{Change, Decision, Step, Wait, Write};
-use super::desired::{cds_and_cdnskey, csync, placed_keys};
-use super::guards::{Guard, last_question, may_lose_ds, may_lose_key, may_serve};
-use super::say::{describe_keys, host_list, key_label, key_list, names};
+use super::desired::{asked_in_a_pause, cds_and_cdnskey, placed_keys};
+use super::guards::{Guard, last_question, may_lose_ds, may_lose_key, still_vouching};
+use super::say::{describe_keys, key_label, key_list};
 use super::standing::standing;
+use super::strangers::strange_ds;
 use super::view::{Member, ParentMode, Shown, World};
-use crate::model::dns::{Dnskey, Rdata, RecordSet, key_of_ds, ns_name};
+use crate::model::dns::{Rdata, RecordSet, key_of_ds};
 use crate::model::history::{Kind, Server};
+use crate::model::switches::Switch;
 use crate::model::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// TTL for a set that an operator has never served, when nothing else of it tells one.
-const TTL_UNKNOWN_S: u32 = 3600;
+pub(super) const TTL_UNKNOWN_S: u32 = 3600;
 
 /// What to do next, and what is waited for.
 pub fn decide(world: &World<'_>) -> Decision {
     let mut ladder = Ladder { world: *world, writes: Vec::new(), waits: Vec::new() };
     let (parent_ds_keys, parent_ns) = ladder.climb();
+    if world.paused && ladder.writes.is_empty() && ladder.waits.is_empty() {
+        ladder.wait_for_the_resume();
+    }
     let Ladder { writes, mut waits, .. } = ladder;
     waits.sort_by_key(|wait| wait.step);
     let steps = writes.iter().map(|write| write.step).chain(waits.iter().map(|wait| wait.step));
@@ -36,7 +43,9 @@ pub fn decide(world: &World<'_>) -> Decision {
 
 /// Whether an operator takes part: all but leavers whom nobody can ask any more. Those need not be asked by us either.
 pub fn is_present(world: &World<'_>, operator: &str) -> bool {
-    world.member(operator).is_some_and(|member| member.desired || !last_question(world, operator).is_open(world.now))
+    world
+        .member(operator)
+        .is_some_and(|member| member.wanted >= Standing::Trusted || !last_question(world, operator).is_open(world.now))
 }
 
 /// Whether an operator may be asked already, because the parent or another operator names it.
@@ -49,26 +58,30 @@ pub(super) fn is_admitted(world: &World<'_>, operator: &str) -> bool {
         || others.flat_map(|(_, at)| &at.servers).any(|server| named(server, Kind::Ns))
 }
 
-struct Ladder<'a> {
-    world: World<'a>,
-    writes: Vec<Write>,
-    waits: Vec<Wait>,
+pub(super) struct Ladder<'a> {
+    pub(super) world: World<'a>,
+    pub(super) writes: Vec<Write>,
+    pub(super) waits: Vec<Wait>,
 }
 
 impl<'a> Ladder<'a> {
     fn climb(&mut self) -> (RecordSet, RecordSet) {
         let mut ds_keys = self.world.desired().flat_map(|op| self.world.key_signing_keys(op)).collect::<RecordSet>();
-        let ns = self.admitted();
-        if !self.every_member_is_signed() {
-            return (ds_keys, ns);
-        }
-        let keys_shared = self.share_keys();
         for leaver in self.world.leavers() {
             if !may_lose_ds(&self.world, leaver).is_open(self.world.now) {
                 ds_keys.extend(self.world.key_signing_keys(leaver));
             }
         }
-        if keys_shared {
+        if let Some(to) = self.world.algorithm {
+            self.roll_algorithm(to, &mut ds_keys);
+        }
+        self.keep_what_vouches(&mut ds_keys);
+        let ns = self.admitted();
+        if !self.every_member_is_signed() {
+            return (ds_keys, ns);
+        }
+        let keys_shared = self.share_keys();
+        if keys_shared || self.world.leaves_out(Switch::KeysShared) {
             let ds_complete = self.ask_for_ds(&ds_keys);
             let ns = self.name_servers(ds_complete);
             self.let_leavers_go();
@@ -77,12 +90,40 @@ impl<'a> Ladder<'a> {
         (ds_keys, ns)
     }
 
+    /// What a pause holds back is not done, though nothing is written and nothing else is waited for.
+    fn wait_for_the_resume(&mut self) {
+        let free = decide(&World { paused: false, ..self.world });
+        if let Some(write) = free.writes.first() {
+            let text = format!("paused; to be written at {} when it is resumed: {}", write.operator, write.why);
+            self.wait(write.step, "paused", text, None);
+        } else if let Some(wait) = free.waits.into_iter().next() {
+            let text = format!("paused; awaited meanwhile: {}", wait.text);
+            self.wait(wait.step, "paused", text, wait.until);
+        }
+    }
+
+    /// The DS of a key that its operator gave up stays as long as a cache may hold a DNSKEY set that no other DS vouches for.
+    fn keep_what_vouches(&mut self, ds_keys: &mut RecordSet) {
+        for (key, guard) in still_vouching(&self.world, ds_keys) {
+            if !guard.is_open(self.world.now) {
+                let text =
+                    format!("the DS of {} stays as long as a cache holds the {}", key_label(&key), guard.because);
+                self.wait_for(Step::AwaitLeaverKeys, &guard, text);
+                ds_keys.insert(key);
+            }
+        }
+    }
+
     /// A zone that is not signed by all its operators, or with different algorithms, is left alone altogether: nothing that
     /// could be written would be right (RFC 4035 §2.2).
     fn every_member_is_signed(&mut self) -> bool {
         let mut algorithms: BTreeMap<BTreeSet<u8>, &str> = BTreeMap::new();
         for (name, member) in self.world.members {
             let own = self.world.own_keys(name);
+            // Nothing was ever seen of a newcomer that is not wanted any more, and nobody is going to ask it.
+            if own.is_empty() && !is_present(&self.world, name) {
+                continue;
+            }
             if own.is_empty() {
                 let shown = self.world.shown(&member.servers, Kind::Dnskey, |_, span| !span.served.records.is_empty());
                 match shown {
@@ -96,8 +137,15 @@ impl<'a> Ladder<'a> {
                 }
                 return false;
             }
-            let zone_keys = own.iter().filter_map(Dnskey::read).filter(Dnskey::is_usable);
-            algorithms.insert(zone_keys.map(|key| key.algorithm).collect(), name);
+            // In a roll of the whole group each comes to the new algorithm, and leaves the old one, in its own time.
+            let mut used = algorithms_of(&self.world, name);
+            if let Some(to) = self.world.algorithm {
+                used.remove(&to);
+                if used.is_empty() {
+                    continue;
+                }
+            }
+            algorithms.insert(used, name);
         }
         if algorithms.len() > 1 {
             let each: Vec<String> =
@@ -127,6 +175,9 @@ impl<'a> Ladder<'a> {
                 let guard = may_lose_key(world, key, name);
                 if guard.is_open(world.now) {
                     with.remove(key);
+                    if self.world.paused {
+                        continue;
+                    }
                     if served.contains(key) && !world.own_keys(name).contains(key) {
                         without.insert(key.clone());
                     }
@@ -154,13 +205,21 @@ impl<'a> Ladder<'a> {
     /// servers have them all.
     fn ask_for_ds(&mut self, keys: &RecordSet) -> bool {
         let world = &self.world.clone();
-        let (cds, cdnskey) = cds_and_cdnskey(world, keys);
         let mut asked = true;
         let going = world.leavers().any(|leaver| world.key_signing_keys(leaver).is_disjoint(keys));
         let ask_step = if going { Step::AwaitLeaverKeys } else { Step::AskForDs };
-        for (name, member) in self.present() {
+        // Whom the parent cannot ask yet comes first. So nothing lies between the write that a parent may act on and the look
+        // at what it did: a DS set that appears while the old CDS set may still have been there could be taken back for it.
+        let mut present = self.present();
+        present.sort_by_key(|(name, _)| is_admitted(world, name));
+        for (name, member) in present {
             let mut sets = Vec::new();
             let mut worst = Shown::Everywhere;
+            let keys = &if world.paused { asked_in_a_pause(world, name) } else { keys.clone() };
+            if world.paused && keys.is_empty() {
+                continue;
+            }
+            let (cds, cdnskey) = cds_and_cdnskey(world, keys);
             let ttl_s = world.served_ttl_s(name, Kind::Dnskey).unwrap_or(TTL_UNKNOWN_S);
             for (kind, wanted) in [(Kind::Cds, &cds), (Kind::Cdnskey, &cdnskey)] {
                 let shown = world.shown(&member.servers, kind, |_, span| span.served.records == *wanted);
@@ -188,7 +247,11 @@ impl<'a> Ladder<'a> {
             sets.any(|set| !set.iter().any(|ds| key_of_ds(world.zone, ds, [*key]).is_some()))
         };
         let missing: RecordSet = keys.iter().filter(lacked).cloned().collect();
-        if asked {
+        if let Some(strange) = strange_ds(world) {
+            let text = format!("{strange}: take it out at the registrar; it is not of Chorus' making");
+            self.wait(Step::AwaitDs, "ds-unexpected", text, None);
+        }
+        if asked && !world.paused {
             match (&complete, &exact) {
                 (_, Shown::Everywhere) => {}
                 (Shown::Everywhere, _) => {
@@ -205,143 +268,23 @@ impl<'a> Ladder<'a> {
         asked && complete == Shown::Everywhere
     }
 
-    /// The NS set: newcomers in, under their guard, the newcomer's own zone first; then leavers out, everywhere at once; and
-    /// the parent after each. Returns the set that the parent may have now.
-    fn name_servers(&mut self, ds_complete: bool) -> RecordSet {
-        let world = &self.world.clone();
-        if let Some(stranger) = stranger(world) {
-            let text = format!("{stranger}: add it to the operator it belongs to, or take it out");
-            self.wait(Step::NameServers, "ns-unexpected", text, None);
-            return self.admitted();
-        }
-        let present: Vec<(&String, &Member)> = self.present();
-        let named_everywhere = |op: &String| {
-            present.iter().all(|(_, at)| {
-                world.shown(&at.servers, Kind::Ns, |_, s| world.names(&s.served.records, op)) == Shown::Everywhere
-            })
-        };
-        let joiners: Vec<&String> = world.desired().filter(|op| !named_everywhere(op)).collect();
-        // By what was seen last: an answer that got lost must not bring a leaver back into the set.
-        let names_last = |servers: &[Server], kind, op: &String| {
-            servers.iter().all(|s| world.history.current(s, kind).is_some_and(|s| world.names(&s.served.records, op)))
-        };
-        let joins_done = world.desired().all(|op| {
-            names_last(world.parent_servers, Kind::Delegation, op)
-                && present.iter().all(|(_, at)| names_last(&at.servers, Kind::Ns, op))
-        });
-        let staying = world.leavers().filter(|op| !joins_done && is_admitted(world, op));
-        let target = world.ns_of(world.desired().chain(staying));
-        if !joiners.is_empty() && !ds_complete {
-            return self.admitted();
-        }
-        let newcomers: Vec<&String> = joiners.iter().copied().filter(|op| !is_admitted(world, op)).collect();
-        if !joiners.is_empty() {
-            let guard = may_serve(world, &joiners);
-            if !guard.is_open(world.now) {
-                let who = if newcomers.is_empty() { &joiners } else { &newcomers };
-                let text =
-                    format!("{} may be named as name server when no cache holds the {}", names(who), guard.because);
-                self.wait_for(Step::AwaitOldKeysAndDs, &guard, text);
-                return self.admitted();
-            }
-        }
-        let shows_target = |at: &Member| world.shown(&at.servers, Kind::Ns, |_, span| span.served.records == target);
-        let newcomers_first =
-            newcomers.iter().all(|op| world.member(op).is_some_and(|at| shows_target(at) == Shown::Everywhere));
-        let mut everywhere = true;
-        for (name, member) in &present {
-            let shown = shows_target(member);
-            if shown == Shown::Everywhere {
-                continue;
-            }
-            everywhere = false;
-            if newcomers_first || newcomers.contains(name) {
-                let ttl_s = world.served_ttl_s(name, Kind::Ns).unwrap_or(TTL_UNKNOWN_S);
-                let why = format!("name servers {}", host_list(&target));
-                self.bring_about(
-                    Step::NameServers,
-                    name,
-                    shown,
-                    vec![(Kind::Ns, ttl_s, Change::Exactly(target.clone()))],
-                    why,
-                );
-            }
-        }
-        if !everywhere {
-            return self.admitted();
-        }
-        self.delegation(&target);
-        target
+    pub(super) fn present(&self) -> Vec<(&'a String, &'a Member)> {
+        let takes_part = |name: &str| is_present(&self.world, name) && !self.world.is_lost(name);
+        self.world.members.iter().filter(|(name, _)| takes_part(name)).collect()
     }
 
-    /// The name servers that may be asked already: what the parent can go on delegating to without any change.
-    fn admitted(&self) -> RecordSet {
-        self.world.ns_of(self.world.members.keys().filter(|op| is_admitted(&self.world, op)))
-    }
-
-    /// The parent follows by CSYNC, or a person sees to it; the CSYNC goes when every parent server has the set.
-    fn delegation(&mut self, target: &RecordSet) {
-        let world = &self.world.clone();
-        let moved = world.shown(world.parent_servers, Kind::Delegation, |_, span| span.served.records == *target);
-        let done = moved == Shown::Everywhere;
-        let wanted = if done || world.parent == ParentMode::Manual {
-            RecordSet::new()
-        } else {
-            csync(world.zone, target.iter().filter_map(|ns| ns_name(ns).ok()))
-        };
-        let mut asked = true;
-        for (name, member) in self.present() {
-            let shown = world.shown(&member.servers, Kind::Csync, |_, span| span.served.records == wanted);
-            if shown != Shown::Everywhere {
-                asked = false;
-                let ttl_s = world.served_ttl_s(name, Kind::Ns).unwrap_or(TTL_UNKNOWN_S);
-                let why = if wanted.is_empty() { "CSYNC withdrawn" } else { "CSYNC for the new name servers" };
-                self.bring_about(
-                    Step::AwaitDelegation,
-                    name,
-                    shown,
-                    vec![(Kind::Csync, ttl_s, Change::Exactly(wanted.clone()))],
-                    why.into(),
-                );
-            }
+    pub(super) fn bring_about(
+        &mut self,
+        step: Step,
+        operator: &str,
+        shown: Shown,
+        sets: Vec<(Kind, u32, Change)>,
+        why: String,
+    ) {
+        if self.world.paused && !sets.iter().all(|(kind, _, change)| goes_on_in_a_pause(*kind, change)) {
+            self.wait(step, "paused", format!("paused; to be written at {operator} when it is resumed: {why}"), None);
+            return;
         }
-        if asked && !done {
-            self.wait_for_parent(Step::AwaitDelegation, &moved, "delegation", &format!("names {}", host_list(target)));
-        }
-    }
-
-    /// What a leaver is still kept for.
-    fn let_leavers_go(&mut self) {
-        let world = &self.world.clone();
-        for leaver in world.leavers() {
-            let last = last_question(world, leaver);
-            let ds = may_lose_ds(world, leaver);
-            if !last.is_open(world.now) {
-                if last.from.is_some() {
-                    let text = format!("{leaver} can be asked as long as a cache holds the {}", last.because);
-                    self.wait_for(Step::AwaitLastQuestion, &last, text);
-                } else if self.writes.is_empty() && self.waits.is_empty() {
-                    // Mostly an earlier step says what is missing. Where none does, silence would pass for being settled,
-                    // and the leaver be forgotten while it is asked.
-                    self.wait(
-                        Step::AwaitLastQuestion,
-                        last.code,
-                        format!("{leaver} can be asked as long as a cache holds the {}", last.because),
-                        None,
-                    );
-                }
-            } else if !ds.is_open(world.now) {
-                let text = format!("the DS of {leaver} stays as long as a cache holds its {}", ds.because);
-                self.wait_for(Step::AwaitLeaverKeys, &ds, text);
-            }
-        }
-    }
-
-    fn present(&self) -> Vec<(&'a String, &'a Member)> {
-        self.world.members.iter().filter(|(name, _)| is_present(&self.world, name)).collect()
-    }
-
-    fn bring_about(&mut self, step: Step, operator: &str, shown: Shown, sets: Vec<(Kind, u32, Change)>, why: String) {
         let missing_at = match shown {
             Shown::Everywhere => return,
             Shown::NotAt(servers) => servers,
@@ -353,12 +296,17 @@ impl<'a> Ladder<'a> {
         self.writes.push(Write { step, operator: operator.to_owned(), sets, why, missing_at });
     }
 
-    fn unreachable(&mut self, step: Step, operator: &str, server: &Server, trouble: &str) {
-        let text = format!("{operator}: {server} {trouble}; what it served last counts as still served");
+    pub(super) fn unreachable(&mut self, step: Step, operator: &str, server: &Server, trouble: &str) {
+        let mut text = format!("{operator}: {server} {trouble}; what it served last counts as still served");
+        if self.world.is_silent(operator) {
+            let zone = self.world.zone.to_ascii();
+            let zone = zone.trim_end_matches('.');
+            text.push_str(&format!("; if it is gone for good: `chorus zone leave {zone} {operator} --unreachable`"));
+        }
         self.wait(step, "operator-unreachable", text, None);
     }
 
-    fn wait_for_parent(&mut self, step: Step, shown: &Shown, what: &str, wanted: &str) {
+    pub(super) fn wait_for_parent(&mut self, step: Step, shown: &Shown, what: &str, wanted: &str) {
         match shown {
             Shown::Everywhere => {}
             Shown::Unknown(server, trouble) => {
@@ -376,7 +324,7 @@ impl<'a> Ladder<'a> {
     }
 
     /// Of several guards of one step the one that lasts longest is told.
-    fn wait_for(&mut self, step: Step, guard: &Guard, text: String) {
+    pub(super) fn wait_for(&mut self, step: Step, guard: &Guard, text: String) {
         if guard.from.is_none() && step >= Step::AwaitLastQuestion {
             // What has to be seen first is waited for, and told, by an earlier step.
             return;
@@ -388,20 +336,16 @@ impl<'a> Ladder<'a> {
         }
     }
 
-    fn wait(&mut self, step: Step, code: &'static str, text: String, until: Option<Time>) {
+    pub(super) fn wait(&mut self, step: Step, code: &'static str, text: String, until: Option<Time>) {
         self.waits.push(Wait { step, code, text, until });
     }
 }
 
-/// A name server that belongs to none of the operators, and where it is named.
-pub(super) fn stranger(world: &World<'_>) -> Option<String> {
-    let present = world.members.iter().filter(|(name, _)| is_present(world, name));
-    let servers = present.flat_map(|(_, at)| at.servers.iter().map(|server| (server, Kind::Ns)));
-    let parents = world.parent_servers.iter().map(|server| (server, Kind::Delegation));
-    servers.chain(parents).find_map(|(server, kind)| {
-        let records = &world.history.current(server, kind)?.served.records;
-        let host =
-            records.iter().filter_map(|ns| ns_name(ns).ok()).find(|host| world.operator_of_host(host).is_none())?;
-        Some(format!("the {kind} set at {server} names {host}, which belongs to none of the operators"))
-    })
+/// A pause holds what a transition is made of. That operators know each other's keys is never put off: a key roll does not
+/// wait. What else a roll needs, `ask_for_ds` has worked out so that it only adds.
+fn goes_on_in_a_pause(kind: Kind, change: &Change) -> bool {
+    match change {
+        Change::Partly { without, .. } => without.is_empty(),
+        Change::Exactly(_) => matches!(kind, Kind::Cds | Kind::Cdnskey),
+    }
 }

@@ -12,21 +12,31 @@
 //! Invariant: everything is derived from the history and the desired group, every time anew; nothing is remembered about
 //! what was done before, but which records are placements. A set that may not be changed yet is left as it is.
 
+mod algorithm;
 mod decision;
 mod desired;
 mod forecast;
 mod guards;
 mod ladder;
+mod name_servers;
 mod preflight;
+mod repair;
+mod rest;
+mod rolls;
 mod say;
 mod standing;
+mod strangers;
 mod view;
 
+pub use algorithm::{algorithm_name, algorithm_number, algorithms_of};
 pub use decision::{Change, Decision, Step, Wait, Write};
 pub use forecast::{Forecast, ForecastStep, ForecastWrite, forecast};
 pub use guards::Guard;
 pub use ladder::{decide, is_present};
 pub use preflight::{Refused, preflight};
+pub use repair::{REPAIRS_MAX, WITHIN, held_until};
+pub use rest::{Group, Rest, forecast_to, nearest_rest, parent_latency, wanting};
+pub use rolls::{KeyRole, KeyTurn, OwnKey, Phase, Rolling, Turn, key_turns, rolling};
 pub use view::{Member, ParentMode, Shown, World};
 
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,8 @@
 //! Invariant: nothing is written while any of this is unmet. The finer checks (content, sizes, lifetimes) belong to
 //! `zone check`, not here.
 
-use super::ladder::stranger;
+use super::Standing;
+use super::strangers::stranger;
 use super::view::{Shown, World};
 use crate::model::dns::{Dnskey, RecordSet};
 use crate::model::history::Kind;
@@ -22,7 +23,7 @@ pub struct Refused {
 /// Everything that speaks against the desired group of this world; empty means that the ladder may be entered.
 pub fn preflight(world: &World<'_>) -> Vec<Refused> {
     let mut refused = Vec::new();
-    if world.desired().next().is_none() {
+    if world.serving().next().is_none() {
         refused.push(Refused {
             code: "last-operator",
             text: format!("{} would have no operator left", world.zone),
@@ -35,11 +36,16 @@ pub fn preflight(world: &World<'_>) -> Vec<Refused> {
         let own = world.own_keys(name);
         if !own.is_empty() {
             let usable = own.iter().filter_map(Dnskey::read).filter(Dnskey::is_usable);
-            algorithms.insert(name, usable.map(|key| key.algorithm).collect());
+            let used: BTreeSet<u8> =
+                usable.map(|key| key.algorithm).filter(|used| Some(*used) != world.algorithm).collect();
+            // In a roll of the whole group each comes to the new algorithm in its own time.
+            if !used.is_empty() || world.algorithm.is_none() {
+                algorithms.insert(name, used);
+            }
         }
         // A leaver that does not answer must not keep the others from going on. Its keys count nevertheless: they are in the
         // DNSKEY sets of all until it is gone.
-        if !member.desired {
+        if member.wanted == Standing::Outside {
             continue;
         }
         let answering = world.shown(&member.servers, Kind::Dnskey, |_, span| !span.served.records.is_empty());

@@ -10,9 +10,16 @@ use crate::model::history::{Kind, Server};
 /// Where an operator stands on the ladder.
 pub(super) fn standing(world: &World<'_>, name: &String) -> Standing {
     let Some(member) = world.member(name) else { return Standing::Outside };
-    let others = || world.members.iter().filter(|(other, member)| *other != name && member.desired).map(|(_, m)| m);
+    let others = || {
+        world
+            .members
+            .iter()
+            .filter(|(other, member)| *other != name && member.wanted >= Standing::Trusted)
+            .map(|(_, m)| m)
+    };
     let admitted = || {
-        let others = world.members.iter().filter(|(other, member)| *other != name && member.desired);
+        let others =
+            world.members.iter().filter(|(other, member)| *other != name && member.wanted >= Standing::Trusted);
         others.filter(|(other, _)| is_admitted(world, other)).map(|(_, member)| member)
     };
     let named = |servers: &[Server], kind| {
@@ -32,7 +39,7 @@ pub(super) fn standing(world: &World<'_>, name: &String) -> Standing {
     let shares = |servers: &[Server]| {
         world.shown(servers, Kind::Dnskey, |_, s| own.is_subset(&s.served.records)) == Shown::Everywhere
     };
-    let trusted = if member.desired {
+    let trusted = if member.wanted >= Standing::Trusted {
         let known =
             !own.is_empty() && trusted_by_parent == Shown::Everywhere && others().all(|other| shares(&other.servers));
         known && may_serve(world, &[name]).is_open(world.now)

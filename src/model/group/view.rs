@@ -3,11 +3,14 @@
 //! Invariant: "shown" means that every address of the operator showed it when it was last asked. An address that failed
 //! to answer makes that untrue, whatever it showed before.
 
-use crate::model::dns::{Dnskey, Name, RecordSet, ns_name, ns_rdata};
-use crate::model::history::{History, Kind, Lifetimes, Server, Span};
+use super::Standing;
+use crate::model::dns::{Dnskey, Name, Rdata, RecordSet, key_of_ds, ns_name, ns_rdata};
+use crate::model::history::{History, Kind, Lifetimes, Server, Span, Who};
+use crate::model::switches::Switch;
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// How the parent comes to know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,8 +30,11 @@ pub struct Member {
     pub hosts: BTreeSet<Name>,
     /// Every address of each of them.
     pub servers: Vec<Server>,
-    /// Whether the desired group has it.
-    pub desired: bool,
+    /// How far in the desired group has it: [`Standing::Outside`] for one that is to leave.
+    pub wanted: Standing,
+    /// A person has said that it does not come back: while none of its addresses answers it is not written to, and what it
+    /// served counts as served until it fell silent, and no longer.
+    pub unreachable: bool,
     /// What Chorus put, or was about to put, into its zone.
     pub placements: BTreeMap<Kind, RecordSet>,
 }
@@ -44,8 +50,10 @@ pub struct World<'a> {
     pub parent_servers: &'a [Server],
     pub parent: ParentMode,
     pub now: Time,
-    /// Guards that a test has switched off; always empty in builds for users.
-    pub without_guards: &'a [String],
+    /// Whether a person holds the transition: keys are still shared, and nothing else is written.
+    pub paused: bool,
+    /// The algorithm that the whole group is rolling to.
+    pub algorithm: Option<u8>,
 }
 
 /// What a group of addresses shows of one kind.
@@ -59,12 +67,16 @@ pub enum Shown {
     Unknown(Server, String),
 }
 
+/// Signers publish the CDS of a new key when caches know the key; whoever has not within a day will not at all, and what
+/// looked like a CDS of its own was put there by somebody.
+const CDS_OVERDUE: Duration = Duration::from_secs(86_400);
+
 impl<'a> World<'a> {
     /// Whether every server shows, at its last answer, a set that `good` accepts.
     pub fn shown(&self, servers: &[Server], kind: Kind, good: impl Fn(&Server, &Span) -> bool) -> Shown {
         let mut not_at = Vec::new();
         for server in servers {
-            if let Some(trouble) = self.history.trouble(server, kind) {
+            if let Some(trouble) = self.history.trouble(server, kind).filter(|_| !self.leaves_out(Switch::NoAnswer)) {
                 return Shown::Unknown(server.clone(), format!("{} since {}", trouble.failure, trouble.since));
             }
             match self.history.current(server, kind) {
@@ -77,11 +89,28 @@ impl<'a> World<'a> {
             // No address, nothing seen: never a proof of anything.
             return Shown::NotAt(Vec::new());
         }
-        if not_at.is_empty() { Shown::Everywhere } else { Shown::NotAt(not_at) }
+        let one_is_enough = if servers.iter().any(|server| server.who == Who::Parent) {
+            Switch::AllParents
+        } else {
+            Switch::AllAddresses
+        };
+        let enough = not_at.is_empty() || self.leaves_out(one_is_enough) && not_at.len() < servers.len();
+        if enough { Shown::Everywhere } else { Shown::NotAt(not_at) }
     }
 
     pub fn member(&self, operator: &str) -> Option<&'a Member> {
         self.members.get(operator)
+    }
+
+    /// Whether an operator that a person has said to be gone for good does not answer at any of its addresses.
+    pub fn is_lost(&self, operator: &str) -> bool {
+        self.member(operator).is_some_and(|member| member.unreachable) && self.is_silent(operator)
+    }
+
+    /// Whether an operator does not answer at any of its addresses.
+    pub fn is_silent(&self, operator: &str) -> bool {
+        let silent = |server: &Server| Kind::OPERATOR.iter().all(|kind| self.history.trouble(server, *kind).is_some());
+        self.member(operator).is_some_and(|member| member.servers.iter().all(silent))
     }
 
     fn current(&self, operator: &str, kind: Kind) -> impl Iterator<Item = &'a Span> + use<'a> {
@@ -100,25 +129,23 @@ impl<'a> World<'a> {
         self.current(operator, kind).map(|span| span.served.ttl_s).max()
     }
 
-    fn signing_at(&self, operator: &str) -> RecordSet {
+    fn signs_at(&self, operator: &str, key: &Rdata) -> bool {
         let kinds = [Kind::Dnskey, Kind::Data, Kind::Ns];
-        let spans = kinds.into_iter().flat_map(|kind| self.current(operator, kind));
-        spans.flat_map(|span| span.served.signers.iter().cloned()).collect()
+        kinds.into_iter().any(|kind| self.current(operator, kind).any(|span| span.served.signers.contains(key)))
     }
 
     /// The operator's own keys: what it serves, without what Chorus placed there, and without keys that were found there
     /// but sign at another operator and not here: somebody else placed those.
     pub fn own_keys(&self, operator: &str) -> RecordSet {
         let Some(member) = self.member(operator) else { return RecordSet::new() };
-        let placed = member.placements.get(&Kind::Dnskey);
-        let signing = self.signing_at(operator);
-        let elsewhere: RecordSet =
-            self.members.keys().filter(|other| *other != operator).flat_map(|other| self.signing_at(other)).collect();
-        let own = self.served(operator, Kind::Dnskey).into_iter().filter(|key| {
-            let foreign = elsewhere.contains(key) && !signing.contains(key);
-            signing.contains(key) || !(foreign || placed.is_some_and(|placed| placed.contains(key)))
+        let placed = member.placements.get(&Kind::Dnskey).filter(|_| !self.leaves_out(Switch::Placements));
+        let elsewhere = |key: &Rdata| self.members.keys().any(|other| *other != operator && self.signs_at(other, key));
+        let mut own = self.served(operator, Kind::Dnskey);
+        own.retain(|key| {
+            let placed = placed.is_some_and(|placed| placed.contains(key));
+            self.signs_at(operator, key) || !placed && !elsewhere(key)
         });
-        own.collect()
+        own
     }
 
     /// The operator's keys that the parent has to have a DS for: those with the secure entry point bit, or, where none
@@ -131,11 +158,55 @@ impl<'a> World<'a> {
             .cloned()
             .collect();
         if !sep.is_empty() {
-            return sep;
+            // A roll to another algorithm is the whole group's business: there the keys of each are looked at on their own.
+            let algorithm = |key: &Rdata| Dnskey::read(key).map(|key| key.algorithm);
+            let algorithms: BTreeSet<Option<u8>> = sep.iter().map(algorithm).collect();
+            let of = |wanted| sep.iter().filter(|key| algorithm(key) == wanted).cloned().collect();
+            return algorithms.into_iter().flat_map(|wanted| self.asked_by_owner(operator, of(wanted))).collect();
         }
         let signers: RecordSet =
             self.current(operator, Kind::Dnskey).flat_map(|span| span.served.signers.iter().cloned()).collect();
         own.intersection(&signers).cloned().collect()
+    }
+
+    /// In a roll an operator that publishes CDS for its own keys decides which of them is to have a DS, and when: nobody else
+    /// can (Knot takes no CDS for a key of its own that it does not publish one for). Of another operator's keys all are,
+    /// but for those whose CDS it has withdrawn.
+    fn asked_by_owner(&self, operator: &str, keys: RecordSet) -> RecordSet {
+        let Some(member) = self.member(operator).filter(|_| keys.len() > 1) else { return keys };
+        let spans = || {
+            let tracks = member.servers.iter().filter_map(|server| self.history.track(server, Kind::Cds));
+            tracks.flat_map(|track| &track.spans)
+        };
+        let cds_in = |span: &Span, key: &Rdata| -> Option<Rdata> {
+            span.served.records.iter().find(|cds| key_of_ds(self.zone, cds, [key]).is_some()).cloned()
+        };
+        // What the first of its addresses shows that shows anything new: others lag.
+        let Some(newest) = spans().max_by_key(|span| span.first_seen) else { return keys };
+        let placed = member.placements.get(&Kind::Cds);
+        let shown: RecordSet = keys.iter().filter(|key| cds_in(newest, key).is_some()).cloned().collect();
+        let by_itself = |key: &Rdata| cds_in(newest, key).is_some_and(|cds| !placed.is_some_and(|p| p.contains(&cds)));
+        let withdrawn = |key: &Rdata| !shown.contains(key) && spans().any(|span| cds_in(span, key).is_some());
+        let wanted: RecordSet = if shown.iter().any(by_itself) {
+            let overdue = |key: &Rdata| !withdrawn(key) && self.has_long_signed(operator, key);
+            keys.iter().filter(|key| shown.contains(*key) || overdue(key)).cloned().collect()
+        } else {
+            keys.iter().filter(|key| !withdrawn(key)).cloned().collect()
+        };
+        let signing = |key: &Rdata| self.current(operator, Kind::Dnskey).all(|span| span.served.signers.contains(key));
+        if wanted.iter().any(signing) { wanted } else { keys }
+    }
+
+    /// Whether every cache has known for [`CDS_OVERDUE`] a DNSKEY set that this key signed: nothing that publishes CDS by itself
+    /// waits for longer with it.
+    fn has_long_signed(&self, operator: &str, key: &Rdata) -> bool {
+        let servers = self.members.get(operator).map(|m| m.servers.as_slice()).unwrap_or_default();
+        let tracks = servers.iter().filter_map(|server| Some((server, self.history.track(server, Kind::Dnskey)?)));
+        let mut sets = tracks.flat_map(|(server, track)| track.spans.iter().map(move |span| (server, span)));
+        sets.all(|(server, span)| {
+            let dead = || self.lifetimes.death(server, Kind::Dnskey, span);
+            span.served.signers.contains(key) || dead().is_some_and(|dead| dead.plus(CDS_OVERDUE) <= self.now)
+        })
     }
 
     /// The NS records that name these operators' servers.
@@ -155,15 +226,21 @@ impl<'a> World<'a> {
         ns.iter().filter_map(|ns| ns_name(ns).ok()).any(|host| member.hosts.contains(&host))
     }
 
+    /// The operators whose keys and DS are wanted.
     pub fn desired(&self) -> impl Iterator<Item = &'a String> + use<'a> {
-        self.members.iter().filter(|(_, member)| member.desired).map(|(name, _)| name)
+        self.members.iter().filter(|(_, member)| member.wanted >= Standing::Trusted).map(|(name, _)| name)
+    }
+
+    /// The operators that are wanted as name servers.
+    pub fn serving(&self) -> impl Iterator<Item = &'a String> + use<'a> {
+        self.members.iter().filter(|(_, member)| member.wanted == Standing::Serving).map(|(name, _)| name)
     }
 
     pub fn leavers(&self) -> impl Iterator<Item = &'a String> + use<'a> {
-        self.members.iter().filter(|(_, member)| !member.desired).map(|(name, _)| name)
+        self.members.iter().filter(|(_, member)| member.wanted == Standing::Outside).map(|(name, _)| name)
     }
 
-    pub fn guard_is_off(&self, name: &str) -> bool {
-        self.without_guards.iter().any(|off| off == name)
+    pub fn leaves_out(&self, switch: Switch) -> bool {
+        self.lifetimes.without.leaves_out(switch)
     }
 }

@@ -6,6 +6,7 @@
 
 use super::{Kind, Served, Server, Span, Who};
 use crate::model::policy::{DATA_TTL_MAX_UNKNOWN_S, Policy};
+use crate::model::switches::{Switch, Without};
 use crate::model::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,11 +17,13 @@ pub struct Lifetimes {
     pub policy: Policy,
     /// Per operator, the largest TTL of any record that a zone transfer or the operator's interface ever showed.
     pub zone_ttls_s: BTreeMap<String, u32>,
+    /// What a test build leaves out; nothing in builds for users.
+    pub without: Without,
 }
 
 impl Lifetimes {
     pub fn new(policy: Policy) -> Lifetimes {
-        Lifetimes { policy, zone_ttls_s: BTreeMap::new() }
+        Lifetimes { policy, zone_ttls_s: BTreeMap::new(), without: Without::default() }
     }
 
     /// The TTL that counts for a version. For [`Kind::Data`] it stands for every RRset and negative answer of the
@@ -28,7 +31,9 @@ impl Lifetimes {
     pub fn ttl_s(&self, server: &Server, kind: Kind, served: &Served) -> u64 {
         let seen = u64::from(served.ttl_s);
         match (&server.who, kind) {
-            (Who::Operator(name), Kind::Data) => seen.max(self.data_ttl_s(name)),
+            (Who::Operator(name), Kind::Data) if !self.without.leaves_out(Switch::DataTtl) => {
+                seen.max(self.data_ttl_s(name))
+            }
             _ => seen,
         }
     }
@@ -44,8 +49,22 @@ impl Lifetimes {
         self.outlives_ttl(self.ttl_s(server, kind, served))
     }
 
+    /// How long a resolver may hold what was served with `ttl_s` without serving it stale.
+    pub fn cached(&self, ttl_s: u64) -> Duration {
+        if self.without.leaves_out(Switch::ResolverMinTtl) {
+            return Duration::from_secs(ttl_s.min(self.policy.resolver_max_ttl_s));
+        }
+        self.policy.cached(ttl_s)
+    }
+
+    /// From the parent's reading until its servers show the outcome.
+    pub fn parent_pipeline(&self) -> Duration {
+        if self.without.leaves_out(Switch::ParentPipeline) { Duration::ZERO } else { self.policy.parent_pipeline() }
+    }
+
     pub fn outlives_ttl(&self, ttl_s: u64) -> Duration {
-        self.policy.cached(ttl_s) + self.policy.stale() + self.policy.slack()
+        let kept = |switch, by: Duration| if self.without.leaves_out(switch) { Duration::ZERO } else { by };
+        self.cached(ttl_s) + kept(Switch::Stale, self.policy.stale()) + kept(Switch::Slack, self.policy.slack())
     }
 
     /// When a version that was served for the last time at `last` is dead.
@@ -55,6 +74,8 @@ impl Lifetimes {
 
     /// When a version is dead; `None` while it may still be served.
     pub fn death(&self, server: &Server, kind: Kind, span: &Span) -> Option<Time> {
-        span.until.map(|until| self.death_after(until, server, kind, &span.served))
+        let until =
+            if self.without.leaves_out(Switch::UntilNewer) { span.until.map(|_| span.last_seen) } else { span.until };
+        until.map(|until| self.death_after(until, server, kind, &span.served))
     }
 }

@@ -11,7 +11,7 @@ mod death;
 mod track;
 
 pub use death::Lifetimes;
-pub use track::{History, Span, Track, Trouble};
+pub use track::{Changes, History, Span, Track, Trouble};
 
 use crate::model::dns::{Name, Rdata, RecordSet, RecordType};
 use crate::model::time::Time;

@@ -7,6 +7,7 @@ use super::{Failure, Kind, Outcome, Sample, Served, Server};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// One version at one address, from first to last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,9 @@ pub struct Track {
     pub spans: Vec<Span>,
     /// Set while the newest answers are failures.
     pub trouble: Option<Trouble>,
+    /// A person has said that the address is silent for good: the last span ended when it fell silent, and still tells what
+    /// it had.
+    pub lost: bool,
 }
 
 /// What is wrong with an address, and since when.
@@ -39,13 +43,26 @@ pub struct Trouble {
 /// Everything that was seen of a zone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
-    tracks: BTreeMap<(Server, Kind), Track>,
+    tracks: BTreeMap<Server, BTreeMap<Kind, Track>>,
+}
+
+/// What of a history has changed when it is another one: spans that were opened or closed. Only seeing the same again makes
+/// no difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changes {
+    spans: usize,
+    open: usize,
+    moments: i64,
 }
 
 impl History {
     /// Takes in one sample. Samples of one address and kind come in the order of their times.
     pub fn record(&mut self, sample: &Sample) {
-        let track = self.tracks.entry((sample.server.clone(), sample.kind)).or_default();
+        if !self.tracks.contains_key(&sample.server) {
+            self.tracks.insert(sample.server.clone(), BTreeMap::new());
+        }
+        let Some(tracks) = self.tracks.get_mut(&sample.server) else { return };
+        let track = tracks.entry(sample.kind).or_default();
         let served = match &sample.outcome {
             Outcome::Failed(failure) => {
                 let since = track.trouble.as_ref().map_or(sample.at, |trouble| trouble.since);
@@ -55,10 +72,11 @@ impl History {
             Outcome::Served(served) => served,
         };
         track.trouble = None;
+        track.lost = false;
         let mut since = None;
         if let Some(last) = track.spans.last_mut() {
             if let Some(until) = last.until {
-                // A retired address that is back: what it serves now it may have served ever since.
+                // A retired or lost address that is back: what it serves now it may have served ever since.
                 since = Some(until);
             } else if same_version(&last.served, served) {
                 last.last_seen = last.last_seen.max(sample.at);
@@ -80,38 +98,100 @@ impl History {
 
     /// Puts back a span that was stored; spans of one track in the order of their times.
     pub fn restore(&mut self, server: Server, kind: Kind, span: Span) {
-        self.tracks.entry((server, kind)).or_default().spans.push(span);
+        self.tracks.entry(server).or_default().entry(kind).or_default().spans.push(span);
+    }
+
+    /// As it is after [`History::restore`]: what is wrong with addresses is no part of what was served.
+    pub fn forget_troubles(&mut self) {
+        let tracks = self.tracks.values_mut().flat_map(BTreeMap::values_mut);
+        for track in tracks.filter(|track| track.trouble.is_some() || track.lost) {
+            (track.trouble, track.lost) = (None, false);
+        }
     }
 
     /// An address that the operator no longer has. What it served last may have been fetched until now.
     pub fn retire(&mut self, server: &Server, at: Time) {
-        for ((of, _), track) in &mut self.tracks {
-            if of == server {
-                track.trouble = None;
-                if let Some(open) = track.spans.last_mut().filter(|span| span.until.is_none()) {
-                    open.until = Some(at);
-                }
+        for track in self.tracks.get_mut(server).into_iter().flat_map(BTreeMap::values_mut) {
+            track.trouble = None;
+            if let Some(open) = track.spans.last_mut().filter(|span| span.until.is_none()) {
+                open.until = Some(at);
+            }
+        }
+    }
+
+    /// An address that does not answer and, so a person says, will not answer again: what it served last may have been
+    /// fetched until it was first found silent.
+    pub fn lose(&mut self, server: &Server) {
+        for track in self.tracks.get_mut(server).into_iter().flat_map(BTreeMap::values_mut) {
+            let Some(trouble) = &track.trouble else { continue };
+            track.lost = true;
+            if let Some(open) = track.spans.last_mut().filter(|span| span.until.is_none()) {
+                open.until = Some(trouble.since.max(open.last_seen));
+            }
+        }
+    }
+
+    /// The clock that all moments were taken from was set forward by so much: on its scale everything was so much later.
+    pub fn postpone(&mut self, by: Duration) {
+        for track in self.tracks.values_mut().flat_map(BTreeMap::values_mut) {
+            if let Some(trouble) = &mut track.trouble {
+                trouble.since = trouble.since.plus(by);
+            }
+            for span in &mut track.spans {
+                span.since = span.since.map(|at| at.plus(by));
+                span.first_seen = span.first_seen.plus(by);
+                span.last_seen = span.last_seen.plus(by);
+                span.until = span.until.map(|at| at.plus(by));
+            }
+        }
+    }
+
+    /// The newest moment at which anything was seen.
+    pub fn newest(&self) -> Option<Time> {
+        let spans = self.tracks().flat_map(|(_, _, track)| &track.spans);
+        spans.map(|span| span.last_seen.max(span.until.unwrap_or(Time::MIN))).max()
+    }
+
+    /// The clock was set back to `now`, or was ahead when this was seen: nothing was seen later than now. What seems to have
+    /// been may have been served until this moment.
+    pub fn bring_back(&mut self, now: Time) {
+        for track in self.tracks.values_mut().flat_map(BTreeMap::values_mut) {
+            if let Some(trouble) = &mut track.trouble {
+                trouble.since = trouble.since.min(now);
+            }
+            // Spans of one track stay in their order, and begin at moments of their own.
+            let mut next = now;
+            for span in track.spans.iter_mut().rev() {
+                span.until = span.until.map(|at| at.min(now));
+                span.last_seen = span.last_seen.min(now);
+                span.first_seen = span.first_seen.min(next);
+                span.since = span.since.map(|at| at.min(span.first_seen));
+                next = Time(span.first_seen.0.saturating_sub(1));
             }
         }
     }
 
     /// Every span of a kind, at every address.
     pub fn spans(&self, kind: Kind) -> impl Iterator<Item = (&Server, &Span)> {
-        let tracks = self.tracks.iter().filter(move |((_, of), _)| *of == kind);
-        tracks.flat_map(|((server, _), track)| track.spans.iter().map(move |span| (server, span)))
+        let tracks = self.tracks.iter().filter_map(move |(server, tracks)| Some((server, tracks.get(&kind)?)));
+        tracks.flat_map(|(server, track)| track.spans.iter().map(move |span| (server, span)))
     }
 
-    pub fn tracks(&self) -> impl Iterator<Item = (&Server, Kind, &Track)> {
-        self.tracks.iter().map(|((server, kind), track)| (server, *kind, track))
+    pub fn tracks<'h>(&'h self) -> impl Iterator<Item = (&'h Server, Kind, &'h Track)> {
+        let of = |(server, tracks): (&'h Server, &'h BTreeMap<Kind, Track>)| {
+            tracks.iter().map(move |(kind, track)| (server, *kind, track))
+        };
+        self.tracks.iter().flat_map(of)
     }
 
     pub fn track(&self, server: &Server, kind: Kind) -> Option<&Track> {
-        self.tracks.get(&(server.clone(), kind))
+        self.tracks.get(server)?.get(&kind)
     }
 
     /// What an address serves, as far as is known: its last version, even while it does not answer.
     pub fn current(&self, server: &Server, kind: Kind) -> Option<&Span> {
-        self.track(server, kind)?.spans.last().filter(|span| span.until.is_none())
+        let track = self.track(server, kind)?;
+        track.spans.last().filter(|span| span.until.is_none() || track.lost)
     }
 
     pub fn trouble(&self, server: &Server, kind: Kind) -> Option<&Trouble> {
@@ -120,11 +200,23 @@ impl History {
 
     /// The addresses that were ever sampled and are not retired.
     pub fn servers(&self) -> impl Iterator<Item = &Server> {
-        let mut last: Option<&Server> = None;
-        let of_tracks = self.tracks.iter().filter(|(_, track)| {
-            track.trouble.is_some() || track.spans.last().is_some_and(|span| span.until.is_none())
-        });
-        of_tracks.map(|((server, _), _)| server).filter(move |server| last.replace(server) != Some(server))
+        let is_there =
+            |track: &Track| track.trouble.is_some() || track.spans.last().is_some_and(|span| span.until.is_none());
+        self.tracks.iter().filter(move |(_, tracks)| tracks.values().any(is_there)).map(|(server, _)| server)
+    }
+
+    pub fn changes(&self) -> Changes {
+        let mut changes = Changes { spans: 0, open: 0, moments: 0 };
+        for (_, _, track) in self.tracks() {
+            changes.spans += track.spans.len();
+            for span in &track.spans {
+                changes.open += usize::from(span.until.is_none());
+                for at in [Some(span.first_seen), span.since, span.until].into_iter().flatten() {
+                    changes.moments = changes.moments.wrapping_mul(31).wrapping_add(at.0);
+                }
+            }
+        }
+        changes
     }
 
     /// The spans that samples at or after `at` opened, prolonged or closed.

@@ -69,7 +69,7 @@ enum Outcome {
 fn moments(resolver: &Resolver, rng: &mut SmallRng, from: i64, to: i64) -> [Option<i64>; 4] {
     let near = (to - from).min(SHORTLY_MS);
     let dice: u32 = rng.random();
-    let chance = |bits: u32, of: u32| (dice >> bits) % of == 0;
+    let chance = |bits: u32, of: u32| (dice >> bits).is_multiple_of(of);
     let mut moments = [
         chance(0, 4).then(|| from + rng.random_range(0..near)),
         chance(4, 4).then(|| rng.random_range(from..to)),

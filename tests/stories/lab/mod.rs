@@ -15,7 +15,9 @@ pub mod process;
 pub mod proof;
 mod proof_worked_numbers;
 pub mod resolvers;
+pub mod rolls;
 pub mod signers;
+pub mod udp_only;
 pub mod unbound;
 
 use std::cell::RefCell;
@@ -30,6 +32,7 @@ pub use observer::Observer;
 pub use operator::{Algorithm, Fault, Keys, Operator, OperatorSpec, Second};
 pub use parent::{Parent, ParentSpec};
 pub use resolvers::Resolvers;
+pub use rolls::Roll;
 pub use unbound::Unbound;
 
 /// The zone that every story is about.

@@ -12,6 +12,7 @@ use hickory_proto::dnssec::rdata::DNSKEY;
 use hickory_proto::rr::RecordType;
 
 use super::process::{Running, TsigKey};
+use super::udp_only::UdpOnly;
 use super::{CHILD, Lab, dns, port53, signers, until, v4, v6};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,13 +40,15 @@ pub enum Second {
     Same,
     /// a socket that swallows every question
     Silent,
+    /// the same server, reached by UDP alone: TCP connections are refused
+    UdpOnly,
     /// a secondary that transferred the zone once and never again
     Stale,
     /// a secondary, a process of its own, that is never more than a second or two behind
     Secondary,
 }
 
-/// Settings that break a multi-signer operator although it answers NOERROR.
+/// Settings that break a multi-signer operator although it answers NOERROR, or that are worth knowing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
     None,
@@ -54,6 +57,12 @@ pub enum Fault {
     /// Knot without `dnskey-management: incremental`
     DefaultDnskeyManagement,
     Unsigned,
+    /// denies with NSEC3, with a salt
+    Nsec3,
+    /// signatures that are valid for three hours, and made anew one hour before they end
+    ShortSignatures,
+    /// the key that may update may not transfer the zone
+    NoTransfer,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +76,9 @@ pub struct OperatorSpec {
     pub data_ttl_s: u32,
     pub second: Second,
     pub fault: Fault,
+    /// Timings under which key rolls come to an end within a story, and new keys are published for long enough for a
+    /// group: see `signers`.
+    pub rolls: bool,
 }
 
 impl OperatorSpec {
@@ -79,7 +91,12 @@ impl OperatorSpec {
             data_ttl_s: 5,
             second: Second::Same,
             fault: Fault::None,
+            rolls: false,
         }
+    }
+
+    pub fn rolls(self) -> Self {
+        Self { rolls: true, ..self }
     }
 
     pub fn keys(self, keys: Keys) -> Self {
@@ -119,6 +136,7 @@ pub struct Operator {
     process: Running,
     pub secondary: Option<Running>,
     silent: Option<(UdpSocket, TcpListener)>,
+    udp_only: Option<UdpOnly>,
     own_keys: Vec<DNSKEY>,
 }
 
@@ -134,7 +152,9 @@ impl Operator {
             let address = port53(v6(number));
             (UdpSocket::bind(address).expect("silent address"), TcpListener::bind(address).expect("silent address"))
         });
-        Self { spec, server, number, key, onlooker, dir, process, secondary: None, silent, own_keys: Vec::new() }
+        let udp_only = (spec.second == Second::UdpOnly).then(|| UdpOnly::start(v6(number), v4(number)));
+        let (secondary, own_keys) = (None, Vec::new());
+        Self { spec, server, number, key, onlooker, dir, process, secondary, silent, udp_only, own_keys }
     }
 
     /// Signed, and with the CDS that the server publishes by itself; remembers the keys of this moment as its own.
@@ -155,8 +175,7 @@ impl Operator {
             })
         })
         .await;
-        let answer = dns::ask(v4(self.number), CHILD, RecordType::DNSKEY, dns::DIRECT).expect("just answered");
-        self.own_keys = dns::dnskeys(&answer.answers);
+        self.own_keys = self.keys();
         if matches!(self.spec.second, Second::Stale | Second::Secondary) && self.secondary.is_none() {
             self.start_secondary(self.spec.second == Second::Secondary);
             let ip = v6(self.number);
@@ -231,6 +250,18 @@ impl Operator {
 
     pub fn try_update(&self, lines: &[String]) -> Result<(), String> {
         self.key.update(v4(self.number), CHILD, lines)
+    }
+
+    /// The DNSKEY set as its first address serves it. On a crowded machine an answer may be late.
+    pub fn keys(&self) -> Vec<DNSKEY> {
+        let ask = || dns::ask(v4(self.number), CHILD, RecordType::DNSKEY, dns::DIRECT).ok();
+        let answer = (0..5).find_map(|_| ask()).expect("the operator answers");
+        dns::dnskeys(&answer.answers)
+    }
+
+    /// After a roll: these are its own keys now.
+    pub fn now_owns(&mut self, keys: Vec<DNSKEY>) {
+        self.own_keys = keys;
     }
 
     pub fn own_keys(&self) -> &[DNSKEY] {

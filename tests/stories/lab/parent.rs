@@ -127,6 +127,18 @@ impl Parent {
         self.set_ds(operators).await;
     }
 
+    /// Whether every address has this DS.
+    pub fn has_ds(&self, ds_text: &str) -> bool {
+        let wanted = ds_text.to_lowercase();
+        let shows = |ip: &IpAddr| {
+            dns::ask(*ip, CHILD, RecordType::DS, dns::DIRECT).is_ok_and(|answer| {
+                let (set, _) = dns::rrset(&answer.answers, RecordType::DS);
+                set.iter().any(|record| record.data.to_string().to_lowercase() == wanted)
+            })
+        };
+        self.addresses().iter().all(shows)
+    }
+
     pub fn ds_count(&self, ip: IpAddr) -> Option<usize> {
         let answer = dns::ask(ip, CHILD, RecordType::DS, dns::DIRECT).ok()?;
         Some(dns::rrset(&answer.answers, RecordType::DS).0.len())
@@ -171,6 +183,9 @@ fn start_secondary(dir: &std::path::Path, key: &TsigKey, follows: bool) -> Runni
     start_named(&dir.join("secondary"), "named", key, &[v4(2), v6(2)], &zone)
 }
 
+/// Where a named takes orders from `rndc`, on its first address, under the key that it takes updates with.
+pub const RNDC_PORT: u16 = 953;
+
 /// named in the foreground, listening on exactly these addresses, knowing one key.
 pub fn start_named(dir: &std::path::Path, what: &str, key: &TsigKey, addresses: &[IpAddr], zones: &str) -> Running {
     let of = |v4: bool| -> String {
@@ -181,11 +196,13 @@ pub fn start_named(dir: &std::path::Path, what: &str, key: &TsigKey, addresses: 
         "{}options {{ directory \".\"; pid-file \"named.pid\"; session-keyfile \"session.key\"; \
          managed-keys-directory \".\"; key-directory \".\";\n  listen-on port 53 {{ {}}}; listen-on-v6 port 53 {{ {}}};\n  \
          recursion no; dnssec-validation no; notify no; notify-delay 0; minimal-responses yes; empty-zones-enable no;\n  \
-         allow-transfer {{ none; }}; rate-limit {{ responses-per-second 0; }}; serial-query-rate 1000; }};\ncontrols {{ }};\n\
-         {zones}",
+         allow-transfer {{ none; }}; rate-limit {{ responses-per-second 0; }}; serial-query-rate 1000; }};\n\
+         controls {{ inet {} port {RNDC_PORT} allow {{ any; }} keys {{ \"{}\"; }}; }};\n{zones}",
         key.bind_clause(),
         of(true),
-        of(false)
+        of(false),
+        addresses[0],
+        key.name
     );
     std::fs::write(dir.join("named.conf"), configuration).expect("configuration");
     // -n 1: one worker is plenty, and several tests share the machine.

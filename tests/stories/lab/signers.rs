@@ -5,10 +5,14 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::CHILD;
 use super::operator::{Algorithm, Fault, Keys, OperatorSpec};
 use super::parent::start_named;
 use super::process::{Running, TsigKey, binary};
+use super::{CHILD, v4};
+
+/// By how much longer than a DNSKEY TTL operators that roll keys publish a new one before they sign with it: time for
+/// others to see and to serve it. The servers' defaults are one hour.
+const ROLL_MARGIN_S: u32 = 6;
 
 /// Plain dynamic zone; BIND refuses foreign CDS, and breaks on foreign DNSKEY, when it signs inline.
 pub fn start_bind(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &TsigKey, addresses: &[IpAddr]) -> Running {
@@ -23,21 +27,37 @@ pub fn start_bind(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &Tsig
         Keys::Csk => format!("csk lifetime unlimited algorithm {algorithm};"),
     };
     let ttl_s = spec.ttl_s;
+    // With the default validity a signature is used for nine days, and its key kept as long.
+    let (publish_safety, signatures) = match spec.rolls {
+        true => (
+            ROLL_MARGIN_S,
+            "signatures-validity 120; signatures-validity-dnskey 120; signatures-refresh 107; signatures-jitter 0;",
+        ),
+        false => (1, ""),
+    };
     let inline = if spec.fault == Fault::InlineSigning { "yes" } else { "no" };
     let signing = match spec.fault {
         Fault::Unsigned => String::new(),
         _ => format!("dnssec-policy \"split\"; inline-signing {inline};"),
     };
+    let more = match spec.fault {
+        Fault::Nsec3 => "nsec3param iterations 0 optout no salt-length 8;",
+        Fault::ShortSignatures => {
+            "signatures-validity PT3H; signatures-validity-dnskey PT3H; signatures-refresh PT1H; signatures-jitter PT0S;"
+        }
+        _ => "",
+    };
+    let transferer = if spec.fault == Fault::NoTransfer { onlooker } else { key };
     let zones = format!(
-        "{}dnssec-policy \"split\" {{ dnskey-ttl {ttl_s}; max-zone-ttl {}; publish-safety 1; retire-safety 1; \
-         zone-propagation-delay 1; parent-ds-ttl {ttl_s}; parent-propagation-delay 1; purge-keys 0;\n  keys {{ {keys} }}; }};\n\
+        "{}dnssec-policy \"split\" {{ {more} dnskey-ttl {ttl_s}; max-zone-ttl {}; publish-safety {publish_safety}; \
+         retire-safety 1; {signatures} zone-propagation-delay 1; parent-ds-ttl {ttl_s}; parent-propagation-delay 1; purge-keys 0;\n  keys {{ {keys} }}; }};\n\
          zone \"{CHILD}\" {{ type primary; file \"zone\"; {signing}\n  \
          update-policy {{ grant \"{}\" name {CHILD} DNSKEY CDS CDNSKEY CSYNC NS; }};\n  \
          allow-transfer {{ key \"{}\"; key \"{}\"; }}; }};\n",
         onlooker.bind_clause(),
         ttl_s.max(spec.data_ttl_s),
         key.name,
-        key.name,
+        transferer.name,
         onlooker.name
     );
     start_named(dir, "named", key, addresses, &zones)
@@ -53,9 +73,22 @@ pub fn start_knot(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &Tsig
         Keys::KskZsk => "ksk-lifetime: 0\n    zsk-lifetime: 0",
         Keys::Csk => "single-type-signing: on\n    ksk-lifetime: 0",
     };
+    let (propagation_s, remotes, submission) = match spec.rolls {
+        true => (ROLL_MARGIN_S, knot_watches_the_parent(spec.ttl_s), "\n    ksk-submission: parent"),
+        false => (1, String::new(), ""),
+    };
     let management = match spec.fault {
         Fault::DefaultDnskeyManagement => "",
         _ => "\n    dnskey-management: incremental\n    delete-delay: 2",
+    };
+    let more = match spec.fault {
+        Fault::Nsec3 => "\n    nsec3: on\n    nsec3-iterations: 0\n    nsec3-salt-length: 8",
+        Fault::ShortSignatures => "\n    rrsig-lifetime: 3h\n    rrsig-refresh: 1h\n    rrsig-pre-refresh: 10m",
+        _ => "",
+    };
+    let transferers = match spec.fault {
+        Fault::NoTransfer => onlooker.name.clone(),
+        _ => format!("{}, {}", key.name, onlooker.name),
     };
     let signing = if spec.fault == Fault::Unsigned { "off" } else { "on" };
     let listen: Vec<String> = addresses.iter().map(|ip| format!("{ip}@53")).collect();
@@ -72,9 +105,9 @@ pub fn start_knot(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &Tsig
          algorithm: {algorithm_tsig}\n    secret: {onlooker_secret}\n\
          acl:\n  - id: update\n    key: {key}\n    action: update\n    \
          update-type: [DNSKEY, CDS, CDNSKEY, CSYNC, NS]\n    update-owner: zone\n    update-owner-match: equal\n  \
-         - id: transfer\n    key: [{key}, {onlooker}]\n    action: transfer\n\
-         policy:\n  - id: ms\n    {algorithm}\n    {keys}\n    dnskey-ttl: {ttl_s}\n    zone-max-ttl: {max_ttl}\n    \
-         propagation-delay: 1\n    cds-cdnskey-publish: always{management}\n\
+         - id: transfer\n    key: [{transferers}]\n    action: transfer\n\
+         {remotes}policy:\n  - id: ms\n    {algorithm}\n    {keys}\n    dnskey-ttl: {ttl_s}\n    zone-max-ttl: {max_ttl}\n    \
+         propagation-delay: {propagation_s}\n    cds-cdnskey-publish: always{submission}{management}{more}\n\
          zone:\n  - domain: {CHILD}\n    storage: \"{dir}\"\n    file: zone\n    zonefile-load: difference\n    \
          zonefile-sync: 0\n    journal-content: changes\n    dnssec-signing: {signing}\n    dnssec-policy: ms\n    \
          serial-policy: increment\n    acl: [update, transfer]\n",
@@ -89,6 +122,17 @@ pub fn start_knot(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &Tsig
     );
     std::fs::write(dir.join("knot.conf"), configuration).expect("configuration");
     Running::start("knotd", &binary("knotd", "knot"), &["-c", "knot.conf"], dir, &[])
+}
+
+/// Before it goes on with a key-signing key, Knot sees its DS at every server of the parent, and waits until older DS sets
+/// are dead: at once, as it does by default, would be too early.
+fn knot_watches_the_parent(ds_ttl_s: u32) -> String {
+    let servers: String = [1, 2].map(|n| format!("  - id: parent{n}\n    address: {}@53\n", v4(n))).concat();
+    format!(
+        "remote:\n{servers}submission:\n  - id: parent\n    check-interval: 1\n    parent: [parent1, parent2]\n    \
+         parent-delay: {}\n",
+        ds_ttl_s + ROLL_MARGIN_S
+    )
 }
 
 /// Nobody notifies it. Unless it `follows`, the SOA refresh of a day keeps it from asking again after the first transfer.

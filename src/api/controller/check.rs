@@ -1,0 +1,148 @@
+//! Preflight: everything that can be seen before a transition, gathered and judged by the model.
+//!
+//! Invariant: nothing is written but what changes nothing, nothing is stored. What an interface does not show is left out.
+
+use super::changes::Wished;
+use super::{Controller, of_engine, plain};
+use crate::api::service::Refusal;
+use crate::api::wire;
+use crate::engine::Picture;
+use crate::model::dns::{Name, Rdata, RecordType};
+use crate::model::group::{World, forecast, is_present};
+use crate::model::preflight::{self, Answered, Contents, Finding, Inspection, Severity};
+use crate::observe::ask::Asker;
+use crate::observe::inspect::inspect;
+use crate::observe::transport::Protocol;
+use crate::store::{MemberRecord, OperatorRecord};
+use chorus_providers::{Listing, Provider};
+use hickory_proto::rr::RData;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+impl Controller {
+    pub(super) async fn check_zone(
+        &self,
+        name: &Name,
+        change: Option<wire::Change>,
+    ) -> Result<wire::ZoneCheck, Refusal> {
+        let (from, to, mut known, roll) = match change {
+            Some(change) => {
+                let Wished { from, to, known, algorithm, .. } = self.wish(name, change).await?;
+                (from.into_keys().collect(), to.into_keys().collect(), known, algorithm.map(|change| change.to))
+            }
+            None => {
+                let (stored, _) = self.engine.ports().recall(name).await.map_err(of_engine)?;
+                let known = self.engine.ports().load(stored.record).await.map_err(of_engine)?;
+                let present: Vec<String> = known.world().desired().cloned().collect();
+                let roll = known.world().algorithm;
+                (present.clone(), present, known, roll)
+            }
+        };
+        self.engine.look(&mut known, Protocol::Tcp).await;
+        let inspection = self.inspect(&mut known).await?;
+        let mut findings = findings(&World { algorithm: roll, ..known.world() }, &inspection);
+        findings.extend(self.permissions(&known).await?);
+        findings.sort_by_key(|finding| finding.severity);
+        Ok(wire::ZoneCheck {
+            zone: plain(name),
+            from,
+            to,
+            refused: findings.iter().any(|finding| finding.severity == Severity::Error),
+            findings: findings.into_iter().map(shown).collect(),
+            addresses: u32::try_from(inspection.servers.len()).unwrap_or(u32::MAX),
+            now: wire::At::clock(self.engine.ports().clock.now()),
+        })
+    }
+
+    /// Looks at every address of whoever is in the zone or comes in, and lists the zones of those that allow it. On the way
+    /// it sees what the largest TTL in each zone is.
+    pub(super) async fn inspect(&self, known: &mut Picture) -> Result<Inspection, Refusal> {
+        let zone = known.record.name.clone();
+        let mut listings = BTreeMap::new();
+        for (operator, provider) in self.providers(known).await? {
+            // Whoever does not show its zone leaves the policy's value in force.
+            let (ttl_s, listed) = match provider.list(&zone).await {
+                Ok(Some(listing)) => (largest_ttl_s(&listing), Some(contents(listing))),
+                _ => (provider.largest_ttl_s(&zone).await.unwrap_or(None), None),
+            };
+            if let Some(ttl_s) = ttl_s {
+                let largest = known.lifetimes.zone_ttls_s.entry(operator.name.clone()).or_insert(ttl_s);
+                *largest = ttl_s.max(*largest);
+            }
+            listings.extend(listed.map(|listed| (operator.name, listed)));
+        }
+        let world = known.world();
+        // What nobody can ask any more is compared with nothing.
+        listings.retain(|operator, _| is_present(&world, operator));
+        let present = known.members.iter().filter(|(operator, m)| is_present(&world, operator) && !m.unreachable);
+        let servers: Vec<_> = present.flat_map(|(_, member)| member.servers.iter().cloned()).collect();
+        let ports = self.engine.ports();
+        let clock = || ports.clock.now();
+        let asker = Asker { transport: ports.transport.as_ref(), ids: ports, clock: &clock };
+        Ok(inspect(asker, &zone, &servers, listings).await)
+    }
+
+    /// Operators that do not take updates: each is asked for a write that changes nothing.
+    async fn permissions(&self, known: &Picture) -> Result<Vec<Finding>, Refusal> {
+        let mut findings = Vec::new();
+        for (operator, provider) in self.providers(known).await? {
+            if let Err(e) = provider.probe(&known.record.name).await {
+                findings.push(Finding {
+                    code: e.code(),
+                    severity: Severity::Error,
+                    text: format!("{}: {e}", operator.name),
+                    fix: e.advice(),
+                });
+            }
+        }
+        Ok(findings)
+    }
+
+    async fn providers(&self, known: &Picture) -> Result<Vec<(OperatorRecord, Arc<dyn Provider>)>, Refusal> {
+        // Whoever is said to be gone is not asked for anything.
+        let there = known.members.iter().filter(|(_, member)| !member.unreachable);
+        let names = there.map(|(name, member)| (name.clone(), MemberRecord::wanted(member.wanted)));
+        let mut providers = Vec::new();
+        for (operator, _) in self.engine.ports().operators(names).await.map_err(of_engine)? {
+            let provider = self.engine.ports().providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
+            providers.push((operator, provider));
+        }
+        Ok(providers)
+    }
+}
+
+pub(super) fn findings(world: &World<'_>, inspection: &Inspection) -> Vec<Finding> {
+    preflight::check(world, inspection, &forecast(world))
+}
+
+fn contents(listing: Listing) -> Contents {
+    let sets = listing.into_iter().map(|(key, set)| {
+        // The provider gives RDATA in the canonical form.
+        let records = set.records.into_iter().map(Rdata::from_canonical).collect();
+        (key, Answered::Records { records, ttl_s: set.ttl_s })
+    });
+    sets.collect()
+}
+
+/// Of any record, and of "there is none" (RFC 2308 §5).
+fn largest_ttl_s(listing: &Listing) -> Option<u32> {
+    let negative = listing.values().filter(|set| set.rtype == RecordType::SOA).flat_map(|set| &set.records);
+    let negative = negative.filter_map(|wire| match Rdata::from_canonical(wire.clone()).parse(RecordType::SOA) {
+        Ok(RData::SOA(soa)) => Some(soa.minimum),
+        _ => None,
+    });
+    negative.chain(listing.values().map(|set| set.ttl_s)).max()
+}
+
+fn shown(finding: Finding) -> wire::Finding {
+    wire::Finding {
+        code: finding.code.to_owned(),
+        severity: match finding.severity {
+            Severity::Error => wire::Severity::Error,
+            Severity::Warning => wire::Severity::Warning,
+            Severity::Note => wire::Severity::Note,
+        },
+        text: finding.text,
+        fix: finding.fix,
+    }
+}

@@ -1,0 +1,205 @@
+//! Pause, resume, stop, undo, try now.
+//!
+//! Invariant: each only says where a transition is going, or that it is held; what is then written is the ladder's
+//! decision, under the same guards. Of two who act on the same version of a transition one wins, and asking for what is
+//! so already changes nothing.
+
+use super::changes::Wished;
+use super::{Controller, of_engine, of_store, plain, show};
+use crate::api::service::{Refusal, RefusalKind};
+use crate::api::wire::{self, Verb};
+use crate::engine::Picture;
+use crate::model::dns::Name;
+use crate::model::group::{Group, Standing, nearest_rest};
+use crate::store::{Aim, AlgorithmChange, Control, MemberRecord, TransitionRecord, TransitionState};
+use std::collections::BTreeMap;
+
+impl Controller {
+    pub(super) async fn act(
+        &self,
+        name: &Name,
+        verb: Verb,
+        control: wire::Control,
+    ) -> Result<wire::SetAnswer, Refusal> {
+        // Nothing is kept of zones that are not there.
+        self.engine.ports().recall(name).await.map_err(of_engine)?;
+        let memory = self.engine.memory(name);
+        let mut holding = memory.lock().await;
+        // Of what was known when the lock was had, not before.
+        let (known, _) = self.engine.ports().recall(name).await.map_err(of_engine)?;
+        holding.try_again();
+        if verb == Verb::TryNow {
+            drop(holding);
+            self.engine.turn(name).await.map_err(of_engine)?;
+            self.engine.wake();
+            return self.answer(name, known.transition.is_some()).await;
+        }
+        let Some(running) = &known.transition else {
+            if verb != Verb::Undo {
+                return Err(at_rest(name, verb));
+            }
+            let wished = self.wish(name, wire::Change::Undo).await?;
+            let Wished { from, to, algorithm, .. } = &wished;
+            if from != to || algorithm.is_some() {
+                self.begin(name, wished, control.reason).await?;
+            }
+            drop(holding);
+            self.engine.wake();
+            return self.answer(name, true).await;
+        };
+        if verb == Verb::Stop && running.algorithm.is_some() {
+            let text = "a roll to another algorithm rests wherever it waits for an operator, and only there";
+            return Err(Refusal::new(RefusalKind::Conflict, "cannot-stop", text)
+                .with_fix("pause it, or undo it")
+                .with_zone(plain(name)));
+        }
+        if let Some(next) = after(verb, running, &known) {
+            if control.version.is_some_and(|version| version != running.version) {
+                return Err(changed(name, running, control.version));
+            }
+            self.change(name, &known, next, verb, control.reason.as_deref()).await?;
+        }
+        drop(holding);
+        self.engine.wake();
+        self.answer(name, true).await
+    }
+
+    async fn change(
+        &self,
+        name: &Name,
+        known: &Picture,
+        next: TransitionRecord,
+        verb: Verb,
+        reason: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let ports = self.engine.ports();
+        let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let goes_to = format!("it goes to {}", show::listed(next.target()));
+        let (kind, what) = match verb {
+            Verb::Pause => ("paused", "paused: keys are still shared, nothing else is written".to_owned()),
+            Verb::Resume => ("resumed", format!("resumed: {goes_to}")),
+            Verb::Stop => ("stopping", format!("to stop at the nearest rest state: {goes_to}")),
+            Verb::Undo | Verb::TryNow => ("undoing", format!("to be undone: {goes_to}")),
+        };
+        let control = Control {
+            members: wanted(&known.record.members, next.target()),
+            transition: next,
+            kind,
+            text: format!("{what}{reason}"),
+            at: ports.clock.now(),
+        };
+        ports.store.control_transition(name, &control).await.map_err(of_store)
+    }
+
+    /// The operator that is said to be gone leaves the transition that is under way, too.
+    pub(super) async fn leave_without(
+        &self,
+        name: &Name,
+        operator: &str,
+        running: &TransitionRecord,
+        wished: &Wished,
+    ) -> Result<(), Refusal> {
+        let without = |group: &Group| {
+            let mut group = group.clone();
+            group.remove(operator);
+            group
+        };
+        let (to, rest) = (without(&running.to), running.rest.as_ref().map(without));
+        let from = if running.aim == Aim::Undoing { without(&running.from) } else { running.from.clone() };
+        let transition = TransitionRecord { from, to, rest, ..running.clone() };
+        let control = Control {
+            transition,
+            members: wished.members.clone(),
+            kind: "left-unreachable",
+            text: format!("{operator} leaves without its cooperation: it does not answer"),
+            at: self.engine.ports().clock.now(),
+        };
+        self.engine.ports().store.control_transition(name, &control).await.map_err(of_store)
+    }
+
+    /// Only who does not answer can be left without being asked.
+    pub(super) fn must_be_silent(&self, name: &Name, operator: &str, known: &Picture) -> Result<(), Refusal> {
+        if known.world().is_lost(operator) {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            RefusalKind::Conflict,
+            "operator-answers",
+            format!("{operator} answers for {}, or has not been found silent yet", plain(name)),
+        )
+        .with_fix("let it leave without --unreachable: then its own copy of the name server set is mended, too")
+        .with_operator(operator))
+    }
+
+    /// The group from before: of the transition under way, else of the last one, if nothing else has happened since.
+    pub(super) async fn undone(
+        &self,
+        name: &Name,
+        stored: &Picture,
+        now: &Group,
+    ) -> Result<(Group, Option<AlgorithmChange>), Refusal> {
+        if let Some(running) = &stored.transition {
+            return Ok((running.from.clone(), running.algorithm.map(AlgorithmChange::back)));
+        }
+        let transitions = self.engine.ports().store.transitions(name).await.map_err(of_store)?;
+        let Some(last) = transitions.into_iter().next() else { return Err(at_rest(name, Verb::Undo)) };
+        if last.target() != now {
+            let text = format!("{} has changed since {}", plain(name), last.id);
+            return Err(Refusal::new(RefusalKind::Conflict, "nothing-to-undo", text)
+                .with_fix("say the group that you want with `chorus zone set`")
+                .with_zone(plain(name)));
+        }
+        let again = last.state == TransitionState::Undone;
+        let algorithm = last.algorithm.map(|change| if again { change } else { change.back() });
+        Ok((if again { last.to } else { last.from }, algorithm))
+    }
+}
+
+/// The transition after the verb; `None` when it is so already.
+fn after(verb: Verb, running: &TransitionRecord, known: &Picture) -> Option<TransitionRecord> {
+    let going = |aim: Aim, rest: Option<Group>| TransitionRecord { aim, rest, paused: false, ..running.clone() };
+    match verb {
+        Verb::Pause => (!running.paused).then(|| TransitionRecord { paused: true, ..running.clone() }),
+        Verb::Resume if running.paused => Some(TransitionRecord { paused: false, ..running.clone() }),
+        Verb::Resume => (running.aim != Aim::Going).then(|| going(Aim::Going, None)),
+        Verb::Stop if running.aim == Aim::Stopping && !running.paused => None,
+        Verb::Stop => {
+            let rest = nearest_rest(&known.world(), &running.from, &running.to);
+            Some(going(Aim::Stopping, Some(rest.group)))
+        }
+        Verb::Undo => (running.aim != Aim::Undoing || running.paused).then(|| going(Aim::Undoing, None)),
+        Verb::TryNow => None,
+    }
+}
+
+/// The zone's operators, wanted as the group has them. Whoever is wanted is not given up.
+pub(super) fn wanted(members: &BTreeMap<String, MemberRecord>, group: &Group) -> BTreeMap<String, MemberRecord> {
+    let names = members.keys().chain(group.keys());
+    let each = names.map(|name| {
+        let wanted = group.get(name).copied().unwrap_or(Standing::Outside);
+        let given_up = members.get(name).is_some_and(|member| member.unreachable);
+        (name.clone(), MemberRecord { wanted, unreachable: given_up && wanted == Standing::Outside })
+    });
+    each.collect()
+}
+
+pub(super) fn at_rest(name: &Name, verb: Verb) -> Refusal {
+    let text = format!("{} is at rest: there is no transition to {}", plain(name), verb.name());
+    Refusal::new(RefusalKind::Conflict, "no-transition", text)
+        .with_fix("see `chorus zone show`, and `chorus zone history` for what happened before")
+        .with_zone(plain(name))
+}
+
+fn changed(name: &Name, running: &TransitionRecord, saw: Option<i64>) -> Refusal {
+    let text = format!(
+        "transition {} of {} is at version {}, and you saw version {}: it is {} now",
+        running.id,
+        plain(name),
+        running.version,
+        saw.unwrap_or_default(),
+        if running.paused { "paused" } else { running.aim.as_str() }
+    );
+    Refusal::new(RefusalKind::Conflict, "transition-changed", text)
+        .with_fix("look at it with `chorus zone show`, and decide anew")
+        .with_zone(plain(name))
+}

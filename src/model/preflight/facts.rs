@@ -1,0 +1,89 @@
+//! What an inspection saw: plain values, as `observe` and the providers put them together. What they mean is said in the
+//! other files of this folder.
+
+use crate::model::dns::{Name, RecordSet, RecordType};
+use crate::model::history::{Failure, Server, Who};
+use crate::model::time::Time;
+use std::collections::BTreeMap;
+
+/// An answer, as far as it matters whether two servers give the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answered {
+    Records {
+        records: RecordSet,
+        ttl_s: u32,
+    },
+    /// The name is there, the type is not.
+    NoData,
+    NxDomain,
+}
+
+/// What was answered, or listed, by name (in lower case) and type.
+pub type Contents = BTreeMap<(Name, RecordType), Answered>;
+
+/// The SOA record without what may differ between operators: serial and first name server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Soa {
+    pub serial: u32,
+    pub ttl_s: u32,
+    pub contact: Name,
+    pub refresh_s: u32,
+    pub retry_s: u32,
+    pub expire_s: u32,
+    pub minimum_s: u32,
+}
+
+/// How an address proves that something is not there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Denial {
+    Nsec,
+    Nsec3 {
+        iterations: u16,
+        salt: Vec<u8>,
+        opt_out: bool,
+    },
+    /// It said that a name does not exist, and proved nothing.
+    None,
+}
+
+/// When a signature begins and ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    pub name: Name,
+    pub covers: RecordType,
+    pub inception: Time,
+    pub expiration: Time,
+    /// Of the RRset that it covers.
+    pub ttl_s: u32,
+}
+
+/// What one address of an operator showed beside the samples of the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    pub server: Server,
+    pub udp: Result<(), Failure>,
+    pub tcp: Result<(), Failure>,
+    pub soa: Option<Soa>,
+    /// `None`: no name was found that does not exist, or the address did not answer.
+    pub denial: Option<Denial>,
+    pub signatures: Vec<Signature>,
+    /// A sample of names and types; the same questions at every address.
+    pub answers: Contents,
+}
+
+/// What was looked at before a transition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// In the order of the addresses.
+    pub servers: Vec<Inspected>,
+    /// Of operators that let their zone be listed.
+    pub listings: BTreeMap<String, Contents>,
+}
+
+impl Inspection {
+    /// Every address of one operator.
+    pub fn of<'a>(&'a self, operator: &str) -> impl Iterator<Item = &'a Inspected> + use<'a> {
+        let who = Who::Operator(operator.to_owned());
+        self.servers.iter().filter(move |inspected| inspected.server.who == who)
+    }
+}

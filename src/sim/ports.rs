@@ -1,0 +1,269 @@
+//! What the engine is given in a simulated world: its clock, its chance, what it observes, what it writes through.
+//!
+//! Invariant: every answer is there at once, in virtual time; what takes time lets the world go on meanwhile. Only a crash
+//! waits.
+
+use super::catalogue::{catalogue, operator_of_label};
+use super::crash::Crashes;
+use super::world::{Fate, World};
+use crate::engine::{Clock, NoProvider, Providers, Random};
+use crate::model::dns::{Name, Rdata};
+use crate::model::history::{Failure, Kind, Outcome, Sample, Server};
+use crate::model::time::Time;
+use crate::observe::resolve::{Resolve, ResolveError};
+use crate::observe::round::{Observation, Observe};
+use crate::observe::transport::{NoAnswer, Protocol, Transport};
+use crate::store::OperatorRecord;
+use async_trait::async_trait;
+use chorus_providers::{
+    Capabilities, CdsControl, Change, ForeignDnskey, Provider, ProviderError, Rrset, Wanted, WriteGrouping,
+};
+use hickory_proto::rr::RecordType;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The world, as the engine's ports see it.
+#[derive(Clone)]
+pub struct Surroundings {
+    world: Arc<Mutex<World>>,
+    pub crashes: Arc<Crashes>,
+}
+
+impl Surroundings {
+    pub fn new(world: World) -> Surroundings {
+        Surroundings { world: Arc::new(Mutex::new(world)), crashes: Arc::default() }
+    }
+
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        // One thread has it.
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Clock for Surroundings {
+    fn now(&self) -> Time {
+        Time(self.world().now_ms)
+    }
+
+    async fn sleep_until(&self, _: Time) {
+        std::future::pending().await
+    }
+}
+
+impl Random for Surroundings {
+    fn fill(&self, octets: &mut [u8]) {
+        let mut world = self.world();
+        octets.fill_with(|| world.rng.next() as u8);
+    }
+}
+
+/// No single question is asked: the parent and all addresses are known.
+#[async_trait]
+impl Transport for Surroundings {
+    async fn exchange(&self, _: SocketAddr, _: Protocol, _: &[u8]) -> Result<Vec<u8>, NoAnswer> {
+        Err(NoAnswer::Timeout)
+    }
+}
+
+#[async_trait]
+impl Resolve for Surroundings {
+    async fn addresses(&self, host: &Name) -> Result<Vec<IpAddr>, ResolveError> {
+        Err(ResolveError::NoAddress(host.clone()))
+    }
+
+    async fn name_servers(&self, zone: &Name) -> Result<BTreeSet<Name>, ResolveError> {
+        Err(ResolveError::NoZone(zone.clone()))
+    }
+
+    async fn is_zone(&self, _: &Name) -> Result<bool, ResolveError> {
+        Ok(false)
+    }
+}
+
+#[async_trait]
+impl Observe for Surroundings {
+    async fn observe(&self, _: &Name, _: &Name, operators: &[Server], parent: &[Server], _: Protocol) -> Observation {
+        self.crashes.point().await;
+        let mut world = self.world();
+        let began = Time(world.now_ms);
+        let mut samples = Vec::with_capacity(operators.len() * 6 + parent.len() * 2);
+        for (servers, kinds) in [(operators, Kind::OPERATOR.as_slice()), (parent, Kind::PARENT.as_slice())] {
+            let takes_ms = world.rng.between(1, 800);
+            let at_ms = world.now_ms + takes_ms;
+            world.advance(at_ms);
+            for server in servers {
+                ask(&mut world, server, kinds, &mut samples);
+            }
+        }
+        Observation { began, samples }
+    }
+}
+
+/// One address answers, or part of it gets lost; what it says may be a little old.
+fn ask(world: &mut World, server: &Server, kinds: &[Kind], samples: &mut Vec<Sample>) {
+    let (now_ms, odds) = (world.now_ms, world.odds);
+    let lost = if world.rng.chance(odds.lost) { world.rng.between(0, 9) } else { i64::MAX };
+    let late_ms = world.rng.between(0, odds.late_ms);
+    let repeated = world.rng.chance(odds.repeated);
+    let address = world.addresses.iter().find(|at| at.server.address == server.address);
+    for (nth, kind) in (0..).zip(kinds) {
+        let serves = || {
+            let operator = address.and_then(|at| at.operator).and_then(|op| world.operators.get(usize::from(op)));
+            operator.is_none_or(|op| op.serves)
+        };
+        let content = address.and_then(|at| at.showed_since(*kind, now_ms - late_ms));
+        let outcome = match (address, content) {
+            // The sixth and more: all of them.
+            (Some(at), Some(content)) if at.answers_at(now_ms) && lost != nth && !(6..10).contains(&lost) => {
+                if serves() { Outcome::Served(content.served.clone()) } else { Outcome::Failed(Failure::Refused) }
+            }
+            _ => Outcome::Failed(Failure::Silent),
+        };
+        let sample = Sample { at: Time(now_ms), server: server.clone(), kind: *kind, outcome };
+        if repeated {
+            samples.push(sample.clone());
+        }
+        samples.push(sample);
+    }
+}
+
+#[async_trait]
+impl Providers for Surroundings {
+    async fn provider(&self, operator: &OperatorRecord) -> Result<Arc<dyn Provider>, NoProvider> {
+        Ok(Arc::new(Interface { at: self.clone(), operator: operator_of_label(&operator.name) }))
+    }
+}
+
+/// An operator's interface: its primary.
+struct Interface {
+    at: Surroundings,
+    operator: u8,
+}
+
+impl Interface {
+    fn server(&self) -> SocketAddr {
+        SocketAddr::from(([198, 51, self.operator + 1, 1], 53))
+    }
+
+    fn connect(&self) -> Result<MutexGuard<'_, World>, ProviderError> {
+        let server = self.server();
+        let mut world = self.at.world();
+        let takes_ms = world.rng.between(1, 900);
+        let at_ms = world.now_ms + takes_ms;
+        world.advance(at_ms);
+        let now_ms = world.now_ms;
+        let answers = world.addresses.iter().find(|at| at.operator == Some(self.operator));
+        let answers = answers.is_some_and(|primary| primary.answers_at(now_ms));
+        let serves = world.operator(self.operator).is_some_and(|op| op.serves && !op.dead);
+        match (answers, serves) {
+            (false, _) => Err(ProviderError::Timeout { server, after_ms: takes_ms.unsigned_abs() }),
+            (true, false) => Err(ProviderError::Refused {
+                server,
+                zone: catalogue().zone.to_string(),
+                doing: chorus_providers::Doing::Updating,
+                rtype: None,
+            }),
+            (true, true) => Ok(world),
+        }
+    }
+}
+
+fn kind_of(rtype: RecordType) -> Option<Kind> {
+    Kind::OPERATOR.into_iter().find(|kind| kind.record_type() == rtype)
+}
+
+fn numbers<'o>(records: impl IntoIterator<Item = &'o Vec<u8>>) -> Vec<u16> {
+    records.into_iter().filter_map(|octets| catalogue().number(octets)).collect()
+}
+
+#[async_trait]
+impl Provider for Interface {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            foreign_dnskey: ForeignDnskey::All,
+            cds: CdsControl::AdditiveToOwn,
+            csync: true,
+            ns_add_foreign: true,
+            ns_remove_own: true,
+            tells_own_keys: false,
+            grouping: WriteGrouping::AtomicWithPrerequisites,
+        }
+    }
+
+    async fn read(&self, _: &Name, _: &[RecordType]) -> Result<Vec<Rrset>, ProviderError> {
+        Ok(Vec::new())
+    }
+
+    async fn apply(&self, zone: &Name, wanted: &[Wanted]) -> Result<Vec<Change>, ProviderError> {
+        self.at.crashes.point().await;
+        let applied = self.update(zone, wanted);
+        self.at.crashes.point().await;
+        applied
+    }
+
+    async fn probe(&self, _: &Name) -> Result<(), ProviderError> {
+        self.connect().map(|_| ())
+    }
+
+    async fn largest_ttl_s(&self, _: &Name) -> Result<Option<u32>, ProviderError> {
+        let mut world = self.connect()?;
+        Ok(world.operator(self.operator).filter(|op| op.ways.shows_zone).map(|op| op.largest_ttl_s()))
+    }
+}
+
+impl Interface {
+    fn update(&self, zone: &Name, wanted: &[Wanted]) -> Result<Vec<Change>, ProviderError> {
+        let server = self.server();
+        let mut world = self.connect()?;
+        let world = &mut *world;
+        let fails = world.rng.chance(world.odds.write_fails);
+        // Not sent, done and not heard of, or done later.
+        let how = if fails { world.rng.between(1, 3) } else { 0 };
+        let mut changes = Vec::new();
+        let mut published = Vec::new();
+        for set in wanted {
+            let Some(kind) = kind_of(set.rtype()) else { continue };
+            let Some(op) = world.operators.get_mut(usize::from(self.operator)) else { continue };
+            let had = op.get(kind).to_vec();
+            let (ttl_s, records) = match set {
+                Wanted::Exactly { ttl_s, records, .. } => (*ttl_s, numbers(records)),
+                Wanted::Partly { ttl_s, with, without, .. } => {
+                    let without = numbers(without);
+                    let mut records = had.clone();
+                    records.extend(numbers(with));
+                    records.retain(|record| !without.contains(record));
+                    (*ttl_s, records)
+                }
+            };
+            if how >= 2 {
+                let after_ms = if how == 2 { 0 } else { world.rng.between(0, 20_000) };
+                let (operator, expects) = (self.operator, had);
+                world.will(after_ms, Fate::Arrives { operator, kind, expects, records, ttl_s });
+                continue;
+            }
+            if how == 1 {
+                continue;
+            }
+            op.set_ttl(kind, ttl_s);
+            if op.set(kind, records) {
+                let has = op.get(kind);
+                let octets = |numbers: &[u16], but: &[u16]| -> BTreeSet<Vec<u8>> {
+                    let those = numbers.iter().filter(|number| !but.contains(number));
+                    those.filter_map(|n| catalogue().record(kind, *n)).map(Rdata::as_wire).map(<[u8]>::to_vec).collect()
+                };
+                changes.push(Change { rtype: set.rtype(), added: octets(has, &had), removed: octets(&had, has) });
+                published.push(kind);
+            }
+        }
+        if !published.is_empty() {
+            world.publish(self.operator, &published);
+        }
+        match how {
+            0 => Ok(changes),
+            1 => Err(ProviderError::Timeout { server, after_ms: 5000 }),
+            _ => Err(ProviderError::OutcomeUnknown { server, zone: zone.to_string(), reason: "no answer".into() }),
+        }
+    }
+}

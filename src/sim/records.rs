@@ -1,0 +1,315 @@
+//! The store of a simulated controller: what [`Records`] promises, kept in memory.
+//!
+//! Invariant: it outlives every crash of the controller, and each method is one transaction. With a crash point on either
+//! side of each.
+
+use super::crash::Crashes;
+use crate::model::dns::{Name, RecordSet};
+use crate::model::group::Standing;
+use crate::model::history::{History, Kind};
+use crate::model::policy::Policy;
+use crate::model::time::Time;
+use crate::store::{
+    Control, Event, MemberRecord, OperatorRecord, Records, StoreError, TransitionRecord, TransitionState, ZoneRecord,
+};
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The tables. There is one zone in a world.
+#[derive(Default)]
+pub struct Tables {
+    pub operators: BTreeMap<String, OperatorRecord>,
+    pub zone: Option<ZoneRecord>,
+    pub history: History,
+    /// The oldest first.
+    pub transitions: Vec<TransitionRecord>,
+    pub events: Vec<Event>,
+}
+
+impl Tables {
+    pub fn running(&self) -> Option<&TransitionRecord> {
+        self.transitions.iter().rev().find(|transition| transition.state == TransitionState::Running)
+    }
+
+    fn tell(&mut self, at: Time, kind: &str, text: &str, transition: Option<&str>, operator: Option<&str>) {
+        self.events.push(Event {
+            sequence: i64::try_from(self.events.len()).unwrap_or(i64::MAX),
+            at,
+            kind: kind.to_owned(),
+            text: text.to_owned(),
+            transition: transition.map(str::to_owned),
+            operator: operator.map(str::to_owned),
+        });
+    }
+}
+
+#[derive(Clone)]
+pub struct Memory {
+    tables: Arc<Mutex<Tables>>,
+    crashes: Arc<Crashes>,
+}
+
+impl Memory {
+    pub fn new(crashes: Arc<Crashes>) -> Memory {
+        Memory { tables: Arc::default(), crashes }
+    }
+
+    pub fn tables(&self) -> MutexGuard<'_, Tables> {
+        // One thread has it.
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A transaction that changes something, with a moment before and after it at which the controller may crash.
+    async fn commit<T>(
+        &self,
+        change: impl FnOnce(&mut Tables) -> Result<T, StoreError> + Send,
+    ) -> Result<T, StoreError> {
+        self.crashes.point().await;
+        let changed = change(&mut self.tables())?;
+        self.crashes.point().await;
+        Ok(changed)
+    }
+}
+
+fn zone_of<'t>(tables: &'t mut Tables, zone: &str) -> Result<&'t mut ZoneRecord, StoreError> {
+    let missing = || StoreError::Damaged { what: "zone", key: zone.to_owned(), reason: "it is not there".to_owned() };
+    tables.zone.as_mut().ok_or_else(missing)
+}
+
+/// The running transition, if nobody has changed it since this record was read.
+fn running_as<'t>(
+    tables: &'t mut Tables,
+    zone: &Name,
+    read: &TransitionRecord,
+) -> Result<&'t mut TransitionRecord, StoreError> {
+    let same = |transition: &&mut TransitionRecord| {
+        transition.id == read.id && transition.version == read.version && transition.state == TransitionState::Running
+    };
+    let changed = || StoreError::TransitionChanged { zone: zone.to_string(), id: read.id.clone() };
+    tables.transitions.iter_mut().find(same).ok_or_else(changed)
+}
+
+#[async_trait]
+impl Records for Memory {
+    async fn add_operator(&self, operator: &OperatorRecord, _: &[u8], _: [u8; 24]) -> Result<(), StoreError> {
+        self.tables().operators.insert(operator.name.clone(), operator.clone());
+        Ok(())
+    }
+
+    async fn operators(&self) -> Result<Vec<OperatorRecord>, StoreError> {
+        Ok(self.tables().operators.values().cloned().collect())
+    }
+
+    async fn operator(&self, name: &str) -> Result<Option<OperatorRecord>, StoreError> {
+        Ok(self.tables().operators.get(name).cloned())
+    }
+
+    async fn zones_of(&self, operator: &str) -> Result<Vec<String>, StoreError> {
+        let tables = self.tables();
+        let zone = tables.zone.as_ref().filter(|zone| zone.members.contains_key(operator));
+        Ok(zone.map(|zone| zone.name.to_string()).into_iter().collect())
+    }
+
+    async fn add_zone(&self, zone: &ZoneRecord) -> Result<(), StoreError> {
+        self.tables().zone = Some(zone.clone());
+        Ok(())
+    }
+
+    async fn zone_names(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.tables().zone.iter().map(|zone| zone.name.to_string()).collect())
+    }
+
+    async fn zone(&self, _: &Name) -> Result<Option<ZoneRecord>, StoreError> {
+        Ok(self.tables().zone.clone())
+    }
+
+    async fn set_policy(&self, zone: &Name, policy: &Policy, due_at: Time) -> Result<(), StoreError> {
+        self.commit(|tables| {
+            let zone = zone_of(tables, &zone.to_string())?;
+            (zone.policy, zone.due_at) = (policy.clone(), due_at);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn saw_zone_ttl(&self, zone: &Name, operator: &str, ttl_s: u32) -> Result<(), StoreError> {
+        self.commit(|tables| {
+            let largest = zone_of(tables, &zone.to_string())?.zone_ttls_s.entry(operator.to_owned()).or_insert(ttl_s);
+            *largest = ttl_s.max(*largest);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn due(&self, now: Time, furthest: Time, _: i64) -> Result<(Vec<String>, Option<Time>), StoreError> {
+        let tables = self.tables();
+        let is_due = |zone: &&ZoneRecord| zone.due_at <= now || zone.due_at > furthest;
+        let due = tables.zone.iter().filter(is_due).map(|zone| zone.name.to_string()).collect();
+        Ok((due, tables.zone.as_ref().map(|zone| zone.due_at).filter(|due| *due > now)))
+    }
+
+    async fn set_due(&self, zone: &str, due_at: Time) -> Result<(), StoreError> {
+        self.commit(|tables| {
+            zone_of(tables, zone)?.due_at = due_at;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn set_status(&self, zone: &Name, due_at: Time, status: &str) -> Result<(), StoreError> {
+        self.commit(|tables| {
+            let zone = zone_of(tables, &zone.to_string())?;
+            zone.due_at = due_at;
+            status.clone_into(&mut zone.status);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn history(&self, _: &Name) -> Result<History, StoreError> {
+        Ok(self.tables().history.clone())
+    }
+
+    /// What was not touched since `since` is what is here already: the whole of it can be taken.
+    async fn record(&self, _: &Name, history: &History, _: Time) -> Result<(), StoreError> {
+        self.commit(|tables| {
+            tables.history = history.clone();
+            tables.history.forget_troubles();
+            Ok(())
+        })
+        .await
+    }
+
+    async fn set_right(&self, zone: &Name, history: &History, due_at: Time, status: &str) -> Result<(), StoreError> {
+        self.commit(|tables| {
+            tables.history = history.clone();
+            tables.history.forget_troubles();
+            let zone = zone_of(tables, &zone.to_string())?;
+            zone.due_at = due_at;
+            status.clone_into(&mut zone.status);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn forget_before(&self, _: &Name, before: Time) -> Result<(), StoreError> {
+        self.commit(|tables| {
+            let mut kept = History::default();
+            for (server, kind, track) in tables.history.tracks() {
+                for span in track.spans.iter().filter(|span| span.until.is_none_or(|until| until >= before)) {
+                    kept.restore(server.clone(), kind, span.clone());
+                }
+            }
+            tables.history = kept;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn intend(
+        &self,
+        zone: &Name,
+        operator: &str,
+        records: &[(Kind, RecordSet)],
+        _: Time,
+    ) -> Result<(), StoreError> {
+        self.commit(|tables| {
+            let placed = zone_of(tables, &zone.to_string())?.placements.entry(operator.to_owned()).or_default();
+            for (kind, set) in records {
+                placed.entry(*kind).or_default().extend(set.iter().cloned());
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn start_transition(
+        &self,
+        zone: &Name,
+        transition: &TransitionRecord,
+        members: &BTreeMap<String, MemberRecord>,
+        text: &str,
+    ) -> Result<(), StoreError> {
+        self.commit(|tables| {
+            if let Some(running) = tables.running() {
+                let to = running.to.keys().cloned().collect::<Vec<_>>().join(", ");
+                return Err(StoreError::InTransition { zone: zone.to_string(), to });
+            }
+            let zone = zone_of(tables, &zone.to_string())?;
+            zone.members = members.clone();
+            zone.due_at = transition.started_at;
+            tables.transitions.push(transition.clone());
+            tables.tell(transition.started_at, "transition-started", text, Some(&transition.id), None);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn control_transition(&self, zone: &Name, control: &Control) -> Result<(), StoreError> {
+        self.commit(|tables| {
+            let Control { transition, members, kind, text, at } = control;
+            let running = running_as(tables, zone, transition)?;
+            running.aim = transition.aim;
+            running.rest.clone_from(&transition.rest);
+            running.paused = transition.paused;
+            running.version += 1;
+            let zone = zone_of(tables, &zone.to_string())?;
+            (zone.members, zone.due_at) = (members.clone(), *at);
+            tables.tell(*at, kind, text, Some(&transition.id), None);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn end_transition(
+        &self,
+        zone: &Name,
+        transition: &TransitionRecord,
+        certificate: &str,
+        at: Time,
+        text: &str,
+    ) -> Result<(), StoreError> {
+        self.commit(|tables| {
+            let running = running_as(tables, zone, transition)?;
+            running.state = transition.aim.end();
+            running.ended_at = Some(at);
+            running.certificate = Some(certificate.to_owned());
+            let kind = format!("transition-{}", running.state.as_str());
+            zone_of(tables, &zone.to_string())?.members.retain(|_, member| member.wanted != Standing::Outside);
+            tables.tell(at, &kind, text, Some(&transition.id), None);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn running_transition(&self, _: &Name) -> Result<Option<TransitionRecord>, StoreError> {
+        Ok(self.tables().running().cloned())
+    }
+
+    async fn transitions(&self, _: &Name) -> Result<Vec<TransitionRecord>, StoreError> {
+        Ok(self.tables().transitions.iter().rev().cloned().collect())
+    }
+
+    async fn add_event(
+        &self,
+        _: &Name,
+        at: Time,
+        kind: &str,
+        text: &str,
+        transition: Option<&str>,
+        operator: Option<&str>,
+    ) -> Result<(), StoreError> {
+        self.commit(|tables| {
+            tables.tell(at, kind, text, transition, operator);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn events(&self, _: &Name, limit: u32) -> Result<Vec<Event>, StoreError> {
+        let tables = self.tables();
+        let skipped = tables.events.len().saturating_sub(limit as usize);
+        Ok(tables.events.iter().skip(skipped).cloned().collect())
+    }
+}

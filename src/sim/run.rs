@@ -1,0 +1,374 @@
+//! One world from its seed to its end: whose turn it is, who crashes, what the owner does, and what came of it all.
+//!
+//! Invariant: a world ends. After the owner's last action it goes on until every transition has ended, or waits on a parent
+//! that never acts or an operator that is dead; anything else is stuck, and a failure.
+
+use super::catalogue::{catalogue, label, operator_of_label};
+use super::oracle;
+use super::owner::{Owner, Wish};
+use super::parent::Manner;
+use super::ports::Surroundings;
+use super::records::Memory;
+use super::world::World;
+use crate::api::controller::Controller;
+use crate::api::service::Service;
+use crate::api::wire;
+use crate::engine::{Engine, Ports, Status, Switches};
+use crate::model::dns::unhex;
+use crate::model::group::{ParentMode, Standing};
+use crate::model::time::Time;
+use crate::store::{MemberRecord, OperatorRecord, ParentRecord, Records, TransitionState, ZoneRecord};
+use futures::FutureExt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What is fixed from outside.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub switches: Switches,
+    /// Keep what happened, to be read.
+    pub trace: bool,
+}
+
+/// How a transition, or the world with it, came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum End {
+    Done,
+    Undone,
+    Stopped,
+    WaitsForParent,
+    WaitsForDeadOperator,
+    Stuck,
+}
+
+pub struct Report {
+    pub seed: u64,
+    pub hash: u64,
+    pub turns: u32,
+    pub crashes: u32,
+    pub ends: BTreeMap<End, u32>,
+    /// That the controller could have kept from happening.
+    pub glitches: Vec<oracle::Glitch>,
+    /// That an operator brought about by itself: it signed too early, took back what it had agreed to, or died.
+    pub brought_about: usize,
+    /// How many exposures the controller told of.
+    pub exposures_told: usize,
+    pub counts: BTreeMap<oracle::Class, oracle::Counts>,
+    pub situation: String,
+    pub trace: Vec<String>,
+}
+
+impl End {
+    pub fn name(self) -> &'static str {
+        match self {
+            End::Done => "finished",
+            End::Undone => "undone",
+            End::Stopped => "stopped",
+            End::WaitsForParent => "waiting on a parent that never acts",
+            End::WaitsForDeadOperator => "waiting on an operator that is dead",
+            End::Stuck => "stuck",
+        }
+    }
+}
+
+impl Report {
+    /// What a person should look at; `None` when all is well.
+    pub fn failure(&self) -> Option<String> {
+        let stuck = self.ends.contains_key(&End::Stuck);
+        if self.glitches.is_empty() && !stuck {
+            return None;
+        }
+        let mut text = format!("seed {}: {}", self.seed, if stuck { "stuck" } else { "a resolver failed" });
+        for glitch in self.glitches.iter().take(3) {
+            text.push_str(&format!("\n  {glitch}"));
+        }
+        text.push_str(&format!("\n  {}", self.situation));
+        Some(text)
+    }
+}
+
+/// Turns in which nobody published anything, after which nobody will; fewer, where nobody is to be expected to.
+const IDLE_TURNS_MAX: u32 = 300;
+const IDLE_TURNS_NEVER: u32 = 30;
+const TURNS_MAX: u32 = 6000;
+
+struct Play {
+    around: Surroundings,
+    memory: Memory,
+    ports: Ports,
+    engine: Arc<Engine>,
+    owner: Owner,
+    crashes: u32,
+    turns: u32,
+    /// Turns since something changed.
+    idle: u32,
+    seen_events: usize,
+    seen: (u32, usize),
+}
+
+pub fn run(seed: u64, options: &Options) -> Report {
+    let mut play = Play::new(seed, options);
+    let ends = play.to_the_end();
+    play.report(seed, ends)
+}
+
+impl Play {
+    fn new(seed: u64, options: &Options) -> Play {
+        let mut world = World::new(seed, options.trace);
+        let owner = Owner::new(&mut world);
+        let pace = world.pace;
+        let around = Surroundings::new(world);
+        let memory = Memory::new(around.crashes.clone());
+        adopt(&memory, &around.world());
+        let port = Arc::new(around.clone());
+        let ports = Ports {
+            clock: port.clone(),
+            random: port.clone(),
+            observe: port.clone(),
+            transport: port.clone(),
+            resolver: port.clone(),
+            providers: port,
+            store: Arc::new(memory.clone()),
+            pace,
+            switches: options.switches.clone(),
+        };
+        let engine = Arc::new(Engine::new(ports.clone()));
+        Play { around, memory, ports, engine, owner, crashes: 0, turns: 0, idle: 0, seen_events: 0, seen: (0, 0) }
+    }
+
+    fn to_the_end(&mut self) -> BTreeMap<End, u32> {
+        let last = loop {
+            if let Some(end) = self.is_over() {
+                break end;
+            }
+            self.next();
+        };
+        let mut ends = BTreeMap::new();
+        for transition in &self.memory.tables().transitions {
+            let end = match transition.state {
+                TransitionState::Running => last,
+                TransitionState::Done => End::Done,
+                TransitionState::Undone => End::Undone,
+                TransitionState::Stopped => End::Stopped,
+            };
+            *ends.entry(end).or_insert(0) += 1;
+        }
+        // Whatever is still on its way arrives, and is judged.
+        let mut world = self.around.world();
+        let after_ms = world.now_ms + world.life_ms(u32::MAX).min(86_400_000);
+        world.advance(after_ms);
+        world.flush();
+        ends
+    }
+
+    fn is_over(&self) -> Option<End> {
+        let tables = self.memory.tables();
+        if tables.running().is_none() {
+            return self.owner.is_done(None).then_some(End::Done);
+        }
+        let world = self.around.world();
+        if !self.owner.is_done(tables.running()) && self.turns < TURNS_MAX {
+            return None;
+        }
+        let idle_max = if world.never_acts() { IDLE_TURNS_NEVER } else { IDLE_TURNS_MAX };
+        if self.idle < idle_max && self.turns < TURNS_MAX {
+            return None;
+        }
+        let status = tables.zone.as_ref().map(|zone| Status::read(&zone.status)).unwrap_or_default();
+        let waits_for = |code: &str| status.waiting.iter().any(|wait| wait.code.starts_with(code));
+        let dead = world.operators.iter().any(|op| op.dead);
+        Some(match () {
+            () if world.never_acts() && waits_for("parent-pending") => End::WaitsForParent,
+            () if dead && waits_for("operator-") => End::WaitsForDeadOperator,
+            () => End::Stuck,
+        })
+    }
+
+    /// The controller's turn, or the owner's, whoever comes first.
+    fn next(&mut self) {
+        let due_ms = self.memory.tables().zone.as_ref().map_or(0, |zone| zone.due_at.0);
+        let owner_is_done = self.owner.is_done(self.memory.tables().running());
+        let owner_ms = if owner_is_done { i64::MAX } else { self.owner.next_ms };
+        let crash_at = {
+            let mut world = self.around.world();
+            world.advance(due_ms.min(owner_ms));
+            let odds = world.odds.crashes;
+            world.rng.chance(odds).then(|| u32::try_from(world.rng.between(0, 20)).unwrap_or(0))
+        };
+        self.around.crashes.at(crash_at);
+        let crashed = if owner_ms < due_ms { self.owner_acts() } else { self.takes_turn() };
+        self.around.crashes.at(None);
+        if crashed {
+            self.crashes += 1;
+            self.engine = Arc::new(Engine::new(self.ports.clone()));
+            let mut world = self.around.world();
+            let down_ms = world.rng.between(0, 600) * 1000;
+            let up_ms = world.now_ms + down_ms;
+            let now_ms = world.now_ms;
+            world.log.note(now_ms, format_args!("chorus crashes, and is back in {down_ms} ms"));
+            world.advance(up_ms);
+        }
+        self.after();
+    }
+
+    fn takes_turn(&mut self) -> bool {
+        self.turns += 1;
+        let turned = self.engine.turn(&catalogue().zone).now_or_never();
+        if let Some(Err(e)) = &turned {
+            let mut world = self.around.world();
+            let now_ms = world.now_ms;
+            world.log.note(now_ms, format_args!("the turn failed: {e}"));
+        }
+        turned.is_none()
+    }
+
+    fn owner_acts(&mut self) -> bool {
+        let running = self.memory.tables().running().cloned();
+        let wish = self.owner.wish(&mut self.around.world(), running.as_ref());
+        let Some(wish) = wish else { return false };
+        let text = format!("{wish:?}");
+        let controller = Controller::new(self.engine.clone());
+        let zone = catalogue().zone.to_string();
+        let answer = match wish {
+            Wish::Change(change) => controller.set_group(&zone, wire::SetGroup { change, reason: None }).now_or_never(),
+            Wish::Verb(verb) => controller.control(&zone, verb, wire::Control::default()).now_or_never(),
+        };
+        let mut world = self.around.world();
+        let now_ms = world.now_ms;
+        match &answer {
+            Some(Ok(_)) => {
+                self.idle = 0;
+                world.log.note(now_ms, format_args!("the owner: {text}"));
+                self.owner.accepted(now_ms);
+            }
+            Some(Err(refusal)) => {
+                world.log.note(now_ms, format_args!("the owner: {text}: refused: {refusal:?}"));
+                self.owner.refused(now_ms);
+            }
+            None => self.owner.refused(now_ms),
+        }
+        answer.is_none()
+    }
+
+    /// What follows for the world from what the controller has put down.
+    fn after(&mut self) {
+        let tables = self.memory.tables();
+        let mut world = self.around.world();
+        let Some(zone) = &tables.zone else { return };
+        let seen = (world.version, tables.transitions.len());
+        self.idle = if seen == self.seen && world.is_quiet() { self.idle + 1 } else { 0 };
+        self.seen = seen;
+        let now_ms = world.now_ms;
+        for event in tables.events.iter().skip(self.seen_events) {
+            world.log.note(event.at.0, format_args!("{}: {}", event.kind, event.text));
+        }
+        self.seen_events = tables.events.len();
+        let members: BTreeSet<u8> = zone.members.keys().map(|name| operator_of_label(name)).collect();
+        for number in (0..).zip(0..world.operators.len()).map(|(number, _)| number) {
+            let wanted = zone.members.get(&label(number)).is_some_and(|member| member.wanted != Standing::Outside);
+            let was_in = world.wanted.get(usize::from(number)).copied().unwrap_or(false);
+            if wanted != was_in {
+                if let Some(is_in) = world.wanted.get_mut(usize::from(number)) {
+                    *is_in = wanted;
+                }
+            }
+            let left = tables.transitions.last().is_some_and(|last| {
+                last.state != TransitionState::Running
+                    && (last.from.contains_key(&label(number)) || last.to.contains_key(&label(number)))
+            });
+            if left && !members.contains(&number) && !self.owner.plans() {
+                // The last step says that it may be switched off.
+                world.set_serving(number, false, false);
+            }
+        }
+        if tables.running().is_some() && world.parent.needs_hand() {
+            let status = Status::read(&zone.status);
+            let waits = status.waiting.iter().any(|wait| wait.code.starts_with("parent-"));
+            let numbers = |texts: &[String]| -> Vec<u16> {
+                texts.iter().filter_map(|text| unhex(text)).filter_map(|octets| catalogue().number(&octets)).collect()
+            };
+            if waits {
+                self.owner.tell_parent(&mut world, numbers(&status.parent_ds), numbers(&status.parent_ns));
+            }
+        }
+        let due_ms = zone.due_at.0;
+        world.log.note(now_ms, format_args!("due at {due_ms}"));
+    }
+
+    fn report(&self, seed: u64, ends: BTreeMap<End, u32>) -> Report {
+        let tables = self.memory.tables();
+        let world = self.around.world();
+        // With the ends that are known now.
+        let silent = oracle::Kind::Unresolvable { silent: true };
+        let found = world.oracle.glitches().iter().filter(|glitch| glitch.kind != silent).cloned();
+        let at_fault_ms = world.at_fault_ms.unwrap_or(i64::MAX);
+        let (glitches, theirs): (Vec<_>, Vec<_>) = found.partition(|glitch| glitch.from_ms < at_fault_ms);
+        let status = tables.zone.as_ref().map(|zone| Status::read(&zone.status)).unwrap_or_default();
+        let waits = status.waiting.iter().map(|w| format!("\n  {:?} {} {:?}: {}", w.step, w.code, w.until, w.text));
+        let manner = world.parent.manner;
+        let members = tables.zone.as_ref().map(|zone| format!("{:?}", zone.members)).unwrap_or_default();
+        let situation = format!(
+            "at {:#}: {manner:?}, members {members}, trouble {:?}, {} turns{}",
+            Time(world.now_ms),
+            status.trouble,
+            self.turns,
+            waits.collect::<String>()
+        );
+        Report {
+            seed,
+            hash: world.log.hash(),
+            turns: self.turns,
+            crashes: self.crashes,
+            ends,
+            glitches,
+            brought_about: theirs.len(),
+            exposures_told: tables.events.iter().filter(|event| event.kind == "exposure").count(),
+            counts: world.oracle.counts().clone(),
+            situation,
+            trace: world.log.lines().to_vec(),
+        }
+    }
+}
+
+/// Puts operators and zone into the store, as a controller has them that adopted the zone some time ago.
+fn adopt(memory: &Memory, world: &World) {
+    let at = Time(world.now_ms);
+    for op in &world.operators {
+        let addresses = world.addresses.iter().filter(|address| address.operator == Some(op.number));
+        let name_servers = addresses.map(|at| format!("{}={}", at.server.host.to_ascii(), at.server.address)).collect();
+        let record = OperatorRecord {
+            name: label(op.number),
+            provider: "rfc2136".into(),
+            update: String::new(),
+            tsig_name: String::new(),
+            tsig_algorithm: String::new(),
+            name_servers,
+            created_at: at,
+        };
+        // In memory, and without a crash point: it is there at once.
+        let _ = memory.add_operator(&record, &[], [0; 24]).now_or_never();
+    }
+    let parents = world.addresses.iter().filter(|address| address.operator.is_none());
+    let is_in = |op: &&super::operator::Operator| world.wanted.get(usize::from(op.number)).copied().unwrap_or(false);
+    let status = Status { parent_zone: catalogue().parent_zone.to_string(), ..Status::default() };
+    let zone = ZoneRecord {
+        name: catalogue().zone.clone(),
+        parent: ParentRecord {
+            mode: if world.parent.manner == Manner::Manual { ParentMode::Manual } else { ParentMode::Scan },
+            servers: parents.map(|address| address.server.address.to_string()).collect(),
+        },
+        policy: world.policy.clone(),
+        members: world
+            .operators
+            .iter()
+            .filter(is_in)
+            .map(|op| (label(op.number), MemberRecord::wanted(Standing::Serving)))
+            .collect(),
+        placements: BTreeMap::new(),
+        zone_ttls_s: BTreeMap::new(),
+        due_at: at,
+        status: status.write(),
+        created_at: at,
+    };
+    let _ = memory.add_zone(&zone).now_or_never();
+}

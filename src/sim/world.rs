@@ -1,0 +1,586 @@
+//! The world around the controller, in virtual time: operators, parent, network, faults. Everything follows from the seed.
+//!
+//! Invariant: nothing changes but through [`World::advance`] and the few things that a controller or an owner does, and
+//! whatever changes, the oracle has judged the time before it.
+
+use super::address::{Address, Content};
+use super::catalogue::{OPERATORS, catalogue, host_name, host_number, label, operator_of_host};
+use super::chance::Rng;
+use super::log::Log;
+use super::operator::{Operator, Ways};
+use super::oracle::{self, Oracle, View};
+use super::parent::{Manner, Parent};
+use super::roll::Lives;
+use crate::engine::Pace;
+use crate::model::history::{Kind, Server, Who};
+use crate::model::policy::Policy;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// 2026-01-01.
+pub const BEGIN_MS: i64 = 1_767_225_600_000;
+
+/// Something that happens by itself, at its time.
+#[derive(Clone, Debug)]
+pub enum Fate {
+    Silent {
+        address: usize,
+        for_ms: i64,
+    },
+    Speaks,
+    Dies {
+        operator: u8,
+    },
+    Reverts {
+        operator: u8,
+        kind: Kind,
+    },
+    Rolls {
+        operator: u8,
+        key_signing: bool,
+    },
+    /// An update that nobody believes in any more arrives after all, if the set is still what it was.
+    Arrives {
+        operator: u8,
+        kind: Kind,
+        expects: Vec<u16>,
+        records: Vec<u16>,
+        ttl_s: u32,
+    },
+}
+
+/// What of the network and of the controller's luck is left to chance, in percent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Odds {
+    pub lost: u64,
+    pub repeated: u64,
+    pub late_ms: i64,
+    pub write_fails: u64,
+    pub crashes: u64,
+}
+
+pub struct World {
+    pub now_ms: i64,
+    pub rng: Rng,
+    pub log: Log,
+    pub operators: Vec<Operator>,
+    pub parent: Parent,
+    pub addresses: Vec<Address>,
+    pub policy: Policy,
+    pub pace: Pace,
+    pub odds: Odds,
+    /// When an operator first did what nobody can mend: what breaks from then on is its own doing.
+    pub at_fault_ms: Option<i64>,
+    /// Operators that roll keys do not wait for anybody.
+    pub hasty: bool,
+    /// Now and then an operator puts back what it had before.
+    pub reverts: bool,
+    /// One of the operators will not live long.
+    pub dies: bool,
+    /// Whom the owner wants in: those have to have new keys before they sign.
+    pub wanted: [bool; OPERATORS as usize],
+    pub oracle: Oracle,
+    view: Vec<oracle::Address>,
+    view_since_ms: i64,
+    /// Until when each operator may be asked by anybody.
+    asked_until_ms: [i64; OPERATORS as usize],
+    fates: Vec<(i64, Fate)>,
+    pub version: u32,
+    rolls_due_ms: i64,
+    lives: Lives,
+}
+
+impl World {
+    pub fn new(seed: u64, keep_log: bool) -> World {
+        let mut rng = Rng::new(seed);
+        let long = rng.chance(8);
+        let rare = |rng: &mut Rng, percent: u64, low: i64, high: i64| {
+            if rng.chance(percent) { u64::try_from(rng.between(low, high)).unwrap_or(0) } else { 0 }
+        };
+        let policy = Policy {
+            slack_s: 5 + rare(&mut rng, 50, 0, 60),
+            stale_s: if long { 3 * 86_400 } else { rare(&mut rng, 40, 1, 600) },
+            data_ttl_max_s: None,
+            parent_pipeline_s: if long { 172_800 } else { 10 + rare(&mut rng, 80, 0, 1800) },
+            resolver_min_ttl_s: rare(&mut rng, 20, 1, 120),
+            resolver_max_ttl_s: if rng.chance(15) { rng.between(300, 3600).unsigned_abs() } else { 7 * 86_400 },
+        };
+        let longest_ttl_s: i64 = if long { 86_400 } else { rng.pick(&[300, 900, 3600]).unwrap_or(3600) };
+        // A wait for the longest-lived of everything takes a few turns, whether that is minutes or days.
+        let life_s = i64::try_from(policy.cached(longest_ttl_s.unsigned_abs()).as_secs() + policy.stale_s).unwrap_or(0);
+        let quickest_s = (life_s / rng.between(4, 24)).max(2);
+        let seconds = |seconds: i64| Duration::from_secs(seconds.unsigned_abs());
+        let pace = Pace {
+            quickest: seconds(quickest_s),
+            slowest: seconds((life_s / 2).max(quickest_s * 4)),
+            rest: seconds(rng.between(60, 300) + quickest_s),
+        };
+        let odds = Odds {
+            lost: rare(&mut rng, 60, 1, 2),
+            repeated: rare(&mut rng, 30, 1, 5),
+            late_ms: if rng.chance(50) { rng.between(0, 4000) } else { 0 },
+            write_fails: rare(&mut rng, 40, 1, 12),
+            crashes: rare(&mut rng, 40, 1, 8),
+        };
+        let lag_s = if rng.chance(50) { rng.between(0, 60) } else { rng.between(0, 400) };
+        let pipeline_s = i64::try_from(policy.parent_pipeline_s).unwrap_or(i64::MAX / 2000);
+        let parent_lag_ms = rng.between(0, (pipeline_s / 2).min(300)) * 1000;
+        let mut ttls = rng.fork();
+        let mut ttl = move || {
+            let seconds = match ttls.between(0, 99) {
+                0..70 => ttls.between(5, longest_ttl_s / 4),
+                70..95 => ttls.between(longest_ttl_s / 4, longest_ttl_s),
+                _ => longest_ttl_s,
+            };
+            u32::try_from(seconds).unwrap_or(3600)
+        };
+        let parent = Parent::by_chance(&mut rng, pipeline_s, parent_lag_ms, ttl(), ttl());
+        let settings = oracle_settings(&policy);
+        let mut world = World {
+            now_ms: BEGIN_MS,
+            log: Log::new(keep_log),
+            operators: Vec::new(),
+            parent,
+            addresses: Vec::new(),
+            policy,
+            pace,
+            odds,
+            at_fault_ms: None,
+            hasty: false,
+            reverts: false,
+            dies: false,
+            wanted: Default::default(),
+            oracle: Oracle::new(rng.next(), settings),
+            view: Vec::new(),
+            view_since_ms: BEGIN_MS,
+            asked_until_ms: [i64::MIN; OPERATORS as usize],
+            fates: Vec::new(),
+            version: 0,
+            rolls_due_ms: i64::MAX,
+            lives: Lives { keys_ms: 0, ds_ms: 0, data_ms: 0, watched_ms: 0 },
+            rng,
+        };
+        for nth in 0..world.rng.between(1, 2) {
+            let lag_ms = world.rng.between(0, parent_lag_ms);
+            world.add_address(None, u16::try_from(nth).unwrap_or(0), nth, lag_ms);
+        }
+        let count = u8::try_from(world.rng.between(2, i64::from(OPERATORS) - 1)).unwrap_or(2);
+        for number in 0..count {
+            let ways = Ways::by_chance(&mut world.rng);
+            let addresses = world.rng.between(1, 2);
+            let hosts = if addresses == 2 && world.rng.chance(70) { 2 } else { 1 };
+            world.operators.push(Operator::new(number, ways, hosts, &mut ttl));
+            for nth in 0..addresses {
+                let host = host_number(number, u16::try_from(nth).unwrap_or(0).min(hosts - 1));
+                let lag_ms = if nth == 0 { world.rng.between(0, 2000) } else { world.rng.between(0, lag_s * 1000) };
+                world.add_address(Some(number), host, nth, lag_ms);
+            }
+        }
+        if world.operators.iter().any(|op| !op.ways.shows_zone) {
+            // Somebody has to say it, for not every interface does.
+            world.policy.data_ttl_max_s = Some(longest_ttl_s.unsigned_abs());
+        }
+        match world.rng.between(0, 99) {
+            0..5 => world.hasty = true,
+            5..9 => world.reverts = true,
+            9..14 => world.dies = true,
+            _ => {}
+        }
+        world.begin();
+        world
+    }
+
+    fn add_address(&mut self, operator: Option<u8>, host: u16, nth: i64, lag_ms: i64) {
+        let nth = u8::try_from(nth + 1).unwrap_or(1);
+        let (who, name, net) = match operator {
+            None => (Who::Parent, catalogue().parent_zone.clone(), 0),
+            Some(operator) => {
+                (Who::Operator(label(operator)), host_name(host).parse().unwrap_or_default(), operator + 1)
+            }
+        };
+        let address = SocketAddr::from((Ipv4Addr::new(198, 51, net, nth), 53));
+        let address = Address::new(operator, Server { who, host: name, address }, host, lag_ms);
+        self.view.push(address.empty_view());
+        self.addresses.push(address);
+    }
+
+    /// The first operators are in already, and everybody shows what it has.
+    fn begin(&mut self) {
+        let several = self.operators.len() > 2 && self.rng.chance(40);
+        let first: Vec<u8> = (0..if several { 2 } else { 1 }).collect();
+        let of = |world: &World, what: fn(&Operator) -> Vec<u16>| -> Vec<u16> {
+            first.iter().filter_map(|op| world.operators.get(usize::from(*op))).flat_map(what).collect()
+        };
+        let (keys, hosts) = (of(self, |op| op.own.clone()), of(self, |op| op.hosts.clone()));
+        let key_signing = of(self, |op| op.signs_keys.clone());
+        for op in self.operators.iter_mut().filter(|op| first.contains(&op.number)) {
+            op.set(Kind::Dnskey, keys.clone());
+            op.set(Kind::Ns, hosts.clone());
+            if several {
+                op.set(Kind::Cds, key_signing.clone());
+                op.set(Kind::Cdnskey, key_signing.clone());
+            }
+            if let Some(wanted) = self.wanted.get_mut(usize::from(op.number)) {
+                *wanted = true;
+            }
+        }
+        for number in 0..self.operators.len() {
+            let Some(op) = self.operators.get(number) else { continue };
+            let contents = op.all_contents(&mut self.version);
+            for address in self.addresses.iter_mut().filter(|a| a.operator == Some(number as u8)) {
+                address.will_show(i64::MIN, &contents);
+            }
+        }
+        (self.parent.ds, self.parent.delegation) = (key_signing, hosts);
+        for (kind, set, ttl_s) in [
+            (Kind::Ds, self.parent.ds.clone(), self.parent.ds_ttl_s),
+            (Kind::Delegation, self.parent.delegation.clone(), self.parent.delegation_ttl_s),
+        ] {
+            self.version += 1;
+            let content = Arc::new(Content::new(kind, self.version, &set, ttl_s, &[]));
+            for address in self.addresses.iter_mut().filter(|address| address.operator.is_none()) {
+                address.will_show(i64::MIN, std::slice::from_ref(&content));
+            }
+        }
+        for number in 0..self.addresses.len() {
+            self.catch_up(number);
+        }
+        let (now_ms, mut rng) = (self.now_ms, self.rng.fork());
+        self.parent.schedule_scan(now_ms, &mut rng);
+        self.lives = self.lives();
+    }
+
+    /// How long the longest-lived of everything lives, for operators that roll keys well.
+    fn lives(&self) -> Lives {
+        let life = |ttl_s: Option<u32>| self.life_ms(ttl_s.unwrap_or_default()) + 10_000;
+        let pace = self.pace.rest.max(self.pace.slowest).as_millis();
+        Lives {
+            keys_ms: life(self.operators.iter().map(|op| op.ttl_s(Kind::Dnskey)).max()),
+            ds_ms: life(Some(self.parent.ds_ttl_s)),
+            data_ms: life(self.operators.iter().map(Operator::largest_ttl_s).max()),
+            watched_ms: i64::try_from(pace).unwrap_or(0) * 3 + 600_000,
+        }
+    }
+
+    /// How long a resolver keeps something.
+    pub fn life_ms(&self, ttl_s: u32) -> i64 {
+        let cached = self.policy.cached(u64::from(ttl_s)) + self.policy.stale();
+        i64::try_from(cached.as_millis()).unwrap_or(i64::MAX / 4)
+    }
+
+    /// Nothing is going to happen by itself, and whoever does not answer never will.
+    pub fn is_quiet(&self) -> bool {
+        let comes_back = |address: &Address| !address.answers_at(self.now_ms) && address.silent_until_ms < i64::MAX;
+        self.fates.is_empty() && !self.addresses.iter().any(comes_back)
+    }
+
+    pub fn never_acts(&self) -> bool {
+        self.parent.manner == Manner::Never
+    }
+
+    pub fn will(&mut self, after_ms: i64, fate: Fate) {
+        self.fates.push((self.now_ms + after_ms, fate));
+    }
+
+    pub fn operator(&mut self, number: u8) -> Option<&mut Operator> {
+        self.operators.get_mut(usize::from(number))
+    }
+
+    /// Lets time pass, with all that happens in it.
+    pub fn advance(&mut self, to_ms: i64) {
+        loop {
+            let next_ms = self.next_ms();
+            if next_ms > to_ms {
+                break;
+            }
+            self.now_ms = self.now_ms.max(next_ms);
+            self.happen();
+        }
+        self.now_ms = self.now_ms.max(to_ms);
+    }
+
+    fn next_ms(&self) -> i64 {
+        let addresses = self.addresses.iter().map(Address::next_ms).min().unwrap_or(i64::MAX);
+        let fates = self.fates.iter().map(|(at_ms, _)| *at_ms).min().unwrap_or(i64::MAX);
+        addresses.min(fates).min(self.parent.next_ms()).min(self.rolls_due_ms)
+    }
+
+    fn happen(&mut self) {
+        let now_ms = self.now_ms;
+        for number in 0..self.addresses.len() {
+            if self.addresses.get(number).is_some_and(|address| address.next_ms() <= now_ms) {
+                self.catch_up(number);
+            }
+        }
+        while let Some(due) = self.fates.iter().position(|(at_ms, _)| *at_ms <= now_ms) {
+            let (_, fate) = self.fates.remove(due);
+            self.befall(fate);
+        }
+        if self.parent.next_scan_ms <= now_ms {
+            self.parent_scans();
+        }
+        while let Some((kind, set, ttl_s)) = self.parent.enacts(now_ms) {
+            self.parent_publishes(kind, &set, ttl_s);
+        }
+        self.keys_roll();
+    }
+
+    fn catch_up(&mut self, number: usize) {
+        self.flush();
+        let now_ms = self.now_ms;
+        if let Some(address) = self.addresses.get_mut(number) {
+            address.catch_up(now_ms);
+        }
+        self.show(number);
+        self.rolls_due_ms = self.rolls_due_ms.min(now_ms);
+    }
+
+    /// Brings the oracle's view of an address up to date. What was before has been judged.
+    fn show(&mut self, number: usize) {
+        let Some(address) = self.addresses.get(number) else { return };
+        let operator = address.operator.and_then(|op| self.operators.get(usize::from(op)));
+        let serves = operator.is_none_or(|op| op.serves);
+        if let Some(view) = self.view.get_mut(number) {
+            address.view(self.now_ms, serves, view);
+        }
+    }
+
+    fn show_all(&mut self) {
+        for number in 0..self.addresses.len() {
+            self.show(number);
+        }
+    }
+
+    /// The oracle judges the time since it last did: nothing has changed in it.
+    pub fn flush(&mut self) {
+        let (from_ms, to_ms) = (self.view_since_ms, self.now_ms);
+        if from_ms >= to_ms {
+            return;
+        }
+        self.note_askers(from_ms, to_ms);
+        for glitch in self.oracle.advance(&View { addresses: &self.view }, from_ms, to_ms) {
+            self.log.note(from_ms, format_args!("{glitch}"));
+        }
+        self.view_since_ms = to_ms;
+    }
+
+    fn note_askers(&mut self, from_ms: i64, to_ms: i64) {
+        loop {
+            let mut changed = false;
+            for address in &self.addresses {
+                let (kind, until_ms) = match address.operator {
+                    None => (Kind::Delegation, to_ms),
+                    Some(operator) => {
+                        let asked_ms = self.asked_until_ms.get(usize::from(operator)).copied().unwrap_or(i64::MIN);
+                        (Kind::Ns, asked_ms.min(to_ms))
+                    }
+                };
+                let Some(content) = address.shows(kind).filter(|_| until_ms > from_ms) else { continue };
+                let until_ms = until_ms + self.life_ms(content.set.ttl_s);
+                for host in content.set.records.iter() {
+                    if let Some(asked_ms) = self.asked_until_ms.get_mut(usize::from(operator_of_host(*host))) {
+                        changed |= *asked_ms < until_ms;
+                        *asked_ms = until_ms.max(*asked_ms);
+                    }
+                }
+            }
+            if !changed {
+                return;
+            }
+        }
+    }
+
+    /// Who may be asked by somebody, or is to be.
+    fn group(&self) -> [bool; OPERATORS as usize] {
+        let mut group = self.wanted;
+        for (is_in, until_ms) in group.iter_mut().zip(&self.asked_until_ms) {
+            *is_in |= *until_ms >= self.now_ms;
+        }
+        group
+    }
+
+    /// An operator's sets are on their way to its addresses.
+    pub fn publish(&mut self, operator: u8, kinds: &[Kind]) {
+        let Some(op) = self.operators.get(usize::from(operator)) else { return };
+        let contents = op.contents(kinds, &mut self.version);
+        for content in &contents {
+            let (kind, set) = (content.kind, &content.set);
+            self.log.note(
+                self.now_ms,
+                format_args!("{} has {kind} {:?} ttl {} by {:?}", label(operator), set.records, set.ttl_s, set.signers),
+            );
+        }
+        let ready_ms: Vec<i64> = self.addresses.iter().map(|address| address.lag_ms).collect();
+        for (address, lag_ms) in self.addresses.iter_mut().zip(ready_ms) {
+            if address.operator == Some(operator) {
+                let lag_ms = self.rng.between(lag_ms / 2, lag_ms);
+                address.will_show(self.now_ms + lag_ms, &contents);
+            }
+        }
+    }
+
+    fn parent_publishes(&mut self, kind: Kind, set: &[u16], ttl_s: u32) {
+        self.log.note(self.now_ms, format_args!("parent has {kind} {set:?} ttl {ttl_s}"));
+        self.version += 1;
+        let content = Arc::new(Content::new(kind, self.version, set, ttl_s, &[]));
+        for address in self.addresses.iter_mut().filter(|address| address.operator.is_none()) {
+            // The whole lag at most: what is published first is shown first, anyway.
+            let lag_ms = self.rng.between(0, address.lag_ms);
+            address.will_show(self.now_ms + lag_ms, std::slice::from_ref(&content));
+        }
+    }
+
+    /// A person tells the parent.
+    pub fn tell_parent(&mut self, kind: Kind, set: Vec<u16>) {
+        if let Some((kind, set, ttl_s)) = self.parent.is_told(kind, set) {
+            self.parent_publishes(kind, &set, ttl_s);
+        }
+    }
+
+    /// Reads one address, or all that are delegated to and only if they agree; some of it may be out of a cache.
+    fn parent_scans(&mut self) {
+        let (now_ms, mut rng) = (self.now_ms, self.rng.fork());
+        self.parent.schedule_scan(now_ms, &mut rng);
+        let Manner::Scans { one_answer, ds_only } = self.parent.manner else { return };
+        let mut asked: Vec<&Address> = self
+            .addresses
+            .iter()
+            .filter(|at| at.answers_at(now_ms) && self.parent.delegation.contains(&at.host) && at.operator.is_some())
+            .filter(|at| at.operator.and_then(|op| self.operators.get(usize::from(op))).is_some_and(|op| op.serves))
+            .collect();
+        if one_answer {
+            asked = rng.pick(&asked).into_iter().collect();
+        }
+        let cached = rng.chance(20);
+        let read = |kind: Kind| {
+            let get = |at: &&'_ Address| -> Option<Arc<Content>> {
+                let shown = at.shows(kind)?;
+                let since_ms = now_ms - if cached { i64::from(shown.set.ttl_s) * 1000 } else { 0 };
+                at.showed_since(kind, since_ms).cloned()
+            };
+            let mut answers = asked.iter().map(get);
+            let first = answers.next()??;
+            let agree = answers.all(|other| other.is_some_and(|other| other.set.records == first.set.records));
+            (agree && !first.set.records.is_empty()).then_some(first)
+        };
+        let ds = read(Kind::Cds).map(|cds| (Kind::Ds, cds));
+        let ns = if ds_only { None } else { read(Kind::Csync).and(read(Kind::Ns)).map(|ns| (Kind::Delegation, ns)) };
+        let found: Vec<(Kind, Arc<Content>)> = ds.into_iter().chain(ns).collect();
+        for (kind, content) in found {
+            let set = &content.set;
+            if let Some(at_ms) = self.parent.reads(now_ms, kind, &set.records, set.version, &mut rng) {
+                let in_ms = at_ms - now_ms;
+                self.log.note(now_ms, format_args!("parent reads {kind} {:?}, to be had in {in_ms} ms", set.records));
+            }
+        }
+    }
+
+    fn keys_roll(&mut self) {
+        let (now_ms, group, mut due_ms) = (self.now_ms, self.group(), i64::MAX);
+        let mut changed = Vec::new();
+        for op in &mut self.operators {
+            let Some(roll) = &mut op.roll else { continue };
+            let ready = roll.is_ready(op.number, &self.addresses, &group);
+            let next_ms = roll.next_ms(ready, now_ms, self.lives);
+            if next_ms > now_ms {
+                due_ms = due_ms.min(next_ms);
+                continue;
+            }
+            if roll.hasty {
+                self.at_fault_ms.get_or_insert(now_ms);
+            }
+            self.log.note(now_ms, format_args!("{} goes on rolling: {roll:?}", catalogue().label(op.number)));
+            op.go_on_rolling(now_ms);
+            changed.push(op.number);
+        }
+        self.rolls_due_ms = due_ms;
+        for number in changed {
+            self.publish(number, &Kind::OPERATOR);
+            self.rolls_due_ms = self.rolls_due_ms.min(now_ms + 1);
+        }
+    }
+
+    fn befall(&mut self, fate: Fate) {
+        self.log.note(self.now_ms, format_args!("{fate:?}"));
+        self.flush();
+        let now_ms = self.now_ms;
+        match fate {
+            Fate::Silent { address, for_ms } => {
+                if let Some(address) = self.addresses.get_mut(address) {
+                    address.silent_until_ms = address.silent_until_ms.max(now_ms + for_ms);
+                }
+                self.will(for_ms, Fate::Speaks);
+            }
+            Fate::Speaks => {}
+            Fate::Dies { operator } => {
+                self.at_fault_ms.get_or_insert(now_ms);
+                for address in self.addresses.iter_mut().filter(|address| address.operator == Some(operator)) {
+                    address.silent_until_ms = i64::MAX;
+                }
+                if let Some(op) = self.operator(operator) {
+                    op.dead = true;
+                }
+            }
+            Fate::Reverts { operator, kind } => {
+                self.at_fault_ms.get_or_insert(now_ms);
+                let Some(op) = self.operator(operator) else { return };
+                let records = if kind == Kind::Ns { op.hosts.clone() } else { Vec::new() };
+                if op.set(kind, records) {
+                    self.publish(operator, &[kind]);
+                }
+            }
+            Fate::Rolls { operator, key_signing } => {
+                let hasty = self.hasty;
+                // Nobody would tell the parent: Chorus leaves a zone of one operator alone.
+                let alone = self.wanted.iter().filter(|wanted| **wanted).count() < 2;
+                let by_itself = |op: &Operator| op.ways.own_cds.is_some() || !(op.ways.csk || key_signing);
+                if alone && !self.operators.get(usize::from(operator)).is_some_and(by_itself) {
+                    return;
+                }
+                if self.operator(operator).is_some_and(|op| op.begin_roll(key_signing, hasty, now_ms)) {
+                    self.publish(operator, &Kind::OPERATOR);
+                }
+            }
+            Fate::Arrives { operator, kind, expects, records, ttl_s } => {
+                let Some(op) = self.operator(operator).filter(|op| op.serves && op.get(kind) == expects) else {
+                    return;
+                };
+                op.set_ttl(kind, ttl_s);
+                if op.set(kind, records) {
+                    self.publish(operator, &[kind]);
+                }
+            }
+        }
+        self.show_all();
+    }
+
+    /// The owner sets the zone up at an operator again, or takes it away there.
+    pub fn set_serving(&mut self, operator: u8, serves: bool, anew: bool) {
+        self.flush();
+        let Some(op) = self.operator(operator).filter(|op| op.serves != serves) else { return };
+        if serves {
+            op.start_over(anew);
+        } else {
+            op.serves = false;
+            op.roll = None;
+        }
+        self.log.note(self.now_ms, format_args!("the zone at {}: {serves}", label(operator)));
+        if serves {
+            self.publish(operator, &Kind::OPERATOR);
+        }
+        self.show_all();
+    }
+}
+
+fn oracle_settings(policy: &Policy) -> oracle::Settings {
+    let seconds = |seconds: u64| u32::try_from(seconds).unwrap_or(u32::MAX);
+    oracle::Settings {
+        stale_s: seconds(policy.stale_s),
+        ttl_min_s: seconds(policy.resolver_min_ttl_s),
+        ttl_cap_s: seconds(policy.resolver_max_ttl_s),
+        // Silence is nobody's fault but theirs who are silent.
+        silence_s: u32::MAX,
+        ..oracle::Settings::default()
+    }
+}

@@ -1,0 +1,61 @@
+//! What engine and services ask of a store, so that another one can stand in for the database.
+//!
+//! Invariant: each method is one transaction: all of it is kept, or nothing. What they mean is said at [`Store`].
+
+use super::{Control, Event, MemberRecord, OperatorRecord, Store, StoreError, TransitionRecord, ZoneRecord};
+use crate::model::dns::{Name, RecordSet};
+use crate::model::history::{History, Kind};
+use crate::model::policy::Policy;
+use crate::model::time::Time;
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+
+/// Declares the trait, and implements it for [`Store`] by the methods of the same names.
+macro_rules! records {
+    ($(async fn $name:ident(&self $(, $arg:ident: $of:ty)*) -> $result:ty;)*) => {
+        #[async_trait]
+        pub trait Records: Send + Sync {
+            $(async fn $name(&self $(, $arg: $of)*) -> Result<$result, StoreError>;)*
+        }
+
+        #[async_trait]
+        impl Records for Store {
+            $(async fn $name(&self $(, $arg: $of)*) -> Result<$result, StoreError> {
+                Store::$name(self $(, $arg)*).await
+            })*
+        }
+    };
+}
+
+records! {
+    async fn add_operator(&self, operator: &OperatorRecord, secret: &[u8], nonce: [u8; 24]) -> ();
+    async fn operators(&self) -> Vec<OperatorRecord>;
+    async fn operator(&self, name: &str) -> Option<OperatorRecord>;
+    async fn zones_of(&self, operator: &str) -> Vec<String>;
+    async fn add_zone(&self, zone: &ZoneRecord) -> ();
+    async fn zone_names(&self) -> Vec<String>;
+    async fn zone(&self, zone: &Name) -> Option<ZoneRecord>;
+    async fn set_policy(&self, zone: &Name, policy: &Policy, due_at: Time) -> ();
+    async fn saw_zone_ttl(&self, zone: &Name, operator: &str, ttl_s: u32) -> ();
+    async fn due(&self, now: Time, furthest: Time, limit: i64) -> (Vec<String>, Option<Time>);
+    async fn set_due(&self, zone: &str, due_at: Time) -> ();
+    async fn set_status(&self, zone: &Name, due_at: Time, status: &str) -> ();
+    async fn history(&self, zone: &Name) -> History;
+    async fn record(&self, zone: &Name, history: &History, since: Time) -> ();
+    async fn set_right(&self, zone: &Name, history: &History, due_at: Time, status: &str) -> ();
+    async fn forget_before(&self, zone: &Name, before: Time) -> ();
+    async fn intend(&self, zone: &Name, operator: &str, records: &[(Kind, RecordSet)], at: Time) -> ();
+    async fn start_transition(
+        &self, zone: &Name, transition: &TransitionRecord, members: &BTreeMap<String, MemberRecord>, text: &str
+    ) -> ();
+    async fn control_transition(&self, zone: &Name, control: &Control) -> ();
+    async fn end_transition(
+        &self, zone: &Name, transition: &TransitionRecord, certificate: &str, at: Time, text: &str
+    ) -> ();
+    async fn running_transition(&self, zone: &Name) -> Option<TransitionRecord>;
+    async fn transitions(&self, zone: &Name) -> Vec<TransitionRecord>;
+    async fn add_event(
+        &self, zone: &Name, at: Time, kind: &str, text: &str, transition: Option<&str>, operator: Option<&str>
+    ) -> ();
+    async fn events(&self, zone: &Name, limit: u32) -> Vec<Event>;
+}

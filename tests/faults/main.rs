@@ -1,0 +1,13 @@
+//! The fault matrix: what goes wrong around Chorus, one test or more for each number of `docs/faults.md`, in virtual time.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod answers;
+mod clocks;
+mod no_time_is_lost;
+mod operators;
+mod parents;
+mod people;
+mod places;
+mod store;
+mod table;
+mod world;

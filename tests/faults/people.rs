@@ -1,0 +1,117 @@
+//! F13, F19, F20: keys that operators roll on their own, people who press buttons at once, resolvers that serve stale data.
+
+use crate::places::key;
+use crate::world::{PIPELINE_S, SLACK_S, TTL_S, World, policy};
+use chorus::api::service::RefusalKind;
+use chorus::api::wire::{self, Verb};
+use chorus::model::history::Kind;
+use chorus::model::policy::Policy;
+
+#[tokio::test]
+async fn f13_a_key_that_an_operator_rolls_in_mid_transition_is_shared_before_anything_goes_on() {
+    let world = World::adopted().await;
+    world.join("b").await;
+    world.until("the parent has the DS", async |world| world.lock().parent.ds().len() == 2).await;
+    let new = key(256, 13, "the next zsk of a");
+    {
+        let mut state = world.lock();
+        let a = state.operator("a");
+        let mut keys = a.zone.records(Kind::Dnskey).clone();
+        keys.insert(new.clone());
+        a.zone.set(Kind::Dnskey, keys);
+        state.publish("a");
+    }
+    let has_it = |world: &World| {
+        world.lock().operators["b"].addresses.iter().all(|at| at.shows.records(Kind::Dnskey).contains(&new))
+    };
+    let shared = world.until("b has the new key", async |world| has_it(world)).await;
+    assert!(!world.is_named("b", "a"), "b is not named with a set that lacks a key");
+    let named = world.until("b is named", async |world| world.is_named("b", "a")).await;
+    assert!(named - shared >= i64::from(TTL_S) * 1000, "the sets without the new key have to die first");
+    world.comes_to_rest().await;
+    world.assert_nobody_failed().await;
+}
+
+#[tokio::test]
+async fn f13_an_operator_that_changes_its_algorithm_alone_in_mid_transition_blocks_it_with_the_reason() {
+    let world = World::adopted().await;
+    world.join("b").await;
+    world.until("the parent has the DS", async |world| world.lock().parent.ds().len() == 2).await;
+    {
+        let mut state = world.lock();
+        let b = state.operator("b");
+        let mut keys = b.zone.records(Kind::Dnskey).clone();
+        keys.extend([key(257, 15, "another algorithm"), key(256, 15, "another algorithm, zsk")]);
+        b.zone.set(Kind::Dnskey, keys);
+        state.publish("b");
+    }
+    world
+        .until("it is told", async |world| world.waiting().await.iter().any(|(code, _)| code.starts_with("algorithm-")))
+        .await;
+    let (code, text) = world.waiting().await.into_iter().find(|(code, _)| code.starts_with("algorithm-")).unwrap();
+    assert!(text.contains("15"), "{code}: {text}");
+    world.keeps_waiting_for(&code, 60_000).await;
+    assert!(!world.is_named("b", "a"));
+}
+
+#[tokio::test]
+async fn f19_of_two_people_who_press_at_once_at_any_step_one_wins_and_the_zone_ends_in_a_rest_state() {
+    let verbs = [Verb::Pause, Verb::Stop, Verb::Undo];
+    for rounds in (0..12).step_by(3) {
+        for (first, second) in verbs.iter().flat_map(|a| verbs.iter().map(move |b| (*a, *b))) {
+            let world = World::adopted().await;
+            world.join("b").await;
+            for _ in 0..rounds {
+                world.turn().await;
+            }
+            let Some(version) = world.shown().await.transition.map(|shown| shown.version) else {
+                continue;
+            };
+            if world.is_at_rest().await {
+                continue;
+            }
+            let press = |verb| {
+                let control = wire::Control { version: Some(version), ..wire::Control::default() };
+                world.press(verb, control)
+            };
+            let (one, other) = tokio::join!(press(first), press(second));
+            let refused: Vec<_> = [&one, &other].into_iter().filter_map(|done| done.as_ref().err()).collect();
+            assert!(refused.iter().all(|refusal| refusal.kind == RefusalKind::Conflict), "{refused:?}");
+            assert!(refused.len() <= 1, "{first:?} and {second:?}: {refused:?}");
+            // Twice is once.
+            let again = [one, other].into_iter().zip([first, second]).find(|(done, _)| done.is_ok()).unwrap().1;
+            let _ = world.press(again, wire::Control::default()).await;
+            world.press(Verb::Resume, wire::Control::default()).await.ok();
+            world.comes_to_rest().await;
+            world.assert_nobody_failed().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn f20_as_long_as_a_resolver_may_serve_stale_data_the_old_operator_is_kept_consistent() {
+    const STALE_S: u64 = 3600;
+    const SHORT_S: u32 = 600;
+    let world = World::adopted_with(SHORT_S, Policy { stale_s: STALE_S, ..policy(SHORT_S) }).await;
+    world.join("b").await;
+    world.comes_to_rest().await;
+    world.leave("b").await;
+    let left = world
+        .until("nobody names b", async |world| {
+            let ns = world.lock().parent.addresses[0].shows.records(Kind::Delegation).len();
+            ns == 2 && !world.is_named("a", "b")
+        })
+        .await;
+    let stale = i64::try_from(STALE_S).unwrap() * 1000;
+    let gone = world.until("b's DS is gone", async |world| world.lock().parent.ds().len() == 1).await;
+    // Its last question, and after that its DNSKEY set.
+    assert!(gone - left >= 2 * stale, "its DS went after {} s", (gone - left) / 1000);
+    let keys = |world: &World| world.lock().operators["a"].zone.records(Kind::Dnskey).len();
+    world.until("b's keys are gone", async |world| keys(world) == 2).await;
+    assert!(world.elapsed() - left >= 2 * stale, "its keys went after {} s", (world.elapsed() - left) / 1000);
+    world.comes_to_rest().await;
+    let longest =
+        2 * stale + i64::try_from(4 * (u64::from(SHORT_S) + SLACK_S) + 4 * PIPELINE_S).unwrap() * 1000 + 600_000;
+    assert!(world.elapsed() - left <= longest, "and no longer: {} s", (world.elapsed() - left) / 1000);
+    world.assert_nobody_failed().await;
+}
