@@ -55,6 +55,13 @@ impl Crowd {
         if !self.news.is_empty() {
             counts.judged += self.pairs(scene, from, glitches);
         }
+        for slot in &scene.insecure {
+            let cause = Cause::Versions(*slot, None);
+            if !self.open.iter().any(|(open, _)| *open == cause) {
+                self.open.push((cause, glitches.len()));
+                glitches.push(self.glitch(scene, Kind::Insecure, from, &[*slot]));
+            }
+        }
         if !scene.all_answer || !self.news.is_empty() {
             self.servers_that_fail(scene, from, to, glitches);
         }
@@ -183,11 +190,6 @@ impl Crowd {
     fn pairs(&mut self, scene: &Scene, from: i64, glitches: &mut Vec<Glitch>) -> u64 {
         let mut judged = 0;
         for (i, new) in self.news.iter().enumerate() {
-            let known = scene.known(*new);
-            if known.what == What::Ds && known.rrset.records.is_empty() && scene.was_secure {
-                self.open.push((Cause::Versions(*new, None), glitches.len()));
-                glitches.push(self.glitch(scene, Kind::Insecure, from, &[*new]));
-            }
             // News among themselves once only.
             let earlier_news = self.news.iter().take(i);
             for other in self.alive.iter().filter(|slot| !earlier_news.clone().any(|news| news == *slot)) {

@@ -110,7 +110,7 @@ fn ask(resolver: &mut Resolver, settings: &Settings, scene: &Scene, rng: &mut Sm
     };
     if scene.rrset(ds.slot).records.is_empty() {
         let insecure = Outcome::Failed(Kind::Insecure, vec![ds]);
-        return Some(if scene.was_secure { insecure } else { Outcome::Fine });
+        return Some(if scene.is_insecure(ds.fetched_ms) { insecure } else { Outcome::Fine });
     }
     let bogus = |parts| Some(Outcome::Failed(Kind::Bogus, parts));
     if !rules::vouches(scene.rrset(ds.slot), scene.rrset(dnskey.slot)) {

@@ -139,15 +139,15 @@ impl Resolver {
     /// for it, just before. Has to be called at the end of every stretch, for it supposes that nothing changed since.
     pub fn keep_alive(&mut self, scene: &Scene, rng: &mut SmallRng, end: i64) {
         for _ in 0..HOPS_MAX {
-            let Some(known) = self.ns.filter(|ns| ns.expires_ms <= end && ns.expires_ms > ns.fetched_ms) else {
-                return;
-            };
+            let Some(known) = self.ns.filter(|ns| ns.expires_ms <= end) else { return };
+            // What nobody renewed in time is gone, also if a server comes back later.
+            self.ns = None;
             let named = &scene.rrset(known.slot).records;
             // The server that it knows as the nearest, while that is named and answers.
             let nearest = |host: u16, whose| whose == known.whose && host == known.host && named.contains(&host);
             let any = |host: u16, whose| whose != Whose::Parent && named.contains(&host);
             let picked = pick(scene, rng, What::Ns, nearest).or_else(|| pick(scene, rng, What::Ns, any));
-            let Some((spot, slot)) = picked else { return };
+            let Some((spot, slot)) = picked.filter(|_| known.expires_ms > known.fetched_ms) else { return };
             let mut fresh = self.entry(scene, spot, What::Ns, slot, known.expires_ms - 1);
             // A server that names itself is asked again and again, while nothing changes.
             if fresh.expires_ms <= end && scene.rrset(slot).records.contains(&fresh.host) {
@@ -155,6 +155,7 @@ impl Resolver {
             }
             self.ns = Some(fresh);
         }
+        self.ns = self.ns.filter(|ns| ns.expires_ms > end);
     }
 
     fn entry(&self, scene: &Scene, spot: usize, what: What, slot: Slot, now: i64) -> Entry {

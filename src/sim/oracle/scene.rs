@@ -74,8 +74,11 @@ pub(super) struct Scene {
     pub spots: Vec<Spot>,
     /// Ordinary data that is served somewhere, the signed NS sets included.
     pub data: Vec<What>,
-    /// A DS was seen: from then on, none is a failure.
-    pub was_secure: bool,
+    /// Since when the zone is secure: all of the parent's servers had a DS. An answer without one, fetched later, is a failure;
+    /// before, and from servers that are late with the first DS, it is not.
+    secure_since: Option<i64>,
+    /// Answers without a DS that are served, though the zone was secure.
+    pub insecure: Vec<Slot>,
     /// Every address answers.
     pub all_answer: bool,
     known: Vec<Known>,
@@ -102,6 +105,7 @@ impl Scene {
         if changed {
             self.all_answer = self.spots.iter().all(Spot::answers);
             self.data = self.data_served();
+            self.look_for_ds(now);
         }
     }
 
@@ -134,7 +138,6 @@ impl Scene {
             let next = Slot(self.known.len());
             let slot = *self.by_version.entry(rrset.version).or_insert(next);
             if slot == next {
-                self.was_secure |= what == What::Ds && !rrset.records.is_empty();
                 self.known.push(Known { what, rrset: rrset.clone() });
             }
             debug_assert!(self.known(slot).is(what, rrset), "version {} is two things", rrset.version);
@@ -149,6 +152,23 @@ impl Scene {
             versions: rrsets(address).map(|(_, rrset)| rrset.version).collect(),
             shows,
         }
+    }
+
+    /// Whether an answer without DS that was fetched at this moment makes a signed zone insecure.
+    pub fn is_insecure(&self, fetched_ms: i64) -> bool {
+        self.secure_since.is_some_and(|since| since <= fetched_ms)
+    }
+
+    fn look_for_ds(&mut self, now: i64) {
+        let shown = self.spots.iter().filter_map(|spot| spot.shown(What::Ds));
+        let (mut without, with): (Vec<Slot>, Vec<Slot>) = shown.partition(|slot| self.rrset(*slot).records.is_empty());
+        if without.is_empty() && !with.is_empty() {
+            self.secure_since.get_or_insert(now);
+        }
+        without.sort_unstable();
+        without.dedup();
+        without.retain(|_| self.secure_since.is_some());
+        self.insecure = without;
     }
 
     fn data_served(&self) -> Vec<What> {
