@@ -102,3 +102,22 @@ fn a_newcomer_that_died_before_anybody_was_told_of_it_is_let_go_at_once() {
     let decision = decision(&f, 20);
     assert!(decision.waits.iter().all(|wait| wait.code != "operator-unreachable"), "{decision:?}");
 }
+
+#[test]
+fn a_leaver_that_is_gone_is_named_no_longer_while_another_operator_joins() {
+    let mut f = without_b();
+    f.member("c", true);
+    f.alone(0, "c");
+    for operator in ["a", "c"] {
+        f.sees(1000, operator, Kind::Dnskey, all_keys(&["a", "b", "c"]));
+        f.sees(1000, operator, Kind::Cds, f.ds(&["a", "b", "c"]));
+        f.sees(1000, operator, Kind::Cdnskey, f.cdnskey(&["a", "b", "c"]));
+    }
+    f.sees(1000, "parent", Kind::Ds, f.ds(&["a", "b", "c"]));
+    let decision = decision(&f, 1000 + 250_000);
+    let names = decision.writes.iter().find(|write| write.step == Step::NameServers);
+    let names = names.unwrap_or_else(|| panic!("{decision:?}"));
+    assert_eq!(names.operator, "c");
+    let chorus::model::group::Change::Exactly(set) = &names.sets[0].2 else { panic!("{names:?}") };
+    assert_eq!(*set, f.ns(&["a", "c"]));
+}

@@ -42,8 +42,8 @@ pub fn check(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Objection
     }
     let mut objections =
         if without.leaves_out(Switch::CheckAnswering) { Vec::new() } else { unanswered(scene, planned) };
-    for (why, ends) in after {
-        if before.get(&why).is_none_or(|already| *already < ends) {
+    for (what, (why, ends)) in after {
+        if before.get(&what).is_none_or(|(_, already)| *already < ends) {
             objections.push(Objection { text: why, until: (ends < Time::MAX).then_some(ends) });
         }
     }
@@ -51,8 +51,9 @@ pub fn check(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Objection
     objections
 }
 
-/// The pairs that do not go together and are alive at `now` or later, with the moment from which they no longer meet.
-fn discords<'a>(scene: &Scene<'a>, planned: Vec<Item<'a>>, now: Time) -> BTreeMap<String, Time> {
+/// The pairs that do not go together and are alive at `now` or later: what is wrong, in words and by which it is compared,
+/// with the moment from which they no longer meet.
+fn discords<'a>(scene: &Scene<'a>, planned: Vec<Item<'a>>, now: Time) -> BTreeMap<String, (String, Time)> {
     let items = items(scene, planned);
     let lives = lives(scene, &items);
     let from_now = Interval { start: now, end: Time::MAX };
@@ -64,8 +65,10 @@ fn discords<'a>(scene: &Scene<'a>, planned: Vec<Item<'a>>, now: Time) -> BTreeMa
         }
         let overlap = discord.a.alive.meets(&discord.b.alive).and_then(|overlap| overlap.meets(&from_now));
         if let Some(overlap) = overlap {
-            let ends = found.entry(discord.why()).or_insert(overlap.end);
-            *ends = overlap.end.max(*ends);
+            let found = found.entry(discord.what()).or_insert_with(|| (discord.why(), overlap.end));
+            if overlap.end > found.1 {
+                *found = (discord.why(), overlap.end);
+            }
         }
     });
     found

@@ -42,6 +42,15 @@ impl Discord<'_> {
         let (a, b) = (self.a.item, self.b.item);
         if a.kind == Kind::Ds { ds_and_keys(a, b) } else { keys_and_answer(a, b) }
     }
+
+    /// What it is that is wrong: the same for a DNSKEY set that gets more keys, and still none of those that sign the answer.
+    pub fn what(&self) -> String {
+        let (a, b) = (self.a.item, self.b.item);
+        if a.kind == Kind::Ds {
+            return ds_and_keys(a, b);
+        }
+        format!("{} without {} of the {} answer of {}", a.server, tags(&b.served.signers), b.kind, b.server)
+    }
 }
 
 /// All exposures of the history that reach beyond `from`, up to `now`.

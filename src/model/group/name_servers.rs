@@ -41,7 +41,10 @@ impl Ladder<'_> {
                 && present.iter().all(|(_, at)| names_last(&at.servers, Kind::Ns, op))
         });
         let stepping_down = world.members.iter().filter(|(_, member)| member.wanted < Standing::Serving);
-        let staying = stepping_down.map(|(op, _)| op).filter(|op| !joins_done && is_admitted(world, op));
+        let staying = stepping_down
+            .map(|(op, _)| op)
+            // Nobody is to be sent to one that is gone, for however long the others take.
+            .filter(|op| !joins_done && is_admitted(world, op) && !world.is_lost(op));
         let target = world.ns_of(world.serving().chain(staying));
         if !joiners.is_empty() && !ds_complete {
             return self.admitted();
