@@ -142,7 +142,12 @@ impl Engine {
                 continue;
             }
             let placed = placements(known, write);
-            let sent = sent(planned.get(before..).unwrap_or_default(), write, now);
+            let mut sent = sent(planned.get(before..).unwrap_or_default(), write, now);
+            // The same again is on its way already.
+            sent.retain(|(kind, sent)| {
+                let last = known.record.in_flight.iter().rev().find(|(at, of, _)| *at == write.operator && of == kind);
+                !last.is_some_and(|(_, _, last)| (&last.records, &last.partly) == (&sent.records, &sent.partly))
+            });
             if !self.ports.switches.without.leaves_out(Switch::Intent) {
                 self.ports.store.intend(&known.record.name, &write.operator, &placed, &sent, now).await?;
             }
@@ -166,8 +171,8 @@ impl Engine {
                     written.waiting.push(lagging(write));
                 }
                 Err(e) => {
-                    if e.category() == Category::AskHuman {
-                        // It was refused: nothing of it is on its way.
+                    if e.category() != Category::ReadBack {
+                        // It was refused, or not sent at all: nothing of it is on its way.
                         self.expect_no_more(known, &write.operator, &sent).await?;
                     }
                     let waiting = WaitingFor {
@@ -236,7 +241,7 @@ impl Engine {
         let (zone, mut here) = (known.record.name.clone(), Vec::new());
         for (operator, kind, sent) in &known.record.in_flight {
             let servers = known.members.get(operator).map(|member| member.servers.as_slice()).unwrap_or_default();
-            let expected = |server| known.history.coming(server, *kind).iter().any(|(other, _)| other == sent);
+            let expected = |server| known.history.coming(server, *kind).iter().any(|coming| coming.sent == *sent);
             if sent.at.plus(LAG_MAX) < now || !servers.iter().any(expected) {
                 here.push((operator.clone(), *kind, sent.clone()));
             }
@@ -346,20 +351,22 @@ fn arriving(known: &Picture, write: &Write) -> Option<WaitingFor> {
     let servers = known.members.get(&write.operator)?.servers.iter();
     let sets = || write.sets.iter().zip(planned_by(known, write));
     let mut confused = servers.flat_map(|server| sets().map(move |set| (server, set)));
-    let (server, ..) = confused.find(|(server, ((kind, _, change), planned))| {
+    let (server, until) = confused.find_map(|(server, ((kind, _, change), planned))| {
         let shown = known.history.current(server, *kind).is_some_and(|span| match change {
             Change::Exactly(records) => span.served.records == *records,
             Change::Partly { with, without } => {
                 with.is_subset(&span.served.records) && without.is_disjoint(&span.served.records)
             }
         });
-        shown && known.history.coming(server, *kind).iter().any(|(sent, _)| !sent.is_shown_by(&planned.records))
+        let mut coming = known.history.coming(server, *kind).iter();
+        let other = coming.find(|coming| !coming.sent.is_shown_by(&planned.records)).filter(|_| shown)?;
+        Some((server, other.sent.at.plus(LAG_MAX)))
     })?;
     let text = format!(
-        "{}: what was written before is not served yet by {server}; {} is written when it is",
+        "{}: what was written before is not served yet by {server}; {} is written when it is, or is given up",
         write.operator, write.why
     );
-    Some(WaitingFor { step: write.step, code: "operator-lag".into(), text, until: None })
+    Some(WaitingFor { step: write.step, code: "operator-lag".into(), text, until: Some(until) })
 }
 
 fn reverted_until(lately: &[WrittenLately], write: &Write, now: Time) -> Option<Time> {

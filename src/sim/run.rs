@@ -181,6 +181,8 @@ impl Play {
         match () {
             () if world.never_acts() && waits_for("parent-") => Some(End::WaitsForParent),
             () if dead && waits_for("operator-") => Some(End::WaitsForDeadOperator),
+            // Nothing but time is awaited, however many turns it takes.
+            () if ends_by_itself(&status, world.now_ms).is_some() && self.turns < TURNS_MAX => None,
             // An answer that got lost may hide for a moment what is waited for.
             () => (self.idle >= idle_max + LOST_ANSWERS_MAX || self.turns >= TURNS_MAX).then_some(End::Stuck),
         }
@@ -188,7 +190,12 @@ impl Play {
 
     /// The controller's turn, or the owner's, whoever comes first.
     fn next(&mut self) {
-        let due_ms = self.memory.tables().zone.as_ref().map_or(0, |zone| zone.due_at.0);
+        let mut due_ms = self.memory.tables().zone.as_ref().map_or(0, |zone| zone.due_at.0);
+        if self.idle > IDLE_TURNS_MAX {
+            // The turns in between would see nothing new.
+            let status = self.memory.tables().zone.as_ref().map(|zone| Status::read(&zone.status)).unwrap_or_default();
+            due_ms = ends_by_itself(&status, due_ms).unwrap_or(due_ms);
+        }
         let owner_is_done = self.owner.is_done(self.memory.tables().running());
         let owner_ms = if owner_is_done { i64::MAX } else { self.owner.next_ms };
         let crash_at = {
@@ -327,6 +334,11 @@ impl Play {
             trace: world.log.lines().to_vec(),
         }
     }
+}
+
+/// When what is waited for ends by itself.
+fn ends_by_itself(status: &Status, now_ms: i64) -> Option<i64> {
+    status.waiting.iter().filter_map(|wait| wait.until).map(|until| until.0).filter(|until| *until > now_ms).min()
 }
 
 /// Puts operators and zone into the store, as a controller has them that adopted the zone some time ago.

@@ -48,7 +48,7 @@ pub(super) fn seen<'a>(scene: &Scene<'a>) -> Vec<Item<'a>> {
 fn coming<'a>(scene: &Scene<'a>) -> impl Iterator<Item = Item<'a>> {
     let tracks = scene.history.tracks();
     tracks.flat_map(|(server, kind, track)| {
-        track.coming.iter().map(move |(_, span)| Item {
+        track.coming.iter().map(|coming| &coming.span).map(move |span| Item {
             server,
             kind,
             served: Cow::Borrowed(&span.served),

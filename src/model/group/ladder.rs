@@ -53,7 +53,7 @@ pub(super) fn is_admitted(world: &World<'_>, operator: &str) -> bool {
     let others = world.members.iter().filter(|(name, _)| *name != operator && is_present(world, name));
     let named = |server: &Server, kind| {
         let now = world.history.current(server, kind).into_iter();
-        let coming = world.history.coming(server, kind).iter().map(|(_, span)| span);
+        let coming = world.history.coming(server, kind).iter().map(|coming| &coming.span);
         now.chain(coming).any(|span| world.names(&span.served.records, operator))
     };
     world.parent_servers.iter().any(|server| named(server, Kind::Delegation))

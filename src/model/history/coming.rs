@@ -32,11 +32,44 @@ impl Sent {
         }
     }
 
+    /// What it adds to these records, and what it takes out of them.
+    fn difference(&self, records: &RecordSet) -> (RecordSet, RecordSet) {
+        let added = |of: &RecordSet| of.difference(records).cloned().collect();
+        match &self.partly {
+            Some((with, without)) => (added(with), without.intersection(records).cloned().collect()),
+            None => (added(&self.records), records.difference(&self.records).cloned().collect()),
+        }
+    }
+
     /// The version that it may become at an address, signed as what is served there now.
-    pub(super) fn span(&self, signed_as: Option<&Span>) -> Span {
+    fn span(&self, signed_as: Option<&Span>) -> Span {
         let signers = signed_as.map(|span| span.served.signers.clone()).unwrap_or_default();
         let ttl_s = signed_as.map_or(self.ttl_s, |span| span.served.ttl_s.max(self.ttl_s));
         let served = Served { records: self.records.clone(), ttl_s, signers, expires: None };
         Span { served, since: Some(self.at), first_seen: self.at, last_seen: self.at, until: None }
+    }
+}
+
+/// What was sent, as it is awaited at one address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coming {
+    pub sent: Sent,
+    /// The version that it may become there.
+    pub span: Span,
+    /// By this it is known to be there, whatever else the operator changes meanwhile: a set is replaced as a whole.
+    added: RecordSet,
+    removed: RecordSet,
+}
+
+impl Coming {
+    /// `now`: what the address serves.
+    pub(super) fn new(sent: &Sent, now: Option<&Span>) -> Coming {
+        let nothing = RecordSet::new();
+        let (added, removed) = sent.difference(now.map_or(&nothing, |span| &span.served.records));
+        Coming { sent: sent.clone(), span: sent.span(now), added, removed }
+    }
+
+    pub(super) fn is_there(&self, records: &RecordSet) -> bool {
+        self.added.is_subset(records) && self.removed.is_disjoint(records)
     }
 }

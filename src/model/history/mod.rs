@@ -11,7 +11,7 @@ mod coming;
 mod death;
 mod track;
 
-pub use coming::{LAG_MAX, Sent};
+pub use coming::{Coming, LAG_MAX, Sent};
 pub use death::Lifetimes;
 pub use track::{Changes, History, Span, Track, Trouble};
 

@@ -3,7 +3,7 @@
 //! Invariant: the spans of a track follow one another in time, and only the last one is open. An outcome that is a failure
 //! never opens, closes or prolongs a span.
 
-use super::{Failure, Kind, Outcome, Sample, Sent, Served, Server};
+use super::{Coming, Failure, Kind, Outcome, Sample, Sent, Served, Server};
 use crate::model::dns::RecordSet;
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
@@ -33,18 +33,18 @@ pub struct Track {
     /// it had.
     pub lost: bool,
     /// What was sent to the operator and not seen here yet, the oldest first, each with the version that it may become.
-    pub coming: Vec<(Sent, Span)>,
+    pub coming: Vec<Coming>,
 }
 
 impl Track {
     /// Every version that was served or may be any moment.
     pub fn all(&self) -> impl Iterator<Item = &Span> {
-        self.spans.iter().chain(self.coming.iter().map(|(_, span)| span))
+        self.spans.iter().chain(self.coming.iter().map(|coming| &coming.span))
     }
 
     /// What was sent up to what these records show is here, or has been overtaken.
     fn arrived(&mut self, records: &RecordSet) {
-        if let Some(last) = self.coming.iter().rposition(|(sent, _)| sent.is_shown_by(records)) {
+        if let Some(last) = self.coming.iter().rposition(|coming| coming.is_there(records)) {
             self.coming.drain(..=last);
         }
     }
@@ -123,32 +123,32 @@ impl History {
     pub fn expect(&mut self, server: &Server, kind: Kind, sent: &Sent) {
         let track = self.tracks.entry(server.clone()).or_default().entry(kind).or_default();
         let now = track.spans.last().filter(|span| span.until.is_none() || track.lost);
-        let span = sent.span(now);
-        let shown = now.map(|span| span.served.records.clone());
-        track.coming.retain(|(other, _)| other != sent);
-        track.coming.push((sent.clone(), span));
-        if let Some(records) = shown {
-            track.arrived(&records);
-        }
+        let coming = Coming::new(sent, now);
+        let shown = now.map(|span| span.served.records.clone()).unwrap_or_default();
+        track.coming.retain(|other| other.sent != *sent);
+        track.coming.push(coming);
+        track.arrived(&shown);
     }
 
     /// What was sent there is not expected any more: it was refused, or it has not been seen for longer than any server lags.
     pub fn expect_no_more(&mut self, server: &Server, kind: Kind, sent: &Sent) {
         if let Some(track) = self.tracks.get_mut(server).and_then(|tracks| tracks.get_mut(&kind)) {
-            track.coming.retain(|(other, _)| other != sent);
+            track.coming.retain(|coming| coming.sent != *sent);
         }
     }
 
     /// What was sent and is not seen yet at an address.
-    pub fn coming(&self, server: &Server, kind: Kind) -> &[(Sent, Span)] {
+    pub fn coming(&self, server: &Server, kind: Kind) -> &[Coming] {
         self.track(server, kind).map(|track| track.coming.as_slice()).unwrap_or_default()
     }
 
-    /// As it is after [`History::restore`]: what is wrong with addresses is no part of what was served.
+    /// As it is after [`History::restore`]: what is wrong with addresses, and what was sent, is no part of what was
+    /// served.
     pub fn forget_troubles(&mut self) {
         let tracks = self.tracks.values_mut().flat_map(BTreeMap::values_mut);
-        for track in tracks.filter(|track| track.trouble.is_some() || track.lost) {
+        for track in tracks.filter(|track| track.trouble.is_some() || track.lost || !track.coming.is_empty()) {
             (track.trouble, track.lost) = (None, false);
+            track.coming.clear();
         }
     }
 
@@ -168,8 +168,8 @@ impl History {
         for track in self.tracks.get_mut(server).into_iter().flat_map(BTreeMap::values_mut) {
             let Some(trouble) = &track.trouble else { continue };
             track.lost = true;
-            for (sent, span) in &mut track.coming {
-                span.until = Some(trouble.since.max(sent.at));
+            for coming in &mut track.coming {
+                coming.span.until = Some(trouble.since.max(coming.sent.at));
             }
             if let Some(open) = track.spans.last_mut().filter(|span| span.until.is_none()) {
                 open.until = Some(trouble.since.max(open.last_seen));
