@@ -52,6 +52,7 @@ impl Picture {
             now: self.observed_at,
             algorithm: self.transition.as_ref().and_then(TransitionRecord::algorithm_now),
             paused: self.transition.as_ref().is_some_and(|transition| transition.paused),
+            memo: None,
         }
     }
 
