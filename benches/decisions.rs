@@ -109,6 +109,7 @@ fn main() {
             now: Time::from_s(10),
             paused: false,
             algorithm: None,
+            memo: None,
         };
         let hosts =
             bench.members.iter().flat_map(|(op, m)| m.hosts.iter().map(move |h| (h.clone(), op.clone()))).collect();

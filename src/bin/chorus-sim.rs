@@ -43,6 +43,8 @@ const TOLD_MAX: usize = 5;
 struct Total {
     worlds: u64,
     turns: u64,
+    /// Of all event logs, in whatever order the worlds ended: the same seeds, the same number.
+    hash: u64,
     crashes: u64,
     brought_about: usize,
     exposures_told: usize,
@@ -56,6 +58,7 @@ impl Total {
     fn add(&mut self, report: &Report) {
         self.worlds += 1;
         self.turns += u64::from(report.turns);
+        self.hash = self.hash.wrapping_add(report.hash);
         self.crashes += u64::from(report.crashes);
         self.brought_about += report.brought_about;
         self.exposures_told += report.exposures_told;
@@ -74,6 +77,7 @@ impl Total {
     fn tell(&self, seconds: f64) {
         println!("worlds       {}, {:.0}/s", self.worlds, self.worlds as f64 / seconds);
         println!("turns        {}, and {} crashes", self.turns, self.crashes);
+        println!("event logs   hash {:016x}", self.hash);
         let ends: Vec<String> = self.ends.iter().map(|(end, count)| format!("{count} {}", end.name())).collect();
         println!("transitions  {}", ends.join(", "));
         println!("answers      {:<16} {:>12} {:>8} {:>8} {:>12}", "", "judged", "bogus", "insecure", "unresolvable");

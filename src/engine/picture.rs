@@ -52,6 +52,7 @@ impl Picture {
             now: self.observed_at,
             algorithm: self.transition.as_ref().and_then(TransitionRecord::algorithm_now),
             paused: self.transition.as_ref().is_some_and(|transition| transition.paused),
+            memo: None,
         }
     }
 
@@ -122,12 +123,13 @@ impl Ports {
     }
 
     /// Everything else that is stored of a zone, and which addresses there are.
-    pub(crate) async fn load(&self, record: ZoneRecord) -> Result<Picture, EngineError> {
+    /// `status`: the record's, read.
+    pub(crate) async fn load(&self, record: ZoneRecord, status: &Status) -> Result<Picture, EngineError> {
         let mut history = self.store.history(&record.name).await?;
-        Status::read(&record.status).restore_troubles(&mut history);
+        status.restore_troubles(&mut history);
         let operators = self.operators(record.members.iter().map(|(name, member)| (name.clone(), *member))).await?;
         let transition = self.store.running_transition(&record.name).await?;
-        self.picture(record, history, operators, transition).await
+        self.picture_below(&status.parent_zone, record, history, operators, transition).await
     }
 
     pub(crate) async fn operators(
@@ -152,8 +154,19 @@ impl Ports {
         transition: Option<TransitionRecord>,
     ) -> Result<Picture, EngineError> {
         let known_parent = Status::read(&record.status).parent_zone;
+        self.picture_below(&known_parent, record, history, operators, transition).await
+    }
+
+    async fn picture_below(
+        &self,
+        known_parent: &str,
+        record: ZoneRecord,
+        history: History,
+        operators: Vec<(OperatorRecord, MemberRecord)>,
+        transition: Option<TransitionRecord>,
+    ) -> Result<Picture, EngineError> {
         let asked = operators.iter().map(|(operator, _)| of_operator(self, operator, &history));
-        let (parent, found) = join(of_parent(self, &record, &history, &known_parent), join_all(asked)).await;
+        let (parent, found) = join(of_parent(self, &record, &history, known_parent), join_all(asked)).await;
         let (parent_zone, parent) = parent?;
         let mut places = Places { parent_zone, parent, operators: BTreeMap::new() };
         for ((operator, _), servers) in operators.iter().zip(found) {

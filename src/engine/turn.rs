@@ -161,7 +161,7 @@ impl Engine {
         wanted: impl Fn() -> bool,
     ) -> Result<Time, EngineError> {
         let zone = &record.name.clone();
-        let mut known = self.ports.load(record).await?;
+        let mut known = self.ports.load(record, &memory.status).await?;
         let mut done = Vec::new();
         for _ in 0..ROUNDS_MAX {
             let at_rest = known.transition.is_none() && memory.status.settled;

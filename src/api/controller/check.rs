@@ -31,8 +31,8 @@ impl Controller {
                 (from.into_keys().collect(), to.into_keys().collect(), known, algorithm.map(|change| change.to))
             }
             None => {
-                let (stored, _) = self.engine.ports().recall(name).await.map_err(of_engine)?;
-                let known = self.engine.ports().load(stored.record).await.map_err(of_engine)?;
+                let (stored, status) = self.engine.ports().recall(name).await.map_err(of_engine)?;
+                let known = self.engine.ports().load(stored.record, &status).await.map_err(of_engine)?;
                 let present: Vec<String> = known.world().desired().cloned().collect();
                 let roll = known.world().algorithm;
                 (present.clone(), present, known, roll)

@@ -55,8 +55,10 @@ pub fn check(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Objection
 /// with the moment from which they no longer meet.
 fn discords<'a>(scene: &Scene<'a>, planned: Vec<Item<'a>>, now: Time) -> BTreeMap<String, (String, Time)> {
     let items = items(scene, planned);
-    let lives = lives(scene, &items);
     let from_now = Interval { start: now, end: Time::MAX };
+    // What is dead by now meets nothing any more.
+    let mut lives = lives(scene, &items);
+    lives.retain(|life| life.alive.meets(&from_now).is_some());
     let mut found = BTreeMap::new();
     for_each_discord(scene, &lives, |discord| {
         let rule = if discord.a.item.kind == Kind::Ds { Switch::CheckDs } else { Switch::CheckAnswers };

@@ -9,7 +9,7 @@ use super::desired::{cds_and_cdnskey, csync, placed_keys};
 use super::guards::last_question;
 use super::ladder::is_admitted;
 use super::standing::standing;
-use super::view::World;
+use super::view::{Memo, World};
 use crate::model::dns::{Ds, RecordSet, key_of_ds, ns_name};
 use crate::model::history::{Kind, Server, Span, Who};
 use crate::model::time::Time;
@@ -46,6 +46,8 @@ pub struct Forecast {
 
 /// The way from what is observed to the desired group of this world.
 pub fn forecast(world: &World<'_>) -> Forecast {
+    let memo = Memo::of(world.members);
+    let world = &World { memo: Some(&memo), ..*world };
     let mut plan = Plan { world, steps: Vec::new(), at: world.now };
     let everywhere = |op: &String| {
         let named = |kind: Kind, servers: &[Server]| {

@@ -7,10 +7,11 @@
 use super::Standing;
 use super::say::{key_label, outlived};
 use super::view::World;
-use crate::model::dns::{Ds, Rdata, RecordSet, cds_for, key_of_ds};
+use crate::model::dns::{Dnskey, Ds, Rdata, RecordSet, key_of_ds};
 use crate::model::history::{Kind, Server, Span, Track, Who};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A guard, evaluated.
@@ -88,8 +89,8 @@ pub fn may_serve(world: &World<'_>, joiners: &[&String]) -> Guard {
         }
         for kind in [Kind::Cds, Kind::Cdnskey] {
             for (server, span) in spans_of_members(world, kind).filter(|_| !world.leaves_out(Switch::CdsGun)) {
-                let asked = asked_keys(world, kind, &span.served.records);
-                if asked.is_empty() || vouched(&|keys| !asked.is_disjoint(&asked_keys(world, Kind::Cdnskey, keys))) {
+                let asked = asked_keys(kind, &span.served.records);
+                if asked.is_empty() || vouched(&|keys| !asked.is_disjoint(&asked_keys(Kind::Cdnskey, keys))) {
                     continue;
                 }
                 let Some(span) = &clipped(span, server, &ends) else { continue };
@@ -107,7 +108,8 @@ pub fn may_serve(world: &World<'_>, joiners: &[&String]) -> Guard {
 /// operator, the leaver included; and none can come out of an older CSYNC. What another leaver serves counts until nobody
 /// can ask that one: it is not asked, nor written to, after its own last question.
 pub fn last_question(world: &World<'_>, leaver: &str) -> Guard {
-    last_question_besides(world, leaver, &BTreeSet::new())
+    let work_out = || last_question_besides(world, leaver, &BTreeSet::new());
+    world.memo_of(leaver).map_or_else(work_out, |memo| memo.last_question.get_or_init(work_out).clone())
 }
 
 /// `asking`: the leavers whose own last question is being worked out. What they serve counts for as long as it is served.
@@ -152,15 +154,16 @@ fn last_question_besides(world: &World<'_>, leaver: &str, asking: &BTreeSet<&str
 }
 
 /// The part of a span in which its server could be asked; `None` where there is none. `ends`: the last questions of leavers.
-fn clipped(span: &Span, server: &Server, ends: &BTreeMap<&str, Option<Time>>) -> Option<Span> {
-    let mut span = span.clone();
+fn clipped<'s>(span: &'s Span, server: &Server, ends: &BTreeMap<&str, Option<Time>>) -> Option<Cow<'s, Span>> {
+    let mut span = Cow::Borrowed(span);
     if let Who::Operator(name) = &server.who
         && let Some(Some(end)) = ends.get(name.as_str())
     {
         if span.since.unwrap_or(Time::MIN) >= *end && *end > Time::MIN {
             return None;
         }
-        span.until = Some(span.until.unwrap_or(Time::MAX).min(*end));
+        let until = span.until.unwrap_or(Time::MAX).min(*end);
+        span.to_mut().until = Some(until);
     }
     Some(span)
 }
@@ -291,9 +294,11 @@ fn covers_any(world: &World<'_>, ds: &RecordSet, keys: &RecordSet) -> bool {
 }
 
 /// The keys that a DS, CDS or CDNSKEY set is about, by tag and algorithm: digest types are the parent's choice.
-fn asked_keys(world: &World<'_>, kind: Kind, set: &RecordSet) -> BTreeSet<(u16, u8)> {
-    let as_ds = if kind == Kind::Cdnskey { cds_for(world.zone, set, &[2]) } else { set.clone() };
-    as_ds.iter().filter_map(Ds::read).map(|ds| (ds.key_tag, ds.algorithm)).collect()
+fn asked_keys(kind: Kind, set: &RecordSet) -> BTreeSet<(u16, u8)> {
+    if kind == Kind::Cdnskey {
+        return set.iter().filter_map(Dnskey::read).map(|key| (key.key_tag(), key.algorithm)).collect();
+    }
+    set.iter().filter_map(Ds::read).map(|ds| (ds.key_tag, ds.algorithm)).collect()
 }
 
 /// For how long a parent may act on a CDS set: it was not what the parent had already. `None`: acting changes nothing.
@@ -302,16 +307,16 @@ fn may_be_acted_on_until(world: &World<'_>, server: &Server, kind: Kind, span: &
     if !could_be_asked(world, server, span) {
         return None;
     }
-    let asked = asked_keys(world, kind, &span.served.records);
+    let asked = asked_keys(kind, &span.served.records);
     let has_another = world
         .history
         .spans(Kind::Ds)
-        .any(|(_, ds)| served_together(ds, span) && asked_keys(world, Kind::Ds, &ds.served.records) != asked);
+        .any(|(_, ds)| served_together(ds, span) && asked_keys(Kind::Ds, &ds.served.records) != asked);
     // The parent may already have decided on what an earlier set asked for, and go back on it for this one.
     let enacts_another = || {
         [Kind::Cds, Kind::Cdnskey].into_iter().flat_map(|of| spans_of_members(world, of).map(move |at| (of, at))).any(
             |(of, (_, earlier))| {
-                let earlier_asked = asked_keys(world, of, &earlier.served.records);
+                let earlier_asked = asked_keys(of, &earlier.served.records);
                 !earlier_asked.is_empty()
                     && earlier_asked != asked
                     && in_the_pipeline(world, earlier, earlier.served.ttl_s, span)

@@ -11,7 +11,7 @@ use super::guards::{Guard, last_question, may_lose_ds, may_lose_key, still_vouch
 use super::say::{describe_keys, key_label, key_list, names};
 use super::standing::standing;
 use super::strangers::strange_ds;
-use super::view::{Member, ParentMode, Shown, World};
+use super::view::{Member, Memo, ParentMode, Shown, World};
 use crate::model::dns::{Rdata, RecordSet, key_of_ds};
 use crate::model::history::{Kind, Server};
 use crate::model::switches::Switch;
@@ -23,6 +23,8 @@ pub(super) const TTL_UNKNOWN_S: u32 = 3600;
 
 /// What to do next, and what is waited for.
 pub fn decide(world: &World<'_>) -> Decision {
+    let memo = Memo::of(world.members);
+    let world = &World { memo: Some(&memo), ..*world };
     let mut ladder = Ladder { world: *world, writes: Vec::new(), waits: Vec::new() };
     let (parent_ds_keys, parent_ns) = ladder.climb();
     if world.paused && ladder.writes.is_empty() && ladder.waits.is_empty() {

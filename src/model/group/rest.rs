@@ -33,7 +33,7 @@ pub fn wanting(members: &BTreeMap<String, Member>, group: &Group) -> BTreeMap<St
 /// The way from what is observed to another group.
 pub fn forecast_to(world: &World<'_>, group: &Group) -> Forecast {
     let members = wanting(world.members, group);
-    forecast(&World { members: &members, paused: false, ..*world })
+    forecast(&World { members: &members, paused: false, memo: None, ..*world })
 }
 
 /// The rest state that is reached first, between a transition's two ends: an end, or a group in which those on the move

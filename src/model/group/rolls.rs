@@ -97,6 +97,11 @@ pub struct Rolling {
 /// first looked at is no news.
 pub fn key_turns(world: &World<'_>, after: Time) -> Vec<KeyTurn> {
     let mut turns = Vec::new();
+    // Every turn is the beginning or the end of a version, and mostly there is none.
+    let is_news = |span: &Span| span.first_seen > after || span.until > Some(after);
+    if !world.history.tracks().any(|(_, _, track)| track.spans.iter().any(is_news)) {
+        return turns;
+    }
     for (rdata, key) in world.members.keys().flat_map(|operator| keys_of(world, operator)) {
         for (stretches, begins, ends) in [
             (published(world, &key.operator, &rdata), Turn::Published, Turn::Withdrawn),

@@ -4,12 +4,14 @@
 //! to answer makes that untrue, whatever it showed before.
 
 use super::Standing;
+use super::guards::Guard;
 use crate::model::dns::{Dnskey, Name, Rdata, RecordSet, key_of_ds, ns_name, ns_rdata};
 use crate::model::history::{History, Kind, Lifetimes, Server, Span, Who};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// How the parent comes to know.
@@ -54,6 +56,27 @@ pub struct World<'a> {
     pub paused: bool,
     /// The algorithm that the whole group is rolling to.
     pub algorithm: Option<u8>,
+    /// What has been worked out of this very world; of another one it would be wrong.
+    pub memo: Option<&'a Memo>,
+}
+
+/// What a decision asks for again and again, worked out once for each member.
+#[derive(Debug)]
+pub struct Memo(BTreeMap<String, MemoOf>);
+
+#[derive(Debug, Default)]
+pub(super) struct MemoOf {
+    own_keys: OnceLock<RecordSet>,
+    key_signing_keys: OnceLock<RecordSet>,
+    /// The NS records of its servers.
+    ns: OnceLock<RecordSet>,
+    pub(super) last_question: OnceLock<Guard>,
+}
+
+impl Memo {
+    pub fn of(members: &BTreeMap<String, Member>) -> Memo {
+        Memo(members.keys().map(|name| (name.clone(), MemoOf::default())).collect())
+    }
 }
 
 /// What a group of addresses shows of one kind.
@@ -140,6 +163,15 @@ impl<'a> World<'a> {
     /// The operator's own keys: what it serves, without what Chorus placed there, and without keys that were found there
     /// but sign at another operator and not here: somebody else placed those.
     pub fn own_keys(&self, operator: &str) -> RecordSet {
+        let work_out = || self.work_out_own_keys(operator);
+        self.memo_of(operator).map_or_else(work_out, |memo| memo.own_keys.get_or_init(work_out).clone())
+    }
+
+    pub(super) fn memo_of(&self, operator: &str) -> Option<&'a MemoOf> {
+        self.memo.and_then(|memo| memo.0.get(operator))
+    }
+
+    fn work_out_own_keys(&self, operator: &str) -> RecordSet {
         let Some(member) = self.member(operator) else { return RecordSet::new() };
         let placed = member.placements.get(&Kind::Dnskey).filter(|_| !self.leaves_out(Switch::Placements));
         let elsewhere = |key: &Rdata| self.members.keys().any(|other| *other != operator && self.signs_at(other, key));
@@ -154,6 +186,11 @@ impl<'a> World<'a> {
     /// The operator's keys that the parent has to have a DS for: those with the secure entry point bit, or, where none
     /// has it, those that sign the DNSKEY set.
     pub fn key_signing_keys(&self, operator: &str) -> RecordSet {
+        let work_out = || self.work_out_key_signing_keys(operator);
+        self.memo_of(operator).map_or_else(work_out, |memo| memo.key_signing_keys.get_or_init(work_out).clone())
+    }
+
+    fn work_out_key_signing_keys(&self, operator: &str) -> RecordSet {
         let own = self.own_keys(operator);
         let sep: RecordSet = own
             .iter()
@@ -235,6 +272,9 @@ impl<'a> World<'a> {
     /// Whether an NS set names one of the operator's servers.
     pub fn names(&self, ns: &RecordSet, operator: &str) -> bool {
         let Some(member) = self.members.get(operator) else { return false };
+        if let Some(memo) = self.memo_of(operator) {
+            return !ns.is_disjoint(memo.ns.get_or_init(|| member.hosts.iter().map(ns_rdata).collect()));
+        }
         ns.iter().filter_map(|ns| ns_name(ns).ok()).any(|host| member.hosts.contains(&host))
     }
 

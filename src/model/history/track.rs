@@ -75,10 +75,10 @@ pub struct Changes {
 impl History {
     /// Takes in one sample. Samples of one address and kind come in the order of their times.
     pub fn record(&mut self, sample: &Sample) {
-        if !self.tracks.contains_key(&sample.server) {
+        if self.of(&sample.server).is_none() {
             self.tracks.insert(sample.server.clone(), BTreeMap::new());
         }
-        let Some(tracks) = self.tracks.get_mut(&sample.server) else { return };
+        let Some(tracks) = self.of_mut(&sample.server) else { return };
         let track = tracks.entry(sample.kind).or_default();
         let served = match &sample.outcome {
             Outcome::Failed(failure) => {
@@ -132,7 +132,7 @@ impl History {
 
     /// What was sent there is not expected any more: it was refused, or it has not been seen for longer than any server lags.
     pub fn expect_no_more(&mut self, server: &Server, kind: Kind, sent: &Sent) {
-        if let Some(track) = self.tracks.get_mut(server).and_then(|tracks| tracks.get_mut(&kind)) {
+        if let Some(track) = self.of_mut(server).and_then(|tracks| tracks.get_mut(&kind)) {
             track.coming.retain(|coming| coming.sent != *sent);
         }
     }
@@ -154,7 +154,7 @@ impl History {
 
     /// An address that the operator no longer has. What it served last may have been fetched until now.
     pub fn retire(&mut self, server: &Server, at: Time) {
-        for track in self.tracks.get_mut(server).into_iter().flat_map(BTreeMap::values_mut) {
+        for track in self.of_mut(server).into_iter().flat_map(BTreeMap::values_mut) {
             track.trouble = None;
             if let Some(open) = track.spans.last_mut().filter(|span| span.until.is_none()) {
                 open.until = Some(at);
@@ -165,7 +165,7 @@ impl History {
     /// An address that does not answer and, so a person says, will not answer again: what it served last may have been
     /// fetched until it was first found silent.
     pub fn lose(&mut self, server: &Server) {
-        for track in self.tracks.get_mut(server).into_iter().flat_map(BTreeMap::values_mut) {
+        for track in self.of_mut(server).into_iter().flat_map(BTreeMap::values_mut) {
             let Some(trouble) = &track.trouble else { continue };
             track.lost = true;
             for coming in &mut track.coming {
@@ -238,7 +238,16 @@ impl History {
     }
 
     pub fn track(&self, server: &Server, kind: Kind) -> Option<&Track> {
-        self.tracks.get(server)?.get(&kind)
+        self.of(server)?.get(&kind)
+    }
+
+    /// A zone has a handful of servers: to look at the address of each is quicker than to put names in order.
+    fn of(&self, server: &Server) -> Option<&BTreeMap<Kind, Track>> {
+        self.tracks.iter().find(|(known, _)| *known == server).map(|(_, tracks)| tracks)
+    }
+
+    fn of_mut(&mut self, server: &Server) -> Option<&mut BTreeMap<Kind, Track>> {
+        self.tracks.iter_mut().find(|(known, _)| *known == server).map(|(_, tracks)| tracks)
     }
 
     /// What an address serves, as far as is known: its last version, even while it does not answer.
