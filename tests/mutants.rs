@@ -80,6 +80,10 @@ impl Mutant {
         wrong
     }
 
+    fn shows_at(&self, seed: u64) -> bool {
+        !self.run(seed).glitches.is_empty() && self.wrong_anyway(seed).is_empty()
+    }
+
     /// The first seed below `end` that shows it.
     fn search(&self, end: u64) -> Option<u64> {
         let next = AtomicU64::new(0);
@@ -90,7 +94,7 @@ impl Mutant {
                 if seed >= end || seed > found.load(Ordering::Relaxed) {
                     return;
                 }
-                if !self.run(seed).glitches.is_empty() && self.wrong_anyway(seed).is_empty() {
+                if self.shows_at(seed) {
                     found.fetch_min(seed, Ordering::Relaxed);
                 }
             }
@@ -204,15 +208,12 @@ fn the_two_early_departures_of_the_draft_give_bogus_answers() {
 /// Looks for a seed for each line that has one, or none yet, where what it says does not hold; and writes the table anew.
 fn find_seeds(mutants: &mut [Mutant], end: u64) {
     for mutant in &mut *mutants {
-        let holds = match mutant.at {
-            At::Seed(seed) => saw(&mutant.run(seed).glitches) == mutant.saw && mutant.wrong_anyway(seed).is_empty(),
-            At::Checked(_) => true,
-            At::Nowhere => false,
+        let found = match mutant.at {
+            At::Seed(seed) if mutant.shows_at(seed) => Some(seed),
+            At::Seed(_) | At::Nowhere => mutant.search(end),
+            At::Checked(_) => continue,
         };
-        if holds {
-            continue;
-        }
-        match mutant.search(end) {
+        match found {
             Some(seed) => (mutant.at, mutant.saw) = (At::Seed(seed), saw(&mutant.run(seed).glitches)),
             None => println!("{}: nothing below {end}", mutant.switch),
         }
