@@ -582,7 +582,7 @@ fn the_crowd_finds_the_same_as_one_that_asks_every_second() {
     for seed in 0..150 {
         let ttl_min_s = if seed % 5 == 0 { 3 } else { 0 };
         let stale_s = if seed % 3 == 0 { 7 } else { 0 };
-        let settings = Settings { stale_s, ttl_min_s, ttl_cap_s: 30, resolvers: 0, silence_s: 0 };
+        let settings = Settings { stale_s, ttl_min_s, ttl_cap_s: 30, flight_s: 0, resolvers: 0, silence_s: 0 };
         let mut naive = EverySecond::default();
         let life_s = |ttl_s: u32| i64::from(ttl_s.max(ttl_min_s).min(30) + stale_s);
         let world = chaos(seed, settings, 400, |world| naive.second(world, life_s));
@@ -603,7 +603,7 @@ fn what_a_single_resolver_meets_the_crowd_has_foreseen() {
     let mut met: BTreeMap<Class, Counts> = BTreeMap::new();
     for seed in 0..150 {
         let (ttl_min_s, stale_s) = (if seed % 2 == 0 { 3 } else { 0 }, if seed % 3 == 0 { 7 } else { 0 });
-        let settings = Settings { stale_s, ttl_min_s, ttl_cap_s: 30, resolvers: 14, silence_s: 0 };
+        let settings = Settings { stale_s, ttl_min_s, ttl_cap_s: 30, flight_s: 0, resolvers: 14, silence_s: 0 };
         let world = chaos(seed, settings, 400, |_| ());
         let (crowd, single): (Vec<&Glitch>, Vec<&Glitch>) =
             world.oracle.glitches().iter().partition(|glitch| glitch.class == Class::Crowd);

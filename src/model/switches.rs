@@ -62,7 +62,6 @@ switches! {
     NsComplete "ns-complete" "that all operators serve the NS set before the parent is asked for it",
     KeysShared "keys-shared" "that all operators serve all keys before CDS asks for DS",
     RolledDs "rolled-ds" "the wait for DNSKEY sets that a new key does not sign, before an old key's DS goes",
-    RolledKeys "rolled-keys" "that a placed key stays until what it signed is dead, when its owner no longer publishes it",
     InFlight "in-flight" "that what was sent and is not seen yet may be served any moment",
     RoundStart "round-start" "that guards are held against the beginning of a round of observation",
     Intent "intent" "that placements are committed before they are written",

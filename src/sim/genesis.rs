@@ -201,6 +201,7 @@ fn oracle_settings(policy: &Policy) -> oracle::Settings {
         stale_s: seconds(policy.stale_s),
         ttl_min_s: seconds(policy.resolver_min_ttl_s),
         ttl_cap_s: seconds(policy.resolver_max_ttl_s),
+        flight_s: seconds(policy.slack_s),
         // Silence is nobody's fault but theirs who are silent.
         silence_s: u32::MAX,
         ..oracle::Settings::default()

@@ -117,6 +117,7 @@ impl Parent {
         let ttl_s = match kind {
             Kind::Ds if self.lowers_ttl => (self.ds_ttl_s / 4).max(1),
             Kind::Ds => self.ds_ttl_s,
+            _ if self.lowers_ttl => (self.delegation_ttl_s / 4).max(1),
             _ => self.delegation_ttl_s,
         };
         *(if kind == Kind::Ds { &mut self.ds } else { &mut self.delegation }) = set.clone();

@@ -87,9 +87,9 @@ pub struct World {
 }
 
 impl World {
-    /// How long a resolver keeps something.
+    /// How long a resolver keeps something, with the time that it is on its way to it.
     pub fn life_ms(&self, ttl_s: u32) -> i64 {
-        let cached = self.policy.cached(u64::from(ttl_s)) + self.policy.stale();
+        let cached = self.policy.cached(u64::from(ttl_s)) + self.policy.stale() + self.policy.slack();
         i64::try_from(cached.as_millis()).unwrap_or(i64::MAX / 4)
     }
 

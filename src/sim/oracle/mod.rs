@@ -80,6 +80,8 @@ pub struct Settings {
     pub ttl_min_s: u32,
     /// Nothing is kept for longer.
     pub ttl_cap_s: u32,
+    /// For how long an answer may be on its way: caches count from when it arrives.
+    pub flight_s: u32,
     /// For how long all servers of a cached NS set may be silent before that counts as a failure. That a server answers, but
     /// no longer has the zone, counts at once.
     pub silence_s: u32,
@@ -89,14 +91,14 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { stale_s: 0, ttl_min_s: 0, ttl_cap_s: 604_800, silence_s: 0, resolvers: 14 }
+        Settings { stale_s: 0, ttl_min_s: 0, ttl_cap_s: 604_800, flight_s: 0, silence_s: 0, resolvers: 14 }
     }
 }
 
 impl Settings {
-    /// For how long something is in a cache after it was fetched, stale serving included.
+    /// For how long something is on its way or in a cache after a server gave it, stale serving included.
     fn life_ms(&self, ttl_s: u32) -> i64 {
-        self.fresh_ms(ttl_s, self.ttl_min_s) + self.stale_ms()
+        i64::from(self.flight_s) * 1000 + self.fresh_ms(ttl_s, self.ttl_min_s) + self.stale_ms()
     }
 
     fn fresh_ms(&self, ttl_s: u32, ttl_min_s: u32) -> i64 {
