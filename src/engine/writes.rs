@@ -146,7 +146,7 @@ impl Engine {
             // The same again is on its way already.
             sent.retain(|(kind, sent)| {
                 let last = known.record.in_flight.iter().rev().find(|(at, of, _)| *at == write.operator && of == kind);
-                !last.is_some_and(|(_, _, last)| (&last.records, &last.partly) == (&sent.records, &sent.partly))
+                last.is_none_or(|(_, _, last)| (&last.records, &last.partly) != (&sent.records, &sent.partly))
             });
             if !self.ports.switches.without.leaves_out(Switch::Intent) {
                 self.ports.store.intend(&known.record.name, &write.operator, &placed, &sent, now).await?;
