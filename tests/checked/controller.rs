@@ -295,6 +295,7 @@ impl Controller {
             now: Time::from_s(NOW_S),
             paused,
             algorithm: None,
+            memo: None,
         }
     }
 
