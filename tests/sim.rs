@@ -56,3 +56,22 @@ fn the_same_seed_gives_the_same_world_to_the_last_event() {
     let hashes: std::collections::BTreeSet<u64> = (0..30).map(|seed| run(seed, &Options::default()).hash).collect();
     assert_eq!(hashes.len(), 30, "worlds differ");
 }
+
+#[test]
+fn whatever_a_transition_is_doing_it_is_told_when_it_ends_and_what_a_stop_and_an_undo_would_mean() {
+    let options = Options { ask: true, ..Options::default() };
+    let mut asked: BTreeMap<String, u32> = BTreeMap::new();
+    for seed in 0..120 {
+        let report = run(seed, &options);
+        assert!(report.unanswered.is_empty(), "seed {seed}: {:?}", report.unanswered);
+        for (doing, count) in report.asked {
+            *asked.entry(doing).or_default() += count;
+        }
+    }
+    for aim in ["going", "stopping", "undoing"] {
+        for state in ["verifying", "waiting-guard", "waiting-operator", "waiting-parent"] {
+            assert!(asked.contains_key(&format!("{aim} {state}")), "{aim} {state} is missing: {asked:?}");
+        }
+    }
+    assert!(asked.contains_key("going paused") && asked.contains_key("undoing paused"), "{asked:?}");
+}

@@ -116,7 +116,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     if let Some(seed) = args.trace {
-        let report = run(seed, &Options { switches, trace: true });
+        let report = run(seed, &Options { switches, trace: true, ask: false });
         for line in &report.trace {
             println!("{line}");
         }
@@ -142,7 +142,7 @@ fn main() -> ExitCode {
                     if seed >= args.seeds.end || ends.is_some_and(|ends| Instant::now() >= ends) {
                         return;
                     }
-                    let report = run(seed, &Options { switches: switches.clone(), trace: false });
+                    let report = run(seed, &Options { switches: switches.clone(), trace: false, ask: false });
                     total.lock().unwrap_or_else(PoisonError::into_inner).add(&report);
                 }
             });

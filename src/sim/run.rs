@@ -28,6 +28,8 @@ pub struct Options {
     pub switches: Switches,
     /// Keep what happened, to be read.
     pub trace: bool,
+    /// After every turn, ask as a person would when it ends, and what happens if it is stopped or undone now.
+    pub ask: bool,
 }
 
 /// How a transition, or the world with it, came to its end.
@@ -54,6 +56,10 @@ pub struct Report {
     /// How many exposures the controller told of.
     pub exposures_told: usize,
     pub counts: BTreeMap<oracle::Class, oracle::Counts>,
+    /// What a transition was doing when somebody asked, with how often each was answered in full.
+    pub asked: BTreeMap<String, u32>,
+    /// Answers that left something open.
+    pub unanswered: Vec<String>,
     pub situation: String,
     pub trace: Vec<String>,
 }
@@ -103,6 +109,9 @@ struct Play {
     turns: u32,
     /// Turns since something changed.
     idle: u32,
+    ask: bool,
+    asked: BTreeMap<String, u32>,
+    unanswered: Vec<String>,
     seen_events: usize,
     seen: (u32, usize),
 }
@@ -134,7 +143,21 @@ impl Play {
             switches: options.switches.clone(),
         };
         let engine = Arc::new(Engine::new(ports.clone()));
-        Play { around, memory, ports, engine, owner, crashes: 0, turns: 0, idle: 0, seen_events: 0, seen: (0, 0) }
+        Play {
+            around,
+            memory,
+            ports,
+            engine,
+            owner,
+            crashes: 0,
+            turns: 0,
+            idle: 0,
+            ask: options.ask,
+            asked: BTreeMap::new(),
+            unanswered: Vec::new(),
+            seen_events: 0,
+            seen: (0, 0),
+        }
     }
 
     fn play_out(&mut self) -> BTreeMap<End, u32> {
@@ -228,7 +251,31 @@ impl Play {
             let now_ms = world.now_ms;
             world.log.note(now_ms, format_args!("the turn failed: {e}"));
         }
+        if self.ask && turned.is_some() {
+            self.asks();
+        }
         turned.is_none()
+    }
+
+    /// Whatever a transition is doing, people are told when it ends, and what a stop and an undo would mean.
+    fn asks(&mut self) {
+        let controller = Controller::new(self.engine.clone());
+        let shown = controller.zone(&catalogue().zone.to_string()).now_or_never();
+        let Some(Ok(shown)) = shown else {
+            self.unanswered.push(format!("{shown:?}"));
+            return;
+        };
+        let Some(transition) = shown.transition.filter(|transition| !transition.state.is_over()) else { return };
+        let ends = transition.ends_at.as_ref().is_some_and(|ends| ends.earliest <= ends.expected);
+        let undo = transition.undo_takes.is_some() || transition.aim == "undoing";
+        let stop = transition.stop.as_ref().is_some_and(|stop| !stop.serving.is_empty());
+        let why = transition.waiting_for.as_ref().is_some_and(|wait| !wait.text.is_empty() && !wait.code.is_empty());
+        let doing = format!("{} {}", transition.aim, transition.state.name());
+        if ends && undo && stop && why && !shown.verdict.is_empty() {
+            *self.asked.entry(doing).or_default() += 1;
+        } else {
+            self.unanswered.push(format!("{doing}: ends {ends}, undo {undo}, stop {stop}, waits {why}"));
+        }
     }
 
     fn owner_acts(&mut self) -> bool {
@@ -330,6 +377,8 @@ impl Play {
             brought_about: theirs.len(),
             exposures_told: tables.events.iter().filter(|event| event.kind == "exposure").count(),
             counts: world.oracle.counts().clone(),
+            asked: self.asked.clone(),
+            unanswered: self.unanswered.clone(),
             situation,
             trace: world.log.lines().to_vec(),
         }

@@ -153,7 +153,7 @@ fn in_a_transition_the_same_wish_is_fine_and_another_one_is_a_conflict() {
         for (verb, other) in [("join", ["leave", CHILD, "a"]), ("leave", ["join", CHILD, "b"])] {
             let begun = id(&chorus.json(&["zone", verb, CHILD, "b"]).await);
             assert_eq!(id(&chorus.json(&["zone", verb, CHILD, "b"]).await), begun, "asked a second time");
-            let words = ["in the middle of a transition", "zone show"];
+            let words = ["in the middle of a transition", "zone undo"];
             chorus.refuses(&[&["zone"][..], &other].concat(), 6, &words).await;
             chorus.refuses(&["zone", "set", CHILD, "--operators", "a,b,c"], 6, &words).await;
             chorus.refuses(&["zone", "join", CHILD, "c", "--wait"], 6, &words).await;
