@@ -4,10 +4,10 @@
 mod algorithm_roll;
 mod guards_and_check_agree;
 mod histories;
+mod in_flight;
 mod key_rolls;
 mod ladder_walks_a_join_and_a_leave;
 mod model_is_pure;
-mod no_resolver_fails;
 mod oracle;
 mod pauses;
 mod preflight_and_handing_over;

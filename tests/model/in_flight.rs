@@ -1,0 +1,86 @@
+//! What was sent to an operator and is not served yet: whoever changes his mind in the meantime does not make it unsent.
+
+use crate::support::{Fixture, all_keys, keys};
+use chorus::model::chain::{Planned, Scene, check};
+use chorus::model::dns::RecordSet;
+use chorus::model::group::{Step, decide, is_present};
+use chorus::model::history::{Kind, Sent};
+use chorus::model::time::Time;
+
+/// A zone of a, in which b is trusted by everybody for long, and named by nobody.
+fn b_is_trusted() -> Fixture {
+    let mut f = Fixture::new();
+    f.member("a", true);
+    f.member("b", true);
+    for operator in ["a", "b"] {
+        f.sees(0, operator, Kind::Dnskey, all_keys(&["a", "b"]));
+        f.sees(0, operator, Kind::Cds, f.ds(&["a", "b"]));
+        f.sees(0, operator, Kind::Cdnskey, f.cdnskey(&["a", "b"]));
+        f.sees(0, operator, Kind::Csync, RecordSet::new());
+        f.sees(0, operator, Kind::Ns, f.ns(&[operator]));
+        f.sees(0, operator, Kind::Data, RecordSet::new());
+    }
+    f.sees(0, "parent", Kind::Ds, f.ds(&["a", "b"]));
+    f.sees(0, "parent", Kind::Delegation, f.ns(&["a"]));
+    f
+}
+
+fn sent(at_s: i64, records: RecordSet, partly: Option<(RecordSet, RecordSet)>) -> Sent {
+    Sent { at: Time::from_s(at_s), records, ttl_s: 3600, partly }
+}
+
+fn names(f: &Fixture, now_s: i64) -> bool {
+    decide(&f.world(now_s)).writes.iter().any(|write| write.step == Step::NameServers)
+}
+
+const LATER_S: i64 = 10_000;
+
+#[test]
+fn a_newcomer_is_not_named_while_the_removal_of_its_keys_is_on_its_way() {
+    let mut f = b_is_trusted();
+    assert!(names(&f, LATER_S), "with nothing on its way it is named");
+    let going = RecordSet::from([keys("b").0, keys("b").1]);
+    let removal = sent(LATER_S, all_keys(&["a"]), Some((all_keys(&[]), going)));
+    for server in f.members["a"].servers.clone() {
+        f.history.expect(&server, Kind::Dnskey, &removal);
+    }
+    assert!(!names(&f, LATER_S + 1), "a's addresses may lose the keys any moment");
+    // Nor would the check let it pass.
+    let hosts = f.hosts();
+    let scene = Scene { zone: &f.zone, history: &f.history, lifetimes: &f.lifetimes, hosts: &hosts };
+    let planned = Planned { operator: "a".into(), kind: Kind::Ns, ttl_s: 3600, records: f.ns(&["a", "b"]) };
+    assert!(!check(&scene, &[planned], Time::from_s(LATER_S + 1)).is_empty());
+    // It shows itself, and the keys are put back: then all begins anew.
+    f.sees(LATER_S + 60, "a", Kind::Dnskey, all_keys(&["a"]));
+    assert_eq!(decide(&f.world(LATER_S + 61)).step, Step::ShareKeys);
+    f.sees(LATER_S + 120, "a", Kind::Dnskey, all_keys(&["a", "b"]));
+    assert!(!names(&f, LATER_S + 120 + 3659));
+    assert!(names(&f, LATER_S + 120 + 3660));
+}
+
+#[test]
+fn a_newcomer_that_is_about_to_be_named_is_not_let_go_as_one_that_nobody_knows() {
+    let mut f = b_is_trusted();
+    f.members.get_mut("b").unwrap().wanted = chorus::model::group::Standing::Outside;
+    assert!(!is_present(&f.world(LATER_S), "b"), "nobody was ever told of it");
+    let naming = sent(LATER_S, f.ns(&["a", "b"]), None);
+    for server in f.members["a"].servers.clone() {
+        f.history.expect(&server, Kind::Ns, &naming);
+    }
+    assert!(is_present(&f.world(LATER_S + 1), "b"));
+    let written = decide(&f.world(LATER_S + 1)).writes;
+    assert!(written.iter().all(|write| write.step != Step::AwaitLeaverAnswers), "{written:?}");
+}
+
+#[test]
+fn what_was_sent_is_there_when_it_shows_what_it_changed_whatever_else_the_operator_does() {
+    let mut f = b_is_trusted();
+    let server = f.members["a"].servers[0].clone();
+    let new = sent(100, f.ds(&["a", "b"]), None);
+    f.sees(50, "a", Kind::Cds, f.ds(&["a"]));
+    f.history.expect(&server, Kind::Cds, &new);
+    assert_eq!(f.history.coming(&server, Kind::Cds).len(), 1);
+    // The operator takes its own record out at the same time.
+    f.sees(110, "a", Kind::Cds, f.ds(&["b"]));
+    assert!(f.history.coming(&server, Kind::Cds).is_empty());
+}
