@@ -87,6 +87,7 @@ impl ProviderError {
                 String::from("Check that a DNS server listens at that address and port, over TCP.")
             }
             ProviderError::Unsupported { .. } => String::from("Use what the message names as possible."),
+            ProviderError::Rest(error) => error.advice(),
         }
     }
 }

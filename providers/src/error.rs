@@ -5,6 +5,7 @@
 //! is not known here.
 
 use crate::Rdata;
+use crate::http::RestError;
 use hickory_proto::rr::RecordType;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -121,6 +122,10 @@ pub enum ProviderError {
     /// The interface cannot do this, whatever its settings. Nothing was sent.
     #[error("{what}")]
     Unsupported { what: String },
+
+    /// Of an interface that is driven over HTTP.
+    #[error(transparent)]
+    Rest(#[from] RestError),
 }
 
 impl ProviderError {
@@ -135,6 +140,7 @@ impl ProviderError {
                 Category::Retry
             }
             OutcomeUnknown { .. } => Category::ReadBack,
+            Rest(error) => error.category(),
         }
     }
 
@@ -162,6 +168,7 @@ impl ProviderError {
             Unauthenticated { .. } => "answer-unauthenticated",
             Malformed { .. } => "answer-malformed",
             Unsupported { .. } => "unsupported",
+            Rest(error) => error.code(),
         }
     }
 }
@@ -184,7 +191,7 @@ fn of_type(rtype: Option<RecordType>) -> String {
     rtype.map(|rtype| format!(" {rtype}")).unwrap_or_default()
 }
 
-fn not_as_wanted(sets: &[NotAsWanted]) -> String {
+pub(crate) fn not_as_wanted(sets: &[NotAsWanted]) -> String {
     let one = |set: &NotAsWanted| {
         let mut parts = Vec::new();
         for (records, what) in [(&set.missing, "missing"), (&set.left_over, "left over")] {

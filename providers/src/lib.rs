@@ -6,8 +6,12 @@
 
 mod advice;
 mod error;
+pub mod http;
+pub mod powerdns;
+mod rdata;
 pub mod rfc2136;
 pub mod tsig;
+mod wanted;
 
 pub use error::{Category, Doing, NotAsWanted, ProviderError};
 

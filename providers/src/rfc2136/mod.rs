@@ -15,6 +15,7 @@ pub use update::{Prerequisite, RecordChange, Update};
 
 use crate::error::{Doing, ProviderError};
 use crate::tsig::{Disbelief, Signed, TsigKey};
+use crate::wanted;
 use crate::{Capabilities, CdsControl, Change, ForeignDnskey, Listing, Provider, Rrset, Wanted, WriteGrouping};
 use async_trait::async_trait;
 use hickory_proto::op::{Message, MessageType, ResponseCode};
@@ -146,7 +147,7 @@ impl Rfc2136 {
     ) -> Result<(), ProviderError> {
         let (server, zone_text) = (self.config.update, zone.to_string());
         let unmet = match self.read_at(zone, zone, &types_of(wanted)).await {
-            Ok(current) => update::unmet(wanted, &current),
+            Ok(current) => wanted::unmet(wanted, &current),
             Err(e) => {
                 submitted?;
                 let reason = format!("it said yes, but could not be read back: {e}");
@@ -225,12 +226,12 @@ impl Provider for Rfc2136 {
     }
 
     async fn apply(&self, zone: &Name, wanted: &[Wanted]) -> Result<Vec<Change>, ProviderError> {
-        update::check(wanted)?;
+        wanted::check(wanted)?;
         let zone = absolute(zone);
         let (mut overtaken, mut rtype) = (Overtaken::default(), None);
         for _ in 0..TRIES {
             let current = self.read_at(&zone, &zone, &types_of(wanted)).await?;
-            let changes = update::difference(wanted, &current);
+            let changes = wanted::difference(wanted, &current);
             if changes.is_empty() {
                 return Ok(changes);
             }
@@ -253,7 +254,7 @@ impl Provider for Rfc2136 {
 
     async fn probe(&self, zone: &Name) -> Result<(), ProviderError> {
         let zone = absolute(zone);
-        for rtype in update::TYPES {
+        for rtype in wanted::TYPES {
             self.probe_type(&zone, rtype).await?;
         }
         Ok(())

@@ -5,11 +5,11 @@
 
 use super::tcp::Connection;
 use super::{Rfc2136, outcome};
+use crate::Rrset;
 use crate::error::{Doing, ProviderError};
-use crate::{Rdata, Rrset};
+use crate::rdata::canonical;
 use hickory_proto::op::{Message, MessageType, Query};
-use hickory_proto::rr::{Name, RData, RecordType};
-use hickory_proto::serialize::binary::{BinEncodable, BinEncoder, NameEncoding, RDataEncoding};
+use hickory_proto::rr::{Name, RecordType};
 use std::collections::BTreeSet;
 
 impl Rfc2136 {
@@ -59,16 +59,4 @@ impl Rfc2136 {
         }
         Ok(if rrset.records.is_empty() { None } else { Some(rrset) })
     }
-}
-
-/// Canonical form (RFC 4034 §6.2): uncompressed, and names in lower case for the types that this holds for.
-pub(super) fn canonical(data: &RData) -> Result<Rdata, String> {
-    let mut wire = Vec::new();
-    let mut encoder = BinEncoder::new(&mut wire);
-    encoder.set_canonical_form(true);
-    encoder.set_name_encoding(NameEncoding::UncompressedLowercase);
-    let mut encoder = encoder.with_rdata_behavior(RDataEncoding::Canonical);
-    data.emit(&mut encoder).map_err(|e| e.to_string())?;
-    drop(encoder);
-    Ok(wire)
 }

@@ -4,8 +4,8 @@
 //! would have shown is then asked for elsewhere. A transfer counts only when it is complete and its last message is signed.
 
 use super::Rfc2136;
-use super::read::canonical;
 use crate::error::{Doing, ProviderError};
+use crate::rdata::canonical;
 use crate::tsig::Disbelief;
 use crate::{Listing, Rrset};
 use hickory_proto::op::{Message, MessageType, Query, ResponseCode};

@@ -4,17 +4,11 @@
 //! change; it holds only if the sets are still those that the change was computed from. No whole RRset is ever deleted:
 //! servers refuse that for DNSKEY while CDS records exist, and ignore it for NS. Nothing is sent from here.
 
-use crate::error::{NotAsWanted, ProviderError};
 use crate::{Change, Rdata, Rrset, Wanted};
 use hickory_proto::op::{Message, MessageType, OpCode, Query};
 use hickory_proto::rr::rdata::NULL;
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 use std::collections::BTreeSet;
-
-/// The types that `apply` takes, in the order of their adds. Deletes go the other way round: no server should see, not
-/// even within the message, a CDS without the DNSKEYs of its algorithm, or an NS set run empty.
-pub(super) const TYPES: [RecordType; 5] =
-    [RecordType::DNSKEY, RecordType::CDNSKEY, RecordType::CDS, RecordType::CSYNC, RecordType::NS];
 
 /// An RRset that has to be exactly so for the update to happen (RFC 2136 §2.4.2); no records: it must not exist
 /// (§2.4.3).
@@ -86,54 +80,6 @@ fn record(owner: &Name, rtype: RecordType, ttl_s: u32, class: DNSClass, rdata: &
     record
 }
 
-/// Refuses what an update of this kind cannot say.
-pub(super) fn check(wanted: &[Wanted]) -> Result<(), ProviderError> {
-    let refuse = |what: String| Err(ProviderError::Unsupported { what });
-    for (n, one) in wanted.iter().enumerate() {
-        let rtype = one.rtype();
-        if !TYPES.contains(&rtype) {
-            return refuse(format!(
-                "{rtype} records are not changed here: only DNSKEY, CDS, CDNSKEY, CSYNC and NS are"
-            ));
-        }
-        if wanted.iter().take(n).any(|earlier| earlier.rtype() == rtype) {
-            return refuse(format!("the {rtype} set is wanted in two ways at once: say it once"));
-        }
-        let records = match one {
-            Wanted::Exactly { records, .. } => records,
-            Wanted::Partly { with, .. } => with,
-        };
-        if let Some(long) = records.iter().find(|rdata| u16::try_from(rdata.len()).is_err()) {
-            return refuse(format!("a {rtype} record of {} octets: a record has at most 65535", long.len()));
-        }
-    }
-    Ok(())
-}
-
-/// What has to change, per type, in the order of [`TYPES`]; types that are as wanted are left out.
-pub(super) fn difference(wanted: &[Wanted], current: &[Rrset]) -> Vec<Change> {
-    let nothing = BTreeSet::new();
-    let mut changes = Vec::new();
-    for rtype in TYPES {
-        let is = current.iter().find(|rrset| rrset.rtype == rtype).map_or(&nothing, |rrset| &rrset.records);
-        let (added, removed): (BTreeSet<Rdata>, BTreeSet<Rdata>) = match wanted.iter().find(|w| w.rtype() == rtype) {
-            None => continue,
-            Some(Wanted::Exactly { records, .. }) => {
-                (records.difference(is).cloned().collect(), is.difference(records).cloned().collect())
-            }
-            // A record that is asked for and asked away at once stays: a missing key breaks more than one too many.
-            Some(Wanted::Partly { with, without, .. }) => (
-                with.difference(is).cloned().collect(),
-                without.intersection(is).filter(|rdata| !with.contains(*rdata)).cloned().collect(),
-            ),
-        };
-        if !added.is_empty() || !removed.is_empty() {
-            changes.push(Change { rtype, added, removed });
-        }
-    }
-    changes
-}
-
 /// The update that makes these changes to what is there now.
 pub(super) fn plan(zone: &Name, wanted: &[Wanted], current: &[Rrset], changes: &[Change], guarded: bool) -> Update {
     let mut update = Update::default();
@@ -152,13 +98,6 @@ pub(super) fn plan(zone: &Name, wanted: &[Wanted], current: &[Rrset], changes: &
 pub(super) fn as_it_is(zone: &Name, current: &[Rrset], rtype: RecordType) -> Prerequisite {
     let records = current.iter().find(|rrset| rrset.rtype == rtype).map(|rrset| rrset.records.clone());
     Prerequisite { owner: zone.clone(), rtype, records: records.unwrap_or_default() }
-}
-
-/// What of the wanted is not there.
-pub(super) fn unmet(wanted: &[Wanted], current: &[Rrset]) -> Vec<NotAsWanted> {
-    let not_as_wanted =
-        |change: Change| NotAsWanted { rtype: change.rtype, missing: change.added, left_over: change.removed };
-    difference(wanted, current).into_iter().map(not_as_wanted).collect()
 }
 
 /// A change of nothing that needs the permission to change the type: a record added that is there, with the TTL it has;
@@ -193,6 +132,7 @@ fn absent_record(rtype: RecordType, is: Option<&Rrset>) -> Option<Rdata> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wanted::difference;
 
     fn set(records: &[&[u8]]) -> BTreeSet<Rdata> {
         records.iter().map(|rdata| rdata.to_vec()).collect()
@@ -204,25 +144,6 @@ mod tests {
 
     fn zone() -> Name {
         Name::from_ascii("music1.example.").unwrap()
-    }
-
-    #[test]
-    fn a_set_that_differs_in_its_ttl_only_is_not_touched() {
-        let wanted = [Wanted::Exactly { rtype: RecordType::CDS, ttl_s: 5, records: set(&[b"a"]) }];
-        assert_eq!(difference(&wanted, &[rrset(RecordType::CDS, &[b"a"])]), vec![]);
-    }
-
-    #[test]
-    fn records_of_the_operator_stay_when_a_part_is_wanted() {
-        let wanted = [Wanted::Partly {
-            rtype: RecordType::DNSKEY,
-            ttl_s: 5,
-            with: set(&[b"new", b"there", b"both"]),
-            without: set(&[b"old", b"long gone", b"both"]),
-        }];
-        let is = rrset(RecordType::DNSKEY, &[b"own", b"there", b"old", b"both"]);
-        let changes = difference(&wanted, &[is]);
-        assert_eq!(changes, vec![Change { rtype: RecordType::DNSKEY, added: set(&[b"new"]), removed: set(&[b"old"]) }]);
     }
 
     #[test]
@@ -259,13 +180,5 @@ mod tests {
         // Name (a pointer), type 62, class NONE, TTL 0, no RDATA.
         let prerequisite = [0xc0, 12, 0, 62, 0, 254, 0, 0, 0, 0, 0, 0];
         assert!(octets.windows(12).any(|part| part == prerequisite), "{octets:02x?}");
-    }
-
-    #[test]
-    fn what_an_update_cannot_say_is_refused_before_anything_is_sent() {
-        let exactly = |rtype| Wanted::Exactly { rtype, ttl_s: 5, records: BTreeSet::new() };
-        for wanted in [vec![exactly(RecordType::SOA)], vec![exactly(RecordType::CDS), exactly(RecordType::CDS)]] {
-            assert_eq!(check(&wanted).unwrap_err().code(), "unsupported");
-        }
     }
 }

@@ -1,0 +1,459 @@
+//! One HTTP interface, for providers that are driven by requests: where it may be, what is sent, how much is taken.
+//!
+//! Invariants: no redirection is followed and no proxy is taken from the environment, so the key goes to the server that
+//! was named; every address that its name resolves to is checked, and the connection goes to one of exactly these; time
+//! and size of an answer are bounded; each request has a connection of its own, so that one that fails before it is made
+//! was certainly not sent. What a status means for a zone is said by [`Http::judge`]; what a body means, by each provider.
+
+mod error;
+mod nets;
+
+pub use error::RestError;
+pub use nets::AllowedNets;
+
+use crate::error::Doing;
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, Url, dns, redirect};
+use std::error::Error;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// Long enough for a far server's handshakes with lost packets.
+pub const CONNECT_TIMEOUT_MS: u64 = 10_000;
+
+/// A server that rectifies a large zone with each change takes seconds for it.
+pub const ANSWER_TIMEOUT_MS: u64 = 30_000;
+
+/// No reason that a server gives is longer, but a page of HTML is.
+const REASON_CHARS_MAX: usize = 300;
+
+//----------- ApiKey ---------------------------------------------------------
+
+/// A secret that goes into a header. It is wiped from memory when dropped, and cannot be printed.
+#[derive(Clone)]
+pub struct ApiKey(Zeroizing<String>);
+
+/// Why a text is no API key. Says nothing of the text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ApiKeyError {
+    #[error("the API key is empty")]
+    Empty,
+    #[error("the API key has blanks, or characters that no header can hold")]
+    NotPlain,
+}
+
+impl ApiKey {
+    /// Blanks around it are not part of it.
+    pub fn from_text(text: &str) -> Result<ApiKey, ApiKeyError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(ApiKeyError::Empty);
+        }
+        if !text.bytes().all(|octet| octet.is_ascii_graphic()) {
+            return Err(ApiKeyError::NotPlain);
+        }
+        Ok(ApiKey(Zeroizing::new(text.to_owned())))
+    }
+
+    fn header(&self) -> Result<HeaderValue, reqwest::header::InvalidHeaderValue> {
+        let mut value = HeaderValue::from_str(&self.0)?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey(hidden)")
+    }
+}
+
+//----------- Settings -------------------------------------------------------
+
+/// Where an interface is, and how it is reached.
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// Everything before the interface's own paths.
+    pub url: String,
+    pub key: ApiKey,
+    pub nets: AllowedNets,
+    pub connect_timeout_ms: u64,
+    /// For the whole of a request and its answer.
+    pub answer_timeout_ms: u64,
+}
+
+impl HttpConfig {
+    pub fn new(url: &str, key: ApiKey, nets: AllowedNets) -> HttpConfig {
+        HttpConfig {
+            url: url.to_owned(),
+            key,
+            nets,
+            connect_timeout_ms: CONNECT_TIMEOUT_MS,
+            answer_timeout_ms: ANSWER_TIMEOUT_MS,
+        }
+    }
+}
+
+/// Why an interface cannot be used as it is configured.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    #[error("{0:?} is not an http or https URL of a server")]
+    NoUrl(String),
+    /// It would be shown wherever the URL is.
+    #[error("the URL holds a user name or a password: leave them out, the key is given by itself")]
+    Credentials,
+    #[error("the URL holds a query or a fragment: give what comes before the interface's own paths")]
+    NotABase,
+    #[error(transparent)]
+    NotAllowed(#[from] Box<RestError>),
+    #[error("TLS cannot be used: {0}")]
+    NoTls(String),
+}
+
+//----------- Http -----------------------------------------------------------
+
+pub(crate) struct Http {
+    base: Url,
+    /// Scheme, host and port.
+    server: String,
+    key: (HeaderName, HeaderValue),
+    client: reqwest::Client,
+    answer_timeout_ms: u64,
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+pub(crate) struct Reply {
+    pub status: u16,
+    /// Whether the content type says so.
+    pub json: bool,
+    pub retry_after_s: Option<u32>,
+    /// May hold keys: wiped when dropped, and never to be logged.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+/// A request without an answer.
+#[derive(Debug)]
+pub(crate) struct NoReply {
+    pub error: RestError,
+    /// Whether the server can have had the request.
+    pub sent: bool,
+}
+
+impl Http {
+    /// `header` is the one that carries the key.
+    pub fn new(config: &HttpConfig, header: HeaderName) -> Result<Http, Unusable> {
+        let no_url = || Unusable::NoUrl(config.url.clone());
+        let base = Url::parse(&config.url).map_err(|_| Unusable::NoUrl(String::from("the given text")))?;
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err(Unusable::Credentials);
+        }
+        let tls = match base.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return Err(no_url()),
+        };
+        if base.query().is_some() || base.fragment().is_some() {
+            return Err(Unusable::NotABase);
+        }
+        let host = base.host_str().ok_or_else(no_url)?;
+        let server = base.origin().ascii_serialization();
+        // What is an address already is not resolved, and so not checked when it is connected to.
+        if let Ok(address) = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>()
+            && let Err(refused) = permitted(&config.nets, address, tls)
+        {
+            return Err(Unusable::NotAllowed(Box::new(refused.error(&server))));
+        }
+        let key = config.key.header().map_err(|_| Unusable::NoTls(String::from("the key cannot be a header")))?;
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(if tls { trusting_this_machine() } else { Ok(trusting_nobody()?) }?)
+            .https_only(tls)
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .pool_max_idle_per_host(0)
+            .dns_resolver(Arc::new(Checked { nets: config.nets.clone(), tls }))
+            .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
+            .timeout(Duration::from_millis(config.answer_timeout_ms))
+            .user_agent(concat!("chorus/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|e| Unusable::NoTls(e.to_string()))?;
+        Ok(Http { base, server, key: (header, key), client, answer_timeout_ms: config.answer_timeout_ms })
+    }
+
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// `path` below the configured URL, one segment each.
+    pub fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    /// One request, sent once. Answers with more than `octets_max` in their body are not taken.
+    pub async fn send(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<Vec<u8>>,
+        octets_max: usize,
+    ) -> Result<Reply, NoReply> {
+        let (name, value) = self.key.clone();
+        let mut request = self.client.request(method, url).header(name, value);
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        let mut response = request.send().await.map_err(|e| self.no_reply(&e))?;
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let mut reply = Reply {
+            status: response.status().as_u16(),
+            json: header(CONTENT_TYPE).is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/json")),
+            retry_after_s: header(RETRY_AFTER).and_then(|seconds| seconds.parse().ok()),
+            body: Zeroizing::new(Vec::new()),
+        };
+        while let Some(part) = response.chunk().await.map_err(|e| NoReply { sent: true, ..self.no_reply(&e) })? {
+            if reply.body.len() + part.len() > octets_max {
+                let error = self.malformed(format!("it is longer than {octets_max} octets"));
+                return Err(NoReply { error, sent: true });
+            }
+            reply.body.extend_from_slice(&part);
+        }
+        Ok(reply)
+    }
+
+    pub fn malformed(&self, reason: String) -> RestError {
+        RestError::Malformed { server: self.server.clone(), reason }
+    }
+
+    /// What a status means. For a write, 5xx and 408 leave open whether it was done; all other errors are a no.
+    pub fn judge(&self, reply: &Reply, zone: &str, doing: Doing) -> Result<(), RestError> {
+        let (server, zone, status) = (self.server.clone(), zone.to_owned(), reply.status);
+        Err(match status {
+            200..=299 => return Ok(()),
+            300..=399 => RestError::Redirected { server, zone, doing, status },
+            401 => RestError::KeyRefused { server },
+            403 => RestError::Forbidden { server, zone, doing },
+            404 => RestError::NoSuchZone { server, zone, doing },
+            408 | 500..=599 => RestError::Failing { server, zone, doing, status },
+            429 => RestError::TooManyRequests { server, retry_after_s: reply.retry_after_s },
+            400..=499 if doing == Doing::Updating => {
+                RestError::Rejected { server, zone, doing, status, reason: reason(reply) }
+            }
+            _ => RestError::Status { server, zone, doing, status },
+        })
+    }
+
+    fn no_reply(&self, error: &reqwest::Error) -> NoReply {
+        let server = self.server.clone();
+        if let Some(refused) = causes(error).find_map(|cause| cause.downcast_ref::<Refused>()) {
+            return NoReply { error: refused.error(&server), sent: false };
+        }
+        // The TLS library's error is inside one of the input and output kind, which is not its source.
+        let inside = |cause: &'_ (dyn Error + 'static)| {
+            let inner = cause.downcast_ref::<std::io::Error>()?.get_ref()?;
+            inner.downcast_ref::<rustls::Error>().map(ToString::to_string)
+        };
+        if let Some(reason) = causes(error).find_map(inside) {
+            return NoReply { error: RestError::Tls { server, reason }, sent: false };
+        }
+        // The innermost cause says it shortest; the outer ones repeat the URL.
+        let reason = causes(error).last().map(ToString::to_string).unwrap_or_default();
+        if error.is_connect() || error.is_builder() {
+            let reason = if error.is_timeout() { String::from("not in time") } else { reason };
+            return NoReply { error: RestError::Connection { server, reason }, sent: false };
+        }
+        let error = if error.is_timeout() {
+            RestError::Timeout { server, after_ms: self.answer_timeout_ms }
+        } else {
+            RestError::Connection { server, reason: format!("it ended before the answer ({reason})") }
+        };
+        NoReply { error, sent: true }
+    }
+}
+
+/// An error and what is behind it, from the outermost in.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |cause| (**cause).source())
+}
+
+/// What the server says to be the reason, if it says it in JSON as `error`, in printable characters and not at length.
+fn reason(reply: &Reply) -> String {
+    #[derive(serde::Deserialize)]
+    struct Said {
+        error: String,
+    }
+    let said = if reply.json { serde_json::from_slice::<Said>(&reply.body).ok() } else { None };
+    let Some(Said { error }) = said else { return String::from("it gives no reason") };
+    let mut text: String = error.chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect();
+    if error.chars().count() > REASON_CHARS_MAX {
+        text.push('…');
+    }
+    text
+}
+
+//----------- Addresses and certificates -------------------------------------
+
+/// An address that is not connected to.
+#[derive(Debug)]
+struct Refused {
+    address: IpAddr,
+    /// It would be with TLS.
+    for_lack_of_tls: bool,
+}
+
+impl Refused {
+    fn error(&self, server: &str) -> RestError {
+        let (server, address) = (server.to_owned(), self.address);
+        match self.for_lack_of_tls {
+            true => RestError::WithoutTls { server, address },
+            false => RestError::AddressNotAllowed { server, address },
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not an allowed address", self.address)
+    }
+}
+
+impl Error for Refused {}
+
+fn permitted(nets: &AllowedNets, address: IpAddr, tls: bool) -> Result<(), Refused> {
+    match nets.permit(address, tls) {
+        true => Ok(()),
+        false => Err(Refused { address, for_lack_of_tls: !tls && nets.permit(address, true) }),
+    }
+}
+
+/// Resolves a name, and refuses it when one of its addresses may not be connected to. The client connects to what this
+/// returns, and asks again for each connection: a name that changes in between gains nothing.
+struct Checked {
+    nets: AllowedNets,
+    tls: bool,
+}
+
+impl dns::Resolve for Checked {
+    fn resolve(&self, name: dns::Name) -> dns::Resolving {
+        let (nets, tls) = (self.nets.clone(), self.tls);
+        Box::pin(async move {
+            let addresses: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            addresses.iter().try_for_each(|address| permitted(&nets, address.ip(), tls))?;
+            Ok(Box::new(addresses.into_iter()) as dns::Addrs)
+        })
+    }
+}
+
+/// Certificates are judged by this machine's own store.
+fn trusting_this_machine() -> Result<rustls::ClientConfig, Unusable> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let no_tls = |e: rustls::Error| Unusable::NoTls(e.to_string());
+    let verifier = rustls_platform_verifier::Verifier::new(provider.clone()).map_err(no_tls)?;
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.map_err(no_tls)?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    Ok(config.with_no_client_auth())
+}
+
+/// For a client that speaks no TLS. It has to be told so: it would else look for a TLS library of its own.
+pub fn trusting_nobody() -> Result<rustls::ClientConfig, Unusable> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.map_err(|e| Unusable::NoTls(e.to_string()))?;
+    Ok(config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn http(url: &str, nets: AllowedNets) -> Result<Http, Unusable> {
+        let key = ApiKey::from_text("do-not-print-me").unwrap();
+        Http::new(&HttpConfig::new(url, key, nets), HeaderName::from_static("x-api-key"))
+    }
+
+    fn refused(url: &str) -> &'static str {
+        match http(url, AllowedNets::public_only()).unwrap_err() {
+            Unusable::NotAllowed(error) => error.code(),
+            other => panic!("{url}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_address_in_the_url_is_checked_however_it_is_written() {
+        for host in ["127.0.0.1", "0x7f.1", "2130706433", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254:80"] {
+            assert_eq!(refused(&format!("https://{host}/")), "address-not-allowed", "{host}");
+        }
+        assert_eq!(refused("http://9.9.9.9/"), "without-tls");
+        let loopback = || AllowedNets::with(vec!["127.0.0.0/8".parse().unwrap()]);
+        assert_eq!(http("http://127.0.0.1:8081", loopback()).unwrap().server(), "http://127.0.0.1:8081");
+    }
+
+    #[test]
+    fn a_url_with_a_password_or_without_a_server_is_refused_and_not_repeated() {
+        let nets = AllowedNets::public_only;
+        assert_eq!(http("https://user:hush@a.test/", nets()).unwrap_err(), Unusable::Credentials);
+        for url in ["ftp://a.test", "file:///etc/passwd", "a.test", "", "https://"] {
+            assert!(matches!(http(url, nets()), Err(Unusable::NoUrl(_))), "{url}");
+        }
+        assert_eq!(http("https://a.test/?key=hush", nets()).unwrap_err(), Unusable::NotABase);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_this_machine_is_refused_when_it_is_connected_to() {
+        for (url, code) in
+            [("https://localhost:1/", "address-not-allowed"), ("http://localhost:1/", "address-not-allowed")]
+        {
+            let http = http(url, AllowedNets::public_only()).unwrap();
+            let failed = http.send(Method::GET, http.url(&["api"], &[]), None, 10).await.map(|_| ()).unwrap_err();
+            assert_eq!((failed.error.code(), failed.sent), (code, false), "{failed:?}");
+        }
+    }
+
+    #[test]
+    fn paths_are_appended_to_what_the_url_has_and_cannot_climb_out_of_it() {
+        let http = http("https://a.test/pdns/", AllowedNets::public_only()).unwrap();
+        let url = http.url(&["zones", "a/../b?c", "keys"], &[("name", "x&y")]);
+        assert_eq!(url.as_str(), "https://a.test/pdns/zones/a%2F..%2Fb%3Fc/keys?name=x%26y");
+    }
+
+    #[test]
+    fn the_key_is_not_printed() {
+        let key = ApiKey::from_text(" do-not-print-me\n").unwrap();
+        let config = HttpConfig::new("https://a.test", key.clone(), AllowedNets::public_only());
+        let http = Http::new(&config, HeaderName::from_static("x-api-key")).unwrap();
+        let shown = format!("{key:?} {config:#?} {http:?} {:?}", http.key);
+        assert!(shown.contains("hidden") && !shown.contains("do-not"), "{shown}");
+        assert_eq!(ApiKey::from_text(" \n").unwrap_err(), ApiKeyError::Empty);
+        assert_eq!(ApiKey::from_text("a\r\nX-Evil: b").unwrap_err(), ApiKeyError::NotPlain);
+    }
+
+    #[test]
+    fn the_reason_is_taken_from_json_only_and_not_at_length() {
+        let reply = |json, body: &str| Reply {
+            status: 422,
+            json,
+            retry_after_s: None,
+            body: Zeroizing::new(body.as_bytes().to_vec()),
+        };
+        assert_eq!(reason(&reply(true, r#"{"error":"no\u001b[31m such"}"#)), "no[31m such");
+        for (json, body) in [(false, r#"{"error":"x"}"#), (true, "<html>"), (true, r#"{"errors":[]}"#)] {
+            assert_eq!(reason(&reply(json, body)), "it gives no reason");
+        }
+        let long = format!(r#"{{"error":"{}"}}"#, "ä".repeat(1000));
+        assert_eq!(reason(&reply(true, &long)).chars().count(), REASON_CHARS_MAX + 1);
+    }
+}
