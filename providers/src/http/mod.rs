@@ -7,16 +7,19 @@
 
 mod error;
 mod nets;
+mod reach;
 
 pub use error::RestError;
 pub use nets::AllowedNets;
+pub use reach::trusting_nobody;
 
 use crate::error::Doing;
+use reach::{Checked, Refused, permitted, trusting_this_machine};
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, Url, dns, redirect};
+use reqwest::{Method, Url, redirect};
 use std::error::Error;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -303,77 +306,6 @@ fn reason(reply: &Reply) -> String {
         text.push('…');
     }
     text
-}
-
-//----------- Addresses and certificates -------------------------------------
-
-/// An address that is not connected to.
-#[derive(Debug)]
-struct Refused {
-    address: IpAddr,
-    /// It would be with TLS.
-    for_lack_of_tls: bool,
-}
-
-impl Refused {
-    fn error(&self, server: &str) -> RestError {
-        let (server, address) = (server.to_owned(), self.address);
-        match self.for_lack_of_tls {
-            true => RestError::WithoutTls { server, address },
-            false => RestError::AddressNotAllowed { server, address },
-        }
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is not an allowed address", self.address)
-    }
-}
-
-impl Error for Refused {}
-
-fn permitted(nets: &AllowedNets, address: IpAddr, tls: bool) -> Result<(), Refused> {
-    match nets.permit(address, tls) {
-        true => Ok(()),
-        false => Err(Refused { address, for_lack_of_tls: !tls && nets.permit(address, true) }),
-    }
-}
-
-/// Resolves a name, and refuses it when one of its addresses may not be connected to. The client connects to what this
-/// returns, and asks again for each connection: a name that changes in between gains nothing.
-struct Checked {
-    nets: AllowedNets,
-    tls: bool,
-}
-
-impl dns::Resolve for Checked {
-    fn resolve(&self, name: dns::Name) -> dns::Resolving {
-        let (nets, tls) = (self.nets.clone(), self.tls);
-        Box::pin(async move {
-            let addresses: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            addresses.iter().try_for_each(|address| permitted(&nets, address.ip(), tls))?;
-            Ok(Box::new(addresses.into_iter()) as dns::Addrs)
-        })
-    }
-}
-
-/// Certificates are judged by this machine's own store.
-fn trusting_this_machine() -> Result<rustls::ClientConfig, Unusable> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let no_tls = |e: rustls::Error| Unusable::NoTls(e.to_string());
-    let verifier = rustls_platform_verifier::Verifier::new(provider.clone()).map_err(no_tls)?;
-    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(no_tls)?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
-    Ok(config.with_no_client_auth())
-}
-
-/// For a client that speaks no TLS. It has to be told so: it would else look for a TLS library of its own.
-pub fn trusting_nobody() -> Result<rustls::ClientConfig, Unusable> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|e| Unusable::NoTls(e.to_string()))?;
-    Ok(config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::error::Doing;
 use crate::http::{Http, NoReply, Reply, RestError};
 use crate::{Rdata, Rrset, rdata};
 use hickory_proto::rr::{Name, RecordType};
+use hickory_proto::serialize::binary::BinDecodable;
 use reqwest::{Method, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -146,12 +147,14 @@ impl Api<'_> {
         let keys: Vec<Cryptokey> = self.parse(&reply, "keys of the zone")?;
         let published = keys.iter().filter(|key| key.published);
         let read = published.map(|key| rdata::from_text(RecordType::DNSKEY, &key.dnskey));
-        read.collect::<Result<_, _>>().map_err(|reason| self.http.malformed(reason))
+        // Without the parser's reason, which repeats the text.
+        let unreadable = |_| self.http.malformed(String::from("a key of the zone cannot be read"));
+        read.collect::<Result<_, _>>().map_err(unreadable)
     }
 
     /// The zone's settings, and what is stored at its apex.
     pub async fn apex(&self) -> Result<Zone, RestError> {
-        let query = [("rrset_name", self.zone.to_ascii())].map(|(name, value)| (name, value));
+        let query = [("rrset_name", rdata::name_text(self.zone))].map(|(name, value)| (name, value));
         let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
         self.parse(&self.get(self.url(true, &[], &query), ANSWER_OCTETS_MAX).await?, "sets of the zone")
     }
@@ -191,7 +194,7 @@ impl Api<'_> {
     }
 
     fn is_apex(&self, name: &str) -> bool {
-        Name::from_ascii(name).is_ok_and(|name| name.to_lowercase() == *self.zone)
+        name.eq_ignore_ascii_case(&rdata::name_text(self.zone))
     }
 }
 
@@ -215,7 +218,8 @@ impl Zone {
             let records: BTreeSet<Rdata> =
                 served.map(|r| rdata::from_text(rtype, &r.content).ok()).collect::<Option<_>>()?;
             if !records.is_empty() {
-                let name = Name::from_ascii(&set.name).ok()?.to_lowercase();
+                let mut name = Name::from_bytes(&rdata::name_from_text(&set.name).ok()?).ok()?;
+                name.set_fqdn(true);
                 sets.push((name, Rrset { rtype, ttl_s: set.ttl, records }));
             }
         }
@@ -226,7 +230,7 @@ impl Zone {
 /// A zone's name as the API has it in paths: what is not plain is an equals sign and two hexadecimal digits.
 fn zone_id(zone: &Name) -> String {
     let mut id = String::new();
-    for octet in zone.to_ascii().bytes() {
+    for octet in rdata::name_text(zone).bytes() {
         match octet {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' => id.push(char::from(octet)),
             other => id.push_str(&format!("={other:02X}")),
@@ -241,7 +245,8 @@ mod tests {
 
     #[test]
     fn a_zone_with_a_slash_has_an_id_without_one() {
-        let zone = Name::from_ascii("128/26.2.0.192.in-addr.arpa.").unwrap();
+        let labels = ["128/26", "2", "0", "192", "in-addr", "arpa"].map(str::as_bytes);
+        let zone = Name::from_labels(labels).unwrap();
         assert_eq!(zone_id(&zone), "128=2F26.2.0.192.in-addr.arpa.");
         assert_eq!(zone_id(&Name::root()), "=2E");
     }

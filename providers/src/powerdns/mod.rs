@@ -217,8 +217,7 @@ impl Provider for PowerDns {
             if changes.is_empty() {
                 return Ok(changes);
             }
-            let before =
-                Before { zone: &zone, own: &apex.own, stored: &apex.stored, soa_edit_api: &apex.zone.soa_edit_api };
+            let before = Before { zone: &zone, stored: &apex.stored, soa_edit_api: &apex.zone.soa_edit_api };
             let submitted = match write::plan(&before, wanted, &changes, manner)? {
                 Some(body) => self.submit(&api, body).await,
                 None => Ok(None),

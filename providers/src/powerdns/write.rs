@@ -115,7 +115,6 @@ pub(super) enum Manner {
 /// What is there at the moment of a change.
 pub(super) struct Before<'a> {
     pub zone: &'a Name,
-    pub own: &'a BTreeSet<Rdata>,
     pub stored: &'a BTreeMap<RecordType, Stored>,
     pub soa_edit_api: &'a str,
 }
@@ -130,7 +129,7 @@ pub(super) fn plan(
     let mut rrsets = Vec::new();
     for change in changes {
         let stored = before.stored.get(&change.rtype).cloned().unwrap_or_default();
-        let added: BTreeSet<&Rdata> = change.added.iter().filter(|rdata| !before.own.contains(*rdata)).collect();
+        let added: BTreeSet<&Rdata> = change.added.iter().collect();
         let removed: BTreeSet<&Rdata> =
             change.removed.iter().filter(|rdata| stored.records.contains_key(*rdata)).collect();
         if added.is_empty() && removed.is_empty() {
@@ -177,7 +176,7 @@ fn text(rtype: RecordType, rdata: &Rdata) -> Result<String, ProviderError> {
 
 fn rrset(zone: &Name, rtype: RecordType, ttl_s: u32, how: &str, contents: &[String]) -> Value {
     let records: Vec<Value> = contents.iter().map(|content| json!({ "content": content, "disabled": false })).collect();
-    let mut set = json!({ "name": zone.to_ascii(), "type": rtype.to_string(), "ttl": ttl_s, "changetype": how });
+    let mut set = json!({ "name": rdata::name_text(zone), "type": rtype.to_string(), "ttl": ttl_s, "changetype": how });
     if let (false, Some(set)) = (records.is_empty(), set.as_object_mut()) {
         set.insert(String::from("records"), Value::Array(records));
     }
@@ -197,4 +196,83 @@ fn next_soa(before: &Before<'_>) -> Option<Value> {
     let number: u32 = serial.parse().ok()?;
     *serial = number.wrapping_add(1).to_string();
     Some(rrset(before.zone, RecordType::SOA, stored.ttl_s, "REPLACE", &[fields.join(" ")]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use RecordType::{CDS, DNSKEY, SOA};
+
+    const OLD: &str = "256 3 13 AQ==";
+    const NEW: &str = "256 3 13 Ag==";
+
+    fn stored(rtype: RecordType, texts: &[&str]) -> (RecordType, Stored) {
+        let records = texts.iter().map(|text| (rdata::from_text(rtype, text).unwrap(), (*text).to_owned()));
+        (rtype, Stored { ttl_s: 60, records: records.collect() })
+    }
+
+    /// The sets of the PATCH that brings `wanted` about: type, how, TTL and contents.
+    fn planned(there: &[(RecordType, Stored)], wanted: Wanted, manner: Manner, soa_edit_api: &str) -> Vec<String> {
+        let zone = Name::from_ascii("music1.example.").unwrap();
+        let stored = there.iter().cloned().collect();
+        let before = Before { zone: &zone, stored: &stored, soa_edit_api };
+        let current: Vec<_> = there.iter().map(|(rtype, stored)| stored.rrset(*rtype)).collect();
+        let wanted = [wanted];
+        let changes = crate::wanted::difference(&wanted, &current);
+        let body = plan(&before, &wanted, &changes, manner).unwrap().unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        let line = |set: &Value| {
+            let records = set["records"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let contents: Vec<_> = records.iter().map(|record| record["content"].as_str().unwrap()).collect();
+            assert_eq!(
+                (set["name"].as_str(), set.get("records").is_some()),
+                (Some("music1.example."), !contents.is_empty())
+            );
+            let word = |key: &str| set[key].as_str().unwrap().to_owned();
+            format!("{} {} {} {}", word("type"), word("changetype"), set["ttl"], contents.join(", "))
+        };
+        body["rrsets"].as_array().unwrap().iter().map(line).collect()
+    }
+
+    fn keys(with: &[&str], without: &[&str]) -> Wanted {
+        let set = |texts: &[&str]| texts.iter().map(|text| rdata::from_text(DNSKEY, text).unwrap()).collect();
+        Wanted::Partly { rtype: DNSKEY, ttl_s: 5, with: set(with), without: set(without) }
+    }
+
+    #[test]
+    fn foreign_keys_are_written_one_by_one_where_the_server_can() {
+        let there = [stored(DNSKEY, &[OLD])];
+        let lines = planned(&there, keys(&[NEW], &[OLD]), Manner::Single, "INCREASE");
+        assert_eq!(lines, [format!("DNSKEY EXTEND 60 {NEW}"), format!("DNSKEY PRUNE 60 {OLD}")]);
+        let lines = planned(&[], keys(&[NEW], &[]), Manner::Single, "INCREASE");
+        assert_eq!(lines, [format!("DNSKEY EXTEND 5 {NEW}")]);
+    }
+
+    #[test]
+    fn a_whole_set_keeps_what_is_not_to_be_changed_as_it_was_written() {
+        let spaced = "256 3 13 AQ ==";
+        let lines = planned(&[stored(DNSKEY, &[spaced])], keys(&[NEW], &[]), Manner::Whole, "INCREASE");
+        assert_eq!(lines, [format!("DNSKEY REPLACE 5 {spaced}, {NEW}")]);
+    }
+
+    #[test]
+    fn an_empty_set_is_said_as_a_deletion() {
+        let lines = planned(&[stored(DNSKEY, &[OLD])], keys(&[], &[OLD]), Manner::Whole, "INCREASE");
+        assert_eq!(lines, ["DNSKEY DELETE 5 "]);
+        let nothing = Wanted::Exactly { rtype: CDS, ttl_s: 5, records: BTreeSet::new() };
+        let lines = planned(&[stored(CDS, &["7 13 2 ab"])], nothing, Manner::Single, "INCREASE");
+        assert_eq!(lines, ["CDS DELETE 5 "]);
+    }
+
+    #[test]
+    fn the_serial_is_counted_up_where_the_server_does_not() {
+        let there = [stored(SOA, &["ns1.b.test. Host.b.test. 4294967295 1 2 3 4"])];
+        for counting in ["INCREASE", "default", "EPOCH", "SOA-EDIT-INCREASE"] {
+            assert_eq!(planned(&there, keys(&[NEW], &[]), Manner::Single, counting).len(), 1, "{counting}");
+        }
+        for not_counting in ["", "OFF", "SOA-EDIT", "misspelt"] {
+            let lines = planned(&there, keys(&[NEW], &[]), Manner::Single, not_counting);
+            assert_eq!(lines[1..], ["SOA REPLACE 60 ns1.b.test. Host.b.test. 0 1 2 3 4"], "{not_counting}");
+        }
+    }
 }
