@@ -42,7 +42,7 @@ need() {
     fi
     rm -f "$log"
     [ -d /run/systemd/system ] || return 0
-    for pair in bind9=named knot=knot unbound=unbound; do
+    for pair in bind9=named knot=knot unbound=unbound pdns-server=pdns; do
         case " ${missing[*]} " in
         *" ${pair%%=*} "*) as_root systemctl disable -q --now "${pair#*=}.service" 2>/dev/null || true ;;
         esac
@@ -76,9 +76,10 @@ new_network() {
         die "no network namespace can be made here; in a container, start it with --privileged"
 }
 
-# Everything that the demo and the tests run besides chorus; dnssec-cds and dnssec-dsfromkey are in one package.
+# Everything that the demo and the tests run besides chorus; dnssec-cds and dnssec-dsfromkey are in one package. pdnsutil
+# stands for the database of PowerDNS, which has no program of its own.
 servers="named=bind9 dig=bind9-dnsutils nsupdate=bind9-dnsutils dnssec-cds=bind9-utils knotd=knot unbound=unbound
-ip=iproute2 setpriv=util-linux cc=build-essential"
+pdns_server=pdns-server pdnsutil=pdns-backend-sqlite3 sqlite3=sqlite3 ip=iproute2 setpriv=util-linux cc=build-essential"
 
 toolchain() {
     command -v cargo >/dev/null ||
