@@ -9,10 +9,12 @@ use super::status::Status;
 use crate::model::dns::Name;
 use crate::model::group::{Member, World, is_present};
 use crate::model::history::{History, Kind, Lifetimes, Sent, Server, Who};
+use crate::model::switches::{Switch, Without};
 use crate::model::time::Time;
 use crate::store::{MemberRecord, OperatorRecord, StoreError, TransitionRecord, ZoneRecord};
 use futures::future::{join, join_all};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -90,6 +92,12 @@ impl Picture {
         for server in lost.iter().filter_map(|name| self.members.get(name)).flat_map(|member| &member.servers) {
             self.history.lose(server);
         }
+    }
+
+    /// A version that one of the parent's servers showed may be at the others unseen, for as long as a parent takes to publish.
+    pub(super) fn suppose_unseen(&mut self, without: Without) {
+        let lag = if without.leaves_out(Switch::Unseen) { Duration::ZERO } else { self.lifetimes.parent_pipeline() };
+        self.history.suppose_unseen(&Who::Parent, lag);
     }
 
     /// Operators that may not be asked any more need not be: leavers after the last question.
@@ -203,5 +211,6 @@ fn assemble(
     let mut picture = Picture { record, history, lifetimes, members, hosts, places, transition, observed_at };
     picture.expect_what_was_sent();
     picture.lose_the_lost();
+    picture.suppose_unseen(Without::default());
     Ok(picture)
 }

@@ -248,6 +248,7 @@ impl Engine {
         }
         known.lose_the_lost();
         let without = self.ports.switches.without;
+        known.suppose_unseen(without);
         known.observed_at = if without.leaves_out(Switch::RoundStart) { self.ports.clock.now() } else { began };
     }
 

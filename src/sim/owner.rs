@@ -171,11 +171,12 @@ impl Owner {
 
     /// A parent that a person has to tell is told what the controller says it may have now.
     pub fn tell_parent(&mut self, world: &mut World, ds: Vec<u16>, ns: Vec<u16>) {
-        if !world.parent.needs_hand() || !self.rng.chance(40) {
+        if !self.rng.chance(40) {
             return;
         }
         let mut sets = vec![(Kind::Delegation, ns)];
-        if world.parent.manner == super::parent::Manner::Manual {
+        // One that knows nothing of CSYNC follows CDS by itself, as long as anybody answers it.
+        if world.parent.manner == super::parent::Manner::Manual || !world.parent.needs_hand() {
             sets.push((Kind::Ds, ds));
         }
         for (kind, mut set) in sets {

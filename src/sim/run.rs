@@ -109,6 +109,8 @@ struct Play {
     turns: u32,
     /// Turns since something changed.
     idle: u32,
+    /// Turns that were idle for too long, one after the other, without anything that explains it.
+    unexplained: u32,
     ask: bool,
     asked: BTreeMap<String, u32>,
     unanswered: Vec<String>,
@@ -152,6 +154,7 @@ impl Play {
             crashes: 0,
             turns: 0,
             idle: 0,
+            unexplained: 0,
             ask: options.ask,
             asked: BTreeMap::new(),
             unanswered: Vec::new(),
@@ -185,7 +188,15 @@ impl Play {
         ends
     }
 
-    fn is_over(&self) -> Option<End> {
+    fn is_over(&mut self) -> Option<End> {
+        let explained = self.explanation();
+        self.unexplained = if explained == Some(End::Stuck) { self.unexplained + 1 } else { 0 };
+        // An answer that got lost may hide for a moment what is waited for.
+        explained.filter(|end| *end != End::Stuck || self.unexplained > LOST_ANSWERS_MAX || self.turns >= TURNS_MAX)
+    }
+
+    /// How the world ends, if it goes on like this.
+    fn explanation(&self) -> Option<End> {
         let tables = self.memory.tables();
         if tables.running().is_none() {
             return self.owner.is_done(None).then_some(End::Done);
@@ -206,8 +217,7 @@ impl Play {
             () if dead && waits_for("operator-") => Some(End::WaitsForDeadOperator),
             // Nothing but time is awaited, however many turns it takes.
             () if ends_by_itself(&status, world.now_ms).is_some() && self.turns < TURNS_MAX => None,
-            // An answer that got lost may hide for a moment what is waited for.
-            () => (self.idle >= idle_max + LOST_ANSWERS_MAX || self.turns >= TURNS_MAX).then_some(End::Stuck),
+            () => Some(End::Stuck),
         }
     }
 
@@ -334,9 +344,10 @@ impl Play {
                 world.set_serving(number, false, false);
             }
         }
-        if tables.running().is_some() && world.parent.needs_hand() {
+        if tables.running().is_some() && !world.never_acts() {
             let status = Status::read(&zone.status);
-            let waits = status.waiting.iter().any(|wait| wait.code.starts_with("parent-"));
+            let asked_for = if world.parent.needs_hand() { "parent-" } else { "parent-manual" };
+            let waits = status.waiting.iter().any(|wait| wait.code.starts_with(asked_for));
             let numbers = |texts: &[String]| -> Vec<u16> {
                 texts.iter().filter_map(|text| unhex(text)).filter_map(|octets| catalogue().number(&octets)).collect()
             };
