@@ -14,6 +14,8 @@ mod preflight_and_handing_over;
 mod preflight_findings;
 mod preflight_findings_of_zones;
 mod support;
+mod told_together;
+mod unseen;
 mod without_the_leaver;
 mod worked_numbers;
 mod world;

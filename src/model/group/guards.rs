@@ -327,7 +327,8 @@ fn may_be_acted_on_until(world: &World<'_>, server: &Server, kind: Kind, span: &
     let acted = |until: Time| {
         let fetched = world.lifetimes.cached(world.lifetimes.ttl_s(server, kind, &span.served));
         let published = until.plus(fetched).plus(world.lifetimes.parent_pipeline());
-        let ds_ttl_s = world.history.may_be_served(Kind::Ds).map(|(_, ds)| u64::from(ds.served.ttl_s)).max().unwrap_or(0);
+        let ds_ttl_s =
+            world.history.may_be_served(Kind::Ds).map(|(_, ds)| u64::from(ds.served.ttl_s)).max().unwrap_or(0);
         published.plus(world.lifetimes.outlives_ttl(ds_ttl_s))
     };
     news.then(|| span.until.map(acted))
@@ -357,7 +358,8 @@ fn delegation_may_return(world: &World<'_>, server: &Server, ns: &Span) -> Optio
                     && in_the_pipeline(world, earlier, earlier.served.ttl_s, ns)
             }))
     };
-    let ttl_s = world.history.may_be_served(Kind::Delegation).map(|(_, d)| u64::from(d.served.ttl_s)).max().unwrap_or(0);
+    let ttl_s =
+        world.history.may_be_served(Kind::Delegation).map(|(_, d)| u64::from(d.served.ttl_s)).max().unwrap_or(0);
     let csyncs = world.history.track(server, Kind::Csync).into_iter().flat_map(Track::all);
     let ends = csyncs.filter(news).map(|csync| {
         let until = [csync.until, ns.until].into_iter().flatten().min()?;

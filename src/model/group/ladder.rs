@@ -302,7 +302,8 @@ impl<'a> Ladder<'a> {
     /// one goes on serving would ask for the old one again. So all are told, or none.
     fn silent_before_the_parent(&self, present: &[(&'a String, &'a Member)]) -> Option<(&'a String, Server, String)> {
         let world = &self.world;
-        let asked = present.iter().filter(|(name, _)| is_admitted(world, name) && !world.leaves_out(Switch::ToldTogether));
+        let asked =
+            present.iter().filter(|(name, _)| is_admitted(world, name) && !world.leaves_out(Switch::ToldTogether));
         asked.flat_map(|(name, member)| [Kind::Cds, Kind::Cdnskey].map(|kind| (name, member, kind))).find_map(
             |(name, member, kind)| match world.shown(&member.servers, kind, |_, _| true) {
                 Shown::Unknown(server, trouble) => Some((*name, server, trouble)),

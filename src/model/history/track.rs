@@ -221,15 +221,16 @@ impl History {
 
     /// Every version of a kind that was served, or may have been, or may be any moment, at every address.
     pub fn may_be_served(&self, kind: Kind) -> impl Iterator<Item = (&Server, &Span)> {
-        self.tracks()
-            .filter(move |(_, of, _)| *of == kind)
-            .flat_map(|(server, _, track)| track.all().map(move |span| (server, span)))
+        self.tracks_of(kind).flat_map(|(server, track)| track.all().map(move |span| (server, span)))
     }
 
     /// Every span of a kind, at every address.
     pub fn spans(&self, kind: Kind) -> impl Iterator<Item = (&Server, &Span)> {
-        let tracks = self.tracks.iter().filter_map(move |(server, tracks)| Some((server, tracks.get(&kind)?)));
-        tracks.flat_map(|(server, track)| track.spans.iter().map(move |span| (server, span)))
+        self.tracks_of(kind).flat_map(|(server, track)| track.spans.iter().map(move |span| (server, span)))
+    }
+
+    fn tracks_of(&self, kind: Kind) -> impl Iterator<Item = (&Server, &Track)> {
+        self.tracks.iter().filter_map(move |(server, tracks)| Some((server, tracks.get(&kind)?)))
     }
 
     pub fn tracks<'h>(&'h self) -> impl Iterator<Item = (&'h Server, Kind, &'h Track)> {

@@ -2,10 +2,10 @@
 //! address and went, and that a sibling was never seen with, was there between two samples or is still on its way there.
 //!
 //! Invariant: supposed from what was seen alone, and never stored. It only adds versions that may have been served: nothing
-//! that was seen counts for less because of it. A sibling has a version behind it when it was seen with it, or with one that
-//! the other showed after it, and never before; and in any case once no server of theirs lags any more.
+//! that was seen counts for less because of it. A sibling has a version behind it when it was seen with it as often, or
+//! with one that the other showed after it, and never before; and in any case once no server of theirs lags any more.
 
-use super::{History, Kind, Server, Served, Span, Track, Who};
+use super::{History, Kind, Served, Server, Span, Track, Who};
 use crate::model::time::Time;
 use std::time::Duration;
 
@@ -39,14 +39,13 @@ fn unseen<'t>(track: &'t Track, sibling: &'t Track, lag: Duration) -> impl Itera
     sibling.spans.iter().enumerate().filter_map(move |(nth, shown)| {
         let until = shown.until.filter(|until| *until > known_since)?;
         let since = shown.since?;
-        let was_seen = |span: &Span| same_set(&span.served, &shown.served) && span.until.is_none_or(|end| end > since);
-        if track.spans.iter().any(was_seen) {
+        let (up_to, after) = sibling.spans.split_at_checked(nth + 1)?;
+        if times(&track.spans, &shown.served) >= times(up_to, &shown.served) {
             return None;
         }
-        let (before, after) = (sibling.spans.get(..nth)?, sibling.spans.get(nth + 1..)?);
         let is_later = |span: &&Span| {
             let is = |other: &Span| other.served == span.served;
-            span.first_seen > since && after.iter().any(is) && !before.iter().any(is)
+            span.first_seen > since && after.iter().any(is) && !up_to.iter().any(is)
         };
         let behind = track.spans.iter().find(is_later).map(|span| span.first_seen);
         let until = behind.unwrap_or(Time::MAX).min(until.plus(lag));
@@ -54,7 +53,10 @@ fn unseen<'t>(track: &'t Track, sibling: &'t Track, lag: Duration) -> impl Itera
     })
 }
 
-/// Servers of one owner may serve one set with different TTLs.
-fn same_set(a: &Served, b: &Served) -> bool {
-    a.records == b.records && a.signers == b.signers
+/// How often a set came, with whatever TTL: servers of one owner may serve it with different ones.
+fn times(spans: &[Span], set: &Served) -> usize {
+    let is = |span: &Span| span.served.records == set.records && span.served.signers == set.signers;
+    let came =
+        |(nth, span): &(usize, &Span)| is(span) && !nth.checked_sub(1).and_then(|nth| spans.get(nth)).is_some_and(is);
+    spans.iter().enumerate().filter(came).count()
 }
