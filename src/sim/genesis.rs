@@ -11,6 +11,7 @@ use super::operator::{Operator, Ways};
 use super::oracle::{self, Oracle};
 use super::parent::Parent;
 use super::roll::Lives;
+use super::whims::Whims;
 use super::world::{Odds, World};
 use crate::engine::Pace;
 use crate::model::history::{Kind, Server, Who};
@@ -70,6 +71,7 @@ impl World {
         let settings = oracle_settings(&policy);
         let mut world = World {
             now_ms: BEGIN_MS,
+            whims: Whims::new(seed),
             log: Log::new(keep_log),
             operators: Vec::new(),
             parent,

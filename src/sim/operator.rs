@@ -7,7 +7,7 @@ use super::address::{Content, KINDS};
 use super::catalogue::{KEYS, SHA384, host_number, key_number};
 use super::chance::Rng;
 use super::oracle::Rrset;
-use super::roll::Roll;
+use super::roll::{Roll, Stage};
 use crate::model::history::Kind;
 use std::sync::Arc;
 
@@ -153,6 +153,13 @@ impl Operator {
         }
     }
 
+    /// Whether that changes anything.
+    pub fn lower_ttl(&mut self, kind: Kind, divided_by: u32) -> bool {
+        let Some(own) = self.ttls_s.get_mut(kind as usize) else { return false };
+        let before = std::mem::replace(own, (*own / divided_by.max(1)).max(1));
+        *own != before
+    }
+
     pub fn set_ttl(&mut self, kind: Kind, ttl_s: u32) {
         if let Some(own) = self.ttls_s.get_mut(kind as usize).filter(|_| !self.ways.forces_ttls) {
             *own = ttl_s;
@@ -183,11 +190,17 @@ impl Operator {
             content.answers.push((0, content.set.clone()));
             for (number, ttl_s) in (1..).zip(self.data_ttls_s) {
                 *version += 1;
-                let set = Rrset { version: *version, ttl_s, ..content.set.clone() };
-                content.answers.push((number, set));
+                let signers = self.signs_late(number).map_or(content.set.signers.clone(), |old| [old].into());
+                content.answers.push((number, Rrset { version: *version, ttl_s, signers, ..content.set.clone() }));
             }
         }
         Arc::new(content)
+    }
+
+    /// The old key, where a roll has not come to this RRset yet.
+    fn signs_late(&self, number: u8) -> Option<u16> {
+        let roll = self.roll.as_ref().filter(|roll| roll.stage == Stage::Signing)?;
+        (usize::from(number + roll.resigning.left) > self.data_ttls_s.len()).then_some(roll.old)
     }
 
     pub fn contents(&self, kinds: &[Kind], version: &mut u32) -> Vec<Arc<Content>> {

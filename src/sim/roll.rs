@@ -5,6 +5,7 @@
 
 use super::address::Address;
 use super::operator::Operator;
+use super::oracle::Rrset;
 use crate::model::history::Kind;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +33,18 @@ pub struct Roll {
     pub old: u16,
     pub stage: Stage,
     pub hasty: bool,
+    /// How it signs anew, once the new key signs answers: all at once, or name by name (BIND does), the zone's apex first.
+    pub resigning: Resigning,
     pub since_ms: i64,
     /// Since when what the next stage needs is so everywhere.
     pub ready_since_ms: Option<i64>,
+}
+
+/// So many of the zone's ordinary RRsets are still signed by the old key alone, and how long each of them takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resigning {
+    pub left: u8,
+    pub each_ms: i64,
 }
 
 /// How long everything of a kind may be kept, at the most.
@@ -53,6 +63,9 @@ impl Roll {
         if self.hasty {
             return self.since_ms + 20_000;
         }
+        if self.is_resigning() {
+            return self.since_ms + self.resigning.each_ms;
+        }
         if !ready {
             self.ready_since_ms = None;
             return i64::MAX;
@@ -64,6 +77,10 @@ impl Roll {
             (Stage::Signing, _) => lives.data_ms,
         };
         (ready_ms + lives_ms).max(self.since_ms + lives.watched_ms)
+    }
+
+    fn is_resigning(&self) -> bool {
+        self.stage == Stage::Signing && self.resigning.left > 0
     }
 
     /// Whether every address shows what the next stage needs to be known. `group`: operators that may be asked, or are to be.
@@ -87,11 +104,10 @@ impl Roll {
         };
         // Nothing of it is signed by the old key alone.
         let signed = |kinds: &[Kind]| {
+            let by_others = |set: &Rrset| set.signers.is_empty() || set.signers.iter().any(|key| *key != self.old);
             own().all(|at| {
-                kinds
-                    .iter()
-                    .filter_map(|kind| at.shows(*kind))
-                    .all(|shown| shown.set.signers.is_empty() || shown.set.signers.iter().any(|key| *key != self.old))
+                let mut shown = kinds.iter().filter_map(|kind| at.shows(*kind));
+                shown.all(|shown| by_others(&shown.set) && shown.answers.iter().all(|(_, set)| by_others(set)))
             })
         };
         let of_keys = [Kind::Dnskey, Kind::Cds, Kind::Cdnskey];
@@ -105,7 +121,7 @@ impl Roll {
 
 impl Operator {
     /// Begins to roll a key; `false` when it cannot.
-    pub fn begin_roll(&mut self, key_signing: bool, hasty: bool, now_ms: i64) -> bool {
+    pub fn begin_roll(&mut self, key_signing: bool, hasty: bool, resigning: Resigning, now_ms: i64) -> bool {
         let old = if key_signing { self.signs_keys.last() } else { self.signs_data.last() };
         let Some(old) = old.copied().filter(|_| self.roll.is_none() && self.serves && !self.dead) else { return false };
         let kind = match (self.ways.csk, key_signing) {
@@ -119,8 +135,8 @@ impl Operator {
             self.signs_keys.push(new);
         }
         self.follow_own_keys(None);
-        self.roll =
-            Some(Roll { kind, new, old, stage: Stage::Published, hasty, since_ms: now_ms, ready_since_ms: None });
+        let (stage, since_ms) = (Stage::Published, now_ms);
+        self.roll = Some(Roll { kind, new, old, stage, hasty, resigning, since_ms, ready_since_ms: None });
         true
     }
 
@@ -130,6 +146,12 @@ impl Operator {
         if roll.stage == Stage::Published && roll.kind != RollKind::KeySigning {
             self.signs_data = vec![roll.new];
             roll.stage = Stage::Signing;
+            (roll.since_ms, roll.ready_since_ms) = (now_ms, None);
+            self.roll = Some(roll);
+            return;
+        }
+        if roll.is_resigning() {
+            roll.resigning.left -= 1;
             (roll.since_ms, roll.ready_since_ms) = (now_ms, None);
             self.roll = Some(roll);
             return;

@@ -11,6 +11,7 @@ use super::operator::Operator;
 use super::oracle::{self, Oracle, View};
 use super::parent::{Manner, Parent};
 use super::roll::Lives;
+use super::whims::Whims;
 use crate::engine::Pace;
 use crate::model::history::Kind;
 use crate::model::policy::Policy;
@@ -35,6 +36,12 @@ pub enum Fate {
         operator: u8,
         key_signing: bool,
     },
+    /// An operator serves a set with a smaller TTL from now on.
+    LowersTtl {
+        operator: u8,
+        kind: Kind,
+        divided_by: u32,
+    },
     /// An update that nobody believes in any more arrives after all, if the set is still what it was.
     Arrives {
         operator: u8,
@@ -58,6 +65,7 @@ pub struct Odds {
 pub struct World {
     pub now_ms: i64,
     pub rng: Rng,
+    pub whims: Whims,
     pub log: Log,
     pub operators: Vec<Operator>,
     pub parent: Parent,
@@ -362,8 +370,14 @@ impl World {
                 if alone && !self.operators.get(usize::from(operator)).is_some_and(by_itself) {
                     return;
                 }
-                if self.operator(operator).is_some_and(|op| op.begin_roll(key_signing, hasty, now_ms)) {
+                let resigning = self.whims.resigning();
+                if self.operator(operator).is_some_and(|op| op.begin_roll(key_signing, hasty, resigning, now_ms)) {
                     self.publish(operator, &Kind::OPERATOR);
+                }
+            }
+            Fate::LowersTtl { operator, kind, divided_by } => {
+                if self.operator(operator).is_some_and(|op| op.serves && op.lower_ttl(kind, divided_by)) {
+                    self.publish(operator, &[kind]);
                 }
             }
             Fate::Arrives { operator, kind, expects, records, ttl_s } => {
