@@ -91,7 +91,7 @@ impl World {
             fates: Vec::new(),
             version: 0,
             rolls_due_ms: i64::MAX,
-            lives: Lives { keys_ms: 0, ds_ms: 0, data_ms: 0, watched_ms: 0 },
+            lives: Lives::default(),
             rng,
         };
         for nth in 0..world.rng.between(1, 2) {
@@ -192,6 +192,7 @@ impl World {
             keys_ms: life(self.operators.iter().map(|op| op.ttl_s(Kind::Dnskey)).max()),
             ds_ms: life(Some(self.parent.ds_ttl_s)),
             data_ms: life(self.operators.iter().map(Operator::largest_ttl_s).max()),
+            cds_ms: 0,
             watched_ms: i64::try_from(pace).unwrap_or(0) * 3 + 600_000,
         }
     }

@@ -7,7 +7,7 @@ use super::address::{Content, KINDS};
 use super::catalogue::{KEYS, SHA384, host_number, key_number};
 use super::chance::Rng;
 use super::oracle::Rrset;
-use super::roll::{Roll, Stage};
+use super::roll::Roll;
 use crate::model::history::Kind;
 use std::sync::Arc;
 
@@ -33,6 +33,8 @@ pub struct Operator {
     pub signs_data: Vec<u16>,
     zone: [Vec<u16>; KINDS],
     ttls_s: [u32; KINDS],
+    /// The largest that each ever was.
+    ttls_max_s: [u32; KINDS],
     data_ttls_s: [u32; 3],
     /// It has the zone.
     pub serves: bool,
@@ -61,6 +63,7 @@ impl Operator {
             signs_data: Vec::new(),
             zone: Default::default(),
             ttls_s,
+            ttls_max_s: ttls_s,
             data_ttls_s,
             serves: true,
             dead: false,
@@ -100,8 +103,8 @@ impl Operator {
             self.own.retain(|key| *key != roll.new);
             self.signs_keys.retain(|key| *key != roll.new);
             self.signs_data.retain(|key| *key != roll.new);
-            if self.signs_data.is_empty() {
-                self.signs_data.push(roll.old);
+            for signs in [&mut self.signs_keys, &mut self.signs_data].into_iter().filter(|signs| signs.is_empty()) {
+                signs.push(roll.old);
             }
         }
         self.roll = None;
@@ -161,9 +164,15 @@ impl Operator {
     }
 
     pub fn set_ttl(&mut self, kind: Kind, ttl_s: u32) {
-        if let Some(own) = self.ttls_s.get_mut(kind as usize).filter(|_| !self.ways.forces_ttls) {
-            *own = ttl_s;
+        let own = self.ttls_s.get_mut(kind as usize).zip(self.ttls_max_s.get_mut(kind as usize));
+        if let Some((own, largest)) = own.filter(|_| !self.ways.forces_ttls) {
+            (*own, *largest) = (ttl_s, ttl_s.max(*largest));
         }
+    }
+
+    /// The largest that it ever was.
+    pub fn ttl_max_s(&self, kind: Kind) -> u32 {
+        self.ttls_max_s.get(kind as usize).copied().unwrap_or_default()
     }
 
     pub fn ttl_s(&self, kind: Kind) -> u32 {
@@ -199,7 +208,7 @@ impl Operator {
 
     /// The old key, where a roll has not come to this RRset yet.
     fn signs_late(&self, number: u8) -> Option<u16> {
-        let roll = self.roll.as_ref().filter(|roll| roll.stage == Stage::Signing)?;
+        let roll = self.roll.as_ref().filter(|roll| roll.is_resigning())?;
         (usize::from(number + roll.resigning.left) > self.data_ttls_s.len()).then_some(roll.old)
     }
 

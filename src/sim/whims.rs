@@ -1,11 +1,12 @@
-//! What operators do to their own part of the zone without asking anybody: they lower TTLs, and sign name by name in a roll.
+//! What operators do to their own part of the zone without asking anybody: they lower TTLs, and roll keys as they
+//! please: name by name, or from one moment to the next.
 //!
 //! Invariant: all of it is allowed to a well-behaved operator, and Chorus has to see it or to allow for it. A stream of chance
 //! of its own: a world in which nobody has a whim is as it would be without this.
 
 use super::chance::Rng;
 use super::operator::Operator;
-use super::roll::Resigning;
+use super::roll::{Resigning, Way};
 use super::world::Fate;
 use crate::model::history::Kind;
 
@@ -23,13 +24,11 @@ impl Whims {
         Whims { rng, lower_ttls, name_by_name }
     }
 
-    /// How the next roll signs anew.
-    pub fn resigning(&mut self) -> Resigning {
-        if !self.name_by_name {
-            return Resigning::default();
-        }
-        let left = u8::try_from(self.rng.between(0, 3)).unwrap_or(0);
-        Resigning { left, each_ms: self.rng.between(30, 4000) * 1000 }
+    /// How the next key is rolled.
+    pub fn way_of_rolling(&mut self) -> Way {
+        let left = if self.name_by_name { u8::try_from(self.rng.between(0, 3)).unwrap_or(0) } else { 0 };
+        let resigning = Resigning { left, each_ms: self.rng.between(30, 4000) * 1000 };
+        Way { resigning, swaps: self.rng.chance(50) }
     }
 
     /// What an operator is going to do, and after how long.
