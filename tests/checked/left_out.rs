@@ -17,15 +17,6 @@ fn an_exposure_is_found(switch: Switch, size: Size) {
     assert!(steps.is_some(), "nothing happens without {switch}");
 }
 
-/// In place of the check, what is left out of it.
-fn an_exposure_is_found_only_without_both(rule: Switch, guard: Switch, size: Size) {
-    assert_eq!(exposure_without(size.clone(), &[guard]), None, "{rule} does not stand in for {guard}");
-    assert_eq!(exposure_without(size.clone(), &[rule]), None, "{guard} does not stand in for {rule}");
-    let steps = exposure_without(size, &[rule, guard]);
-    println!("without {rule} and {guard}: an exposure after {steps:?} steps");
-    assert!(steps.is_some(), "nothing happens without {rule} and {guard}");
-}
-
 fn kept(ttls: Ttls, size: Size) -> Size {
     Size { ttls, ..size }
 }
@@ -101,10 +92,4 @@ fn the_keys_of_a_leaver_go_while_its_answers_are_held() {
 #[test]
 fn a_version_is_taken_for_gone_when_it_was_last_seen() {
     an_exposure_is_found(Switch::UntilNewer, Size { losses: 1, last_seen: true, ..a_join() });
-}
-
-#[test]
-fn neither_the_guard_nor_the_check_counts_a_csync_as_the_delegation_that_it_asks_for() {
-    let size = world(A, &[A, AB], 2);
-    an_exposure_is_found_only_without_both(Switch::CheckReach, Switch::CsyncGun, size);
 }
