@@ -9,12 +9,10 @@ use super::status::Status;
 use crate::model::dns::Name;
 use crate::model::group::{Member, World, is_present};
 use crate::model::history::{History, Kind, Lifetimes, Sent, Server, Who};
-use crate::model::switches::{Switch, Without};
 use crate::model::time::Time;
 use crate::store::{MemberRecord, OperatorRecord, StoreError, TransitionRecord, ZoneRecord};
 use futures::future::{join, join_all};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -95,9 +93,8 @@ impl Picture {
     }
 
     /// A version that one of the parent's servers showed may be at the others unseen, for as long as a parent takes to publish.
-    pub(super) fn suppose_unseen(&mut self, without: Without) {
-        let lag = if without.leaves_out(Switch::Unseen) { Duration::ZERO } else { self.lifetimes.parent_pipeline() };
-        self.history.suppose_unseen(&Who::Parent, lag);
+    pub(super) fn suppose_unseen(&mut self) {
+        self.history.suppose_unseen(&Who::Parent, self.lifetimes.parent_servers_lag());
     }
 
     /// Operators that may not be asked any more need not be: leavers after the last question.
@@ -211,6 +208,6 @@ fn assemble(
     let mut picture = Picture { record, history, lifetimes, members, hosts, places, transition, observed_at };
     picture.expect_what_was_sent();
     picture.lose_the_lost();
-    picture.suppose_unseen(Without::default());
+    picture.suppose_unseen();
     Ok(picture)
 }

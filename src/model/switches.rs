@@ -68,6 +68,7 @@ switches! {
     RoundStart "round-start" "that guards are held against the beginning of a round of observation",
     Intent "intent" "that placements are committed before they are written",
     Placements "placements" "that a placed key is told from an operator's own",
+    SignatureLifetime "signature-lifetime" "that signatures outlast what caches keep of them, before a transition starts",
     Check "check" "the check before every write, all of it",
     CheckDs "check-ds" "the check's rule that every DS set goes with every DNSKEY set",
     CheckAnswers "check-answers" "the check's rule that every DNSKEY set goes with every answer",

@@ -143,6 +143,10 @@ impl Owner {
                 world.will(rng.between(0, 5_000_000), Fate::Rolls { operator, key_signing });
             }
         }
+        let whims: Vec<(i64, Fate)> = world.operators.iter().flat_map(|op| world.whims.of(op)).collect();
+        for (after_ms, fate) in whims {
+            world.will(after_ms, fate);
+        }
         for address in 0..world.addresses.len() {
             if rng.chance(6) {
                 let for_ms = rng.between(5_000, 1_800_000);

@@ -7,6 +7,8 @@ mod histories;
 mod in_flight;
 mod key_rolls;
 mod ladder_walks_a_join_and_a_leave;
+#[cfg(feature = "guard-switches")]
+mod left_out;
 mod model_is_pure;
 mod oracle;
 mod pauses;

@@ -68,8 +68,9 @@ fn a_new_ds_is_asked_for_nowhere_while_an_operator_that_the_parent_may_ask_is_si
 fn without_that_a_is_told_and_the_silent_b_goes_on_asking_for_the_old_key_alone() {
     use chorus::model::switches::Switch;
     let mut f = roll_of_b();
-    f.lifetimes.without = [Switch::ToldTogether].into_iter().collect();
     f.fails(LATER_S, f.server("b", 1), Kind::Cds, Failure::Silent);
+    assert!(cds_written_at(&decide(&f.world(LATER_S + 1))).is_empty());
+    f.lifetimes.without = [Switch::ToldTogether].into_iter().collect();
     assert!(cds_written_at(&decide(&f.world(LATER_S + 1))).contains(&"a"));
 }
 

@@ -6,7 +6,6 @@ use chorus::model::chain::{Planned, Scene, check};
 use chorus::model::group::is_present;
 use chorus::model::history::{Kind, Who};
 use chorus::model::time::Time;
-use std::time::Duration;
 
 /// How long the parent's servers may lag, in these worlds.
 const LAG_S: i64 = 7200;
@@ -30,7 +29,8 @@ fn delegation_that_came_and_went() -> Fixture {
 }
 
 fn supposing(mut f: Fixture) -> Fixture {
-    f.history.suppose_unseen(&Who::Parent, Duration::from_secs(LAG_S.unsigned_abs()));
+    f.lifetimes.policy.parent_pipeline_s = LAG_S.unsigned_abs();
+    f.history.suppose_unseen(&Who::Parent, f.lifetimes.parent_servers_lag());
     f
 }
 
@@ -47,6 +47,17 @@ fn a_leaver_is_kept_until_the_delegation_that_one_server_showed_cannot_come_at_a
     let f = supposing(delegation_that_came_and_went());
     assert!(is_asked(&f, 200 + LAG_S + LIFE_S - 1));
     assert!(!is_asked(&f, 200 + LAG_S + LIFE_S));
+}
+
+#[cfg(feature = "guard-switches")]
+#[test]
+fn a_leaver_goes_while_a_delegation_to_it_may_be_served_by_a_server_that_lags() {
+    use chorus::model::switches::Switch;
+    let gone_s = 200 + LIFE_S;
+    assert!(is_asked(&supposing(delegation_that_came_and_went()), gone_s));
+    let mut f = delegation_that_came_and_went();
+    f.lifetimes.without = [Switch::Unseen].into_iter().collect();
+    assert!(!is_asked(&supposing(f), gone_s));
 }
 
 #[test]

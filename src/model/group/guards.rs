@@ -8,7 +8,7 @@ use super::Standing;
 use super::say::{key_label, outlived};
 use super::view::World;
 use crate::model::dns::{Dnskey, Ds, Rdata, RecordSet, key_of_ds};
-use crate::model::history::{Kind, Server, Span, Track, Who};
+use crate::model::history::{Kind, Server, Span, Who};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
 use std::borrow::Cow;
@@ -360,7 +360,7 @@ fn delegation_may_return(world: &World<'_>, server: &Server, ns: &Span) -> Optio
     };
     let ttl_s =
         world.history.may_be_served(Kind::Delegation).map(|(_, d)| u64::from(d.served.ttl_s)).max().unwrap_or(0);
-    let csyncs = world.history.track(server, Kind::Csync).into_iter().flat_map(Track::all);
+    let csyncs = world.history.track(server, Kind::Csync).into_iter().flat_map(|track| world.versions(track));
     let ends = csyncs.filter(news).map(|csync| {
         let until = [csync.until, ns.until].into_iter().flatten().min()?;
         let fetched = world.lifetimes.cached(u64::from(csync.served.ttl_s.max(ns.served.ttl_s)));
@@ -372,7 +372,7 @@ fn delegation_may_return(world: &World<'_>, server: &Server, ns: &Span) -> Optio
 
 fn asked_for_by_csync(world: &World<'_>, server: &Server, ns: &Span) -> bool {
     let track = world.history.track(server, Kind::Csync);
-    track.is_some_and(|track| track.all().any(|c| !c.served.records.is_empty() && served_together(c, ns)))
+    track.is_some_and(|track| world.versions(track).any(|c| !c.served.records.is_empty() && served_together(c, ns)))
 }
 
 fn served_together(a: &Span, b: &Span) -> bool {
@@ -394,7 +394,7 @@ fn could_be_asked(world: &World<'_>, server: &Server, span: &Span) -> bool {
 
 fn spans_of_members<'a>(world: &World<'a>, kind: Kind) -> impl Iterator<Item = (&'a Server, &'a Span)> + use<'a> {
     let members = world.members;
-    world.history.may_be_served(kind).filter(move |(server, _)| match &server.who {
+    world.may_be_served(kind).filter(move |(server, _)| match &server.who {
         Who::Operator(name) => members.contains_key(name),
         Who::Parent => false,
     })
@@ -406,5 +406,5 @@ fn spans_of<'a>(
     kind: Kind,
 ) -> impl Iterator<Item = (&'a Server, &'a Span)> + use<'a> {
     let who = Who::Operator(operator.to_owned());
-    world.history.may_be_served(kind).filter(move |(server, _)| server.who == who)
+    world.may_be_served(kind).filter(move |(server, _)| server.who == who)
 }

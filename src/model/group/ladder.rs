@@ -56,6 +56,7 @@ pub(super) fn is_admitted(world: &World<'_>, operator: &str) -> bool {
     let named = |server: &Server, kind| {
         let now = world.history.current(server, kind).into_iter();
         let coming = world.history.coming(server, kind).iter().map(|coming| &coming.span);
+        let coming = coming.filter(|_| !world.leaves_out(Switch::InFlight));
         now.chain(coming).any(|span| world.names(&span.served.records, operator))
     };
     world.parent_servers.iter().any(|server| named(server, Kind::Delegation))

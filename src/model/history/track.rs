@@ -229,7 +229,8 @@ impl History {
         self.tracks_of(kind).flat_map(|(server, track)| track.spans.iter().map(move |span| (server, span)))
     }
 
-    fn tracks_of(&self, kind: Kind) -> impl Iterator<Item = (&Server, &Track)> {
+    /// What every address showed of a kind.
+    pub fn tracks_of(&self, kind: Kind) -> impl Iterator<Item = (&Server, &Track)> {
         self.tracks.iter().filter_map(move |(server, tracks)| Some((server, tracks.get(&kind)?)))
     }
 
