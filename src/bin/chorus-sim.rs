@@ -1,4 +1,5 @@
-//! Runs simulated worlds on all cores and says what came of them. Exit status 1 when a resolver failed, or a world is stuck.
+//! Runs simulated worlds on all cores and says what came of them. Exit status 1 when a resolver failed, something is left
+//! over, or a world is stuck.
 
 use chorus::engine::Switches;
 use chorus::model::switches::Switch;
@@ -51,6 +52,7 @@ struct Total {
     ends: BTreeMap<End, u64>,
     judged: BTreeMap<Class, Counts>,
     glitches: usize,
+    leftovers: usize,
     failed: BTreeMap<u64, String>,
 }
 
@@ -69,6 +71,7 @@ impl Total {
             *self.judged.entry(*class).or_default() += *counts;
         }
         self.glitches += report.glitches.len();
+        self.leftovers += report.leftovers.len();
         if let Some(why) = report.failure() {
             self.failed.insert(report.seed, why);
         }
@@ -96,6 +99,7 @@ impl Total {
             "             {} that operators brought about by themselves; {} exposures told by the controller",
             self.brought_about, self.exposures_told
         );
+        println!("leftovers    {}", self.leftovers);
         for why in self.failed.values().take(TOLD_MAX) {
             println!("\n{why}");
         }

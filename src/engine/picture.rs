@@ -92,6 +92,11 @@ impl Picture {
         }
     }
 
+    /// A version that one of the parent's servers showed may be at the others unseen, for as long as a parent takes to publish.
+    pub(super) fn suppose_unseen(&mut self) {
+        self.history.suppose_unseen(&Who::Parent, self.lifetimes.parent_servers_lag());
+    }
+
     /// Operators that may not be asked any more need not be: leavers after the last question.
     pub(super) fn servers(&self) -> (Vec<Server>, Vec<Server>) {
         let world = self.world();
@@ -203,5 +208,6 @@ fn assemble(
     let mut picture = Picture { record, history, lifetimes, members, hosts, places, transition, observed_at };
     picture.expect_what_was_sent();
     picture.lose_the_lost();
+    picture.suppose_unseen();
     Ok(picture)
 }

@@ -180,7 +180,6 @@ impl Engine {
             // Alone and without a wish, a zone is watched and left as it is, once nothing of ours stands there in the way.
             let managed =
                 known.transition.is_some() || known.members.len() > 1 || known.world().asks_for_a_key_that_is_gone();
-            known.lifetimes.without = self.ports.switches.without;
             let world = known.world();
             let decision = decide(&world);
             memory.judged.look(&known);
@@ -248,6 +247,8 @@ impl Engine {
         }
         known.lose_the_lost();
         let without = self.ports.switches.without;
+        known.lifetimes.without = without;
+        known.suppose_unseen();
         known.observed_at = if without.leaves_out(Switch::RoundStart) { self.ports.clock.now() } else { began };
     }
 

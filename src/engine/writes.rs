@@ -349,6 +349,7 @@ fn sent(planned: &[Planned], write: &Write, at: Time) -> Vec<(Kind, Sent)> {
 /// the set that was there before.
 fn arriving(known: &Picture, write: &Write) -> Option<WaitingFor> {
     let servers = known.members.get(&write.operator)?.servers.iter();
+    let servers = servers.filter(|_| !known.lifetimes.without.leaves_out(Switch::InFlight));
     let sets = || write.sets.iter().zip(planned_by(known, write));
     let mut confused = servers.flat_map(|server| sets().map(move |set| (server, set)));
     let (server, until) = confused.find_map(|(server, ((kind, _, change), planned))| {

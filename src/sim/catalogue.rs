@@ -38,6 +38,11 @@ pub fn is_key_signing(key: u16) -> bool {
     key % KEYS < KEYS / 2
 }
 
+/// Of a key, or of a DS or CDS for one.
+pub fn operator_of_key(number: u16) -> u8 {
+    u8::try_from((number & !SHA384) / KEYS).unwrap_or(u8::MAX)
+}
+
 pub fn host_number(operator: u8, nth: u16) -> u16 {
     u16::from(operator) * HOSTS + nth
 }

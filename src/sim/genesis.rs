@@ -11,6 +11,7 @@ use super::operator::{Operator, Ways};
 use super::oracle::{self, Oracle};
 use super::parent::Parent;
 use super::roll::Lives;
+use super::whims::Whims;
 use super::world::{Odds, World};
 use crate::engine::Pace;
 use crate::model::history::{Kind, Server, Who};
@@ -70,6 +71,7 @@ impl World {
         let settings = oracle_settings(&policy);
         let mut world = World {
             now_ms: BEGIN_MS,
+            whims: Whims::new(seed),
             log: Log::new(keep_log),
             operators: Vec::new(),
             parent,
@@ -89,7 +91,7 @@ impl World {
             fates: Vec::new(),
             version: 0,
             rolls_due_ms: i64::MAX,
-            lives: Lives { keys_ms: 0, ds_ms: 0, data_ms: 0, watched_ms: 0 },
+            lives: Lives::default(),
             rng,
         };
         for nth in 0..world.rng.between(1, 2) {
@@ -190,6 +192,7 @@ impl World {
             keys_ms: life(self.operators.iter().map(|op| op.ttl_s(Kind::Dnskey)).max()),
             ds_ms: life(Some(self.parent.ds_ttl_s)),
             data_ms: life(self.operators.iter().map(Operator::largest_ttl_s).max()),
+            cds_ms: 0,
             watched_ms: i64::try_from(pace).unwrap_or(0) * 3 + 600_000,
         }
     }

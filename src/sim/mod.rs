@@ -5,10 +5,12 @@
 //! planner.
 
 mod address;
+mod adopt;
 mod catalogue;
 mod chance;
 mod crash;
 mod genesis;
+mod leftovers;
 mod log;
 mod operator;
 pub mod oracle;
@@ -18,6 +20,8 @@ mod ports;
 mod records;
 mod roll;
 mod run;
+mod whims;
 mod world;
 
+pub use leftovers::Leftover;
 pub use run::{End, Options, Report, run};

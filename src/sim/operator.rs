@@ -33,6 +33,8 @@ pub struct Operator {
     pub signs_data: Vec<u16>,
     zone: [Vec<u16>; KINDS],
     ttls_s: [u32; KINDS],
+    /// The largest that each ever was.
+    ttls_max_s: [u32; KINDS],
     data_ttls_s: [u32; 3],
     /// It has the zone.
     pub serves: bool,
@@ -61,6 +63,7 @@ impl Operator {
             signs_data: Vec::new(),
             zone: Default::default(),
             ttls_s,
+            ttls_max_s: ttls_s,
             data_ttls_s,
             serves: true,
             dead: false,
@@ -100,8 +103,8 @@ impl Operator {
             self.own.retain(|key| *key != roll.new);
             self.signs_keys.retain(|key| *key != roll.new);
             self.signs_data.retain(|key| *key != roll.new);
-            if self.signs_data.is_empty() {
-                self.signs_data.push(roll.old);
+            for signs in [&mut self.signs_keys, &mut self.signs_data].into_iter().filter(|signs| signs.is_empty()) {
+                signs.push(roll.old);
             }
         }
         self.roll = None;
@@ -153,10 +156,23 @@ impl Operator {
         }
     }
 
+    /// Whether that changes anything.
+    pub fn lower_ttl(&mut self, kind: Kind, divided_by: u32) -> bool {
+        let Some(own) = self.ttls_s.get_mut(kind as usize) else { return false };
+        let before = std::mem::replace(own, (*own / divided_by.max(1)).max(1));
+        *own != before
+    }
+
     pub fn set_ttl(&mut self, kind: Kind, ttl_s: u32) {
-        if let Some(own) = self.ttls_s.get_mut(kind as usize).filter(|_| !self.ways.forces_ttls) {
-            *own = ttl_s;
+        let own = self.ttls_s.get_mut(kind as usize).zip(self.ttls_max_s.get_mut(kind as usize));
+        if let Some((own, largest)) = own.filter(|_| !self.ways.forces_ttls) {
+            (*own, *largest) = (ttl_s, ttl_s.max(*largest));
         }
+    }
+
+    /// The largest that it ever was.
+    pub fn ttl_max_s(&self, kind: Kind) -> u32 {
+        self.ttls_max_s.get(kind as usize).copied().unwrap_or_default()
     }
 
     pub fn ttl_s(&self, kind: Kind) -> u32 {
@@ -183,11 +199,17 @@ impl Operator {
             content.answers.push((0, content.set.clone()));
             for (number, ttl_s) in (1..).zip(self.data_ttls_s) {
                 *version += 1;
-                let set = Rrset { version: *version, ttl_s, ..content.set.clone() };
-                content.answers.push((number, set));
+                let signers = self.signs_late(number).map_or(content.set.signers.clone(), |old| [old].into());
+                content.answers.push((number, Rrset { version: *version, ttl_s, signers, ..content.set.clone() }));
             }
         }
         Arc::new(content)
+    }
+
+    /// The old key, where a roll has not come to this RRset yet.
+    fn signs_late(&self, number: u8) -> Option<u16> {
+        let roll = self.roll.as_ref().filter(|roll| roll.is_resigning())?;
+        (usize::from(number + roll.resigning.left) > self.data_ttls_s.len()).then_some(roll.old)
     }
 
     pub fn contents(&self, kinds: &[Kind], version: &mut u32) -> Vec<Arc<Content>> {

@@ -143,6 +143,10 @@ impl Owner {
                 world.will(rng.between(0, 5_000_000), Fate::Rolls { operator, key_signing });
             }
         }
+        let whims: Vec<(i64, Fate)> = world.operators.iter().flat_map(|op| world.whims.of(op)).collect();
+        for (after_ms, fate) in whims {
+            world.will(after_ms, fate);
+        }
         for address in 0..world.addresses.len() {
             if rng.chance(6) {
                 let for_ms = rng.between(5_000, 1_800_000);
@@ -171,11 +175,12 @@ impl Owner {
 
     /// A parent that a person has to tell is told what the controller says it may have now.
     pub fn tell_parent(&mut self, world: &mut World, ds: Vec<u16>, ns: Vec<u16>) {
-        if !world.parent.needs_hand() || !self.rng.chance(40) {
+        if !self.rng.chance(40) {
             return;
         }
         let mut sets = vec![(Kind::Delegation, ns)];
-        if world.parent.manner == super::parent::Manner::Manual {
+        // One that knows nothing of CSYNC follows CDS by itself, as long as anybody answers it.
+        if world.parent.manner == super::parent::Manner::Manual || !world.parent.needs_hand() {
             sets.push((Kind::Ds, ds));
         }
         for (kind, mut set) in sets {

@@ -1,12 +1,14 @@
 //! One world from its seed to its end: whose turn it is, who crashes, what the owner does, and what came of it all.
 //!
 //! Invariant: a world ends. After the owner's last action it goes on until every transition has ended, or waits on a parent
-//! that never acts or an operator that is dead; anything else is stuck, and a failure.
+//! that never acts or an operator that is dead; anything else is stuck, and a failure. So is anything that is left, when a
+//! transition has ended, of operators that nobody wants any more.
 
+use super::adopt::adopt;
 use super::catalogue::{catalogue, label, operator_of_label};
+use super::leftovers::Leftover;
 use super::oracle;
 use super::owner::{Owner, Wish};
-use super::parent::Manner;
 use super::ports::Surroundings;
 use super::records::Memory;
 use super::world::World;
@@ -15,9 +17,9 @@ use crate::api::service::Service;
 use crate::api::wire;
 use crate::engine::{Engine, Ports, Status, Switches};
 use crate::model::dns::unhex;
-use crate::model::group::{ParentMode, Standing};
+use crate::model::group::Standing;
 use crate::model::time::Time;
-use crate::store::{MemberRecord, OperatorRecord, ParentRecord, Records, TransitionState, ZoneRecord};
+use crate::store::TransitionState;
 use futures::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,6 +53,8 @@ pub struct Report {
     pub ends: BTreeMap<End, u32>,
     /// That the controller could have kept from happening.
     pub glitches: Vec<oracle::Glitch>,
+    /// What was left of operators that had been let go.
+    pub leftovers: Vec<Leftover>,
     /// That an operator brought about by itself: it signed too early, took back what it had agreed to, or died.
     pub brought_about: usize,
     /// How many exposures the controller told of.
@@ -81,12 +85,18 @@ impl Report {
     /// What a person should look at; `None` when all is well.
     pub fn failure(&self) -> Option<String> {
         let stuck = self.ends.contains_key(&End::Stuck);
-        if self.glitches.is_empty() && !stuck {
-            return None;
-        }
-        let mut text = format!("seed {}: {}", self.seed, if stuck { "stuck" } else { "a resolver failed" });
+        let what = match () {
+            () if stuck => "stuck",
+            () if !self.glitches.is_empty() => "a resolver failed",
+            () if !self.leftovers.is_empty() => "something is left over",
+            () => return None,
+        };
+        let mut text = format!("seed {}: {what}", self.seed);
         for glitch in self.glitches.iter().take(3) {
             text.push_str(&format!("\n  {glitch}"));
+        }
+        for leftover in self.leftovers.iter().take(3) {
+            text.push_str(&format!("\n  {leftover}"));
         }
         text.push_str(&format!("\n  {}", self.situation));
         Some(text)
@@ -109,11 +119,16 @@ struct Play {
     turns: u32,
     /// Turns since something changed.
     idle: u32,
+    /// Turns that were idle for too long, one after the other, without anything that explains it.
+    unexplained: u32,
     ask: bool,
     asked: BTreeMap<String, u32>,
     unanswered: Vec<String>,
     seen_events: usize,
     seen: (u32, usize),
+    /// Transitions that have ended.
+    ended: usize,
+    leftovers: Vec<Leftover>,
 }
 
 pub fn run(seed: u64, options: &Options) -> Report {
@@ -152,11 +167,14 @@ impl Play {
             crashes: 0,
             turns: 0,
             idle: 0,
+            unexplained: 0,
             ask: options.ask,
             asked: BTreeMap::new(),
             unanswered: Vec::new(),
             seen_events: 0,
             seen: (0, 0),
+            ended: 0,
+            leftovers: Vec::new(),
         }
     }
 
@@ -182,10 +200,22 @@ impl Play {
         let after_ms = world.now_ms + world.life_ms(u32::MAX).min(86_400_000);
         world.advance(after_ms);
         world.flush();
+        if last == End::Done {
+            let late = world.leftovers(true);
+            self.leftovers.extend(late);
+        }
         ends
     }
 
-    fn is_over(&self) -> Option<End> {
+    fn is_over(&mut self) -> Option<End> {
+        let explained = self.explanation();
+        self.unexplained = if explained == Some(End::Stuck) { self.unexplained + 1 } else { 0 };
+        // An answer that got lost may hide for a moment what is waited for.
+        explained.filter(|end| *end != End::Stuck || self.unexplained > LOST_ANSWERS_MAX || self.turns >= TURNS_MAX)
+    }
+
+    /// How the world ends, if it goes on like this.
+    fn explanation(&self) -> Option<End> {
         let tables = self.memory.tables();
         if tables.running().is_none() {
             return self.owner.is_done(None).then_some(End::Done);
@@ -206,8 +236,7 @@ impl Play {
             () if dead && waits_for("operator-") => Some(End::WaitsForDeadOperator),
             // Nothing but time is awaited, however many turns it takes.
             () if ends_by_itself(&status, world.now_ms).is_some() && self.turns < TURNS_MAX => None,
-            // An answer that got lost may hide for a moment what is waited for.
-            () => (self.idle >= idle_max + LOST_ANSWERS_MAX || self.turns >= TURNS_MAX).then_some(End::Stuck),
+            () => Some(End::Stuck),
         }
     }
 
@@ -334,9 +363,17 @@ impl Play {
                 world.set_serving(number, false, false);
             }
         }
-        if tables.running().is_some() && world.parent.needs_hand() {
+        let ended = tables.transitions.iter().filter(|one| one.state != TransitionState::Running).count();
+        if ended > std::mem::replace(&mut self.ended, ended) {
+            for leftover in world.leftovers(false) {
+                world.log.note(now_ms, format_args!("{leftover}"));
+                self.leftovers.push(leftover);
+            }
+        }
+        if tables.running().is_some() && !world.never_acts() {
             let status = Status::read(&zone.status);
-            let waits = status.waiting.iter().any(|wait| wait.code.starts_with("parent-"));
+            let asked_for = if world.parent.needs_hand() { "parent-" } else { "parent-manual" };
+            let waits = status.waiting.iter().any(|wait| wait.code.starts_with(asked_for));
             let numbers = |texts: &[String]| -> Vec<u16> {
                 texts.iter().filter_map(|text| unhex(text)).filter_map(|octets| catalogue().number(&octets)).collect()
             };
@@ -374,6 +411,7 @@ impl Play {
             crashes: self.crashes,
             ends,
             glitches,
+            leftovers: self.leftovers.clone(),
             brought_about: theirs.len(),
             exposures_told: tables.events.iter().filter(|event| event.kind == "exposure").count(),
             counts: world.oracle.counts().clone(),
@@ -388,48 +426,4 @@ impl Play {
 /// When what is waited for ends by itself.
 fn ends_by_itself(status: &Status, now_ms: i64) -> Option<i64> {
     status.waiting.iter().filter_map(|wait| wait.until).map(|until| until.0).filter(|until| *until > now_ms).min()
-}
-
-/// Puts operators and zone into the store, as a controller has them that adopted the zone some time ago.
-fn adopt(memory: &Memory, world: &World) {
-    let at = Time(world.now_ms);
-    for op in &world.operators {
-        let addresses = world.addresses.iter().filter(|address| address.operator == Some(op.number));
-        let name_servers = addresses.map(|at| format!("{}={}", at.server.host.to_ascii(), at.server.address)).collect();
-        let record = OperatorRecord {
-            name: label(op.number),
-            provider: "rfc2136".into(),
-            update: String::new(),
-            tsig_name: String::new(),
-            tsig_algorithm: String::new(),
-            name_servers,
-            created_at: at,
-        };
-        // In memory, and without a crash point: it is there at once.
-        let _ = memory.add_operator(&record, &[], [0; 24]).now_or_never();
-    }
-    let parents = world.addresses.iter().filter(|address| address.operator.is_none());
-    let is_in = |op: &&super::operator::Operator| world.wanted.get(usize::from(op.number)).copied().unwrap_or(false);
-    let status = Status { parent_zone: catalogue().parent_zone.to_string(), ..Status::default() };
-    let zone = ZoneRecord {
-        name: catalogue().zone.clone(),
-        parent: ParentRecord {
-            mode: if world.parent.manner == Manner::Manual { ParentMode::Manual } else { ParentMode::Scan },
-            servers: parents.map(|address| address.server.address.to_string()).collect(),
-        },
-        policy: world.policy.clone(),
-        members: world
-            .operators
-            .iter()
-            .filter(is_in)
-            .map(|op| (label(op.number), MemberRecord::wanted(Standing::Serving)))
-            .collect(),
-        placements: BTreeMap::new(),
-        in_flight: Vec::new(),
-        zone_ttls_s: BTreeMap::new(),
-        due_at: at,
-        status: status.write(),
-        created_at: at,
-    };
-    let _ = memory.add_zone(&zone).now_or_never();
 }

@@ -11,6 +11,7 @@ use super::operator::Operator;
 use super::oracle::{self, Oracle, View};
 use super::parent::{Manner, Parent};
 use super::roll::Lives;
+use super::whims::Whims;
 use crate::engine::Pace;
 use crate::model::history::Kind;
 use crate::model::policy::Policy;
@@ -35,6 +36,12 @@ pub enum Fate {
         operator: u8,
         key_signing: bool,
     },
+    /// An operator serves a set with a smaller TTL from now on.
+    LowersTtl {
+        operator: u8,
+        kind: Kind,
+        divided_by: u32,
+    },
     /// An update that nobody believes in any more arrives after all, if the set is still what it was.
     Arrives {
         operator: u8,
@@ -58,6 +65,7 @@ pub struct Odds {
 pub struct World {
     pub now_ms: i64,
     pub rng: Rng,
+    pub whims: Whims,
     pub log: Log,
     pub operators: Vec<Operator>,
     pub parent: Parent,
@@ -303,10 +311,12 @@ impl World {
     fn keys_roll(&mut self) {
         let (now_ms, group, mut due_ms) = (self.now_ms, self.group(), i64::MAX);
         let mut changed = Vec::new();
-        for op in &mut self.operators {
+        let cds_ttl_s = |op: &Operator| op.ttl_max_s(Kind::Cds).max(op.ttl_max_s(Kind::Cdnskey));
+        let cds_ms: Vec<i64> = self.operators.iter().map(|op| self.life_ms(cds_ttl_s(op))).collect();
+        for (op, cds_ms) in self.operators.iter_mut().zip(cds_ms) {
             let Some(roll) = &mut op.roll else { continue };
             let ready = roll.is_ready(op.number, &self.addresses, &group);
-            let next_ms = roll.next_ms(ready, now_ms, self.lives);
+            let next_ms = roll.next_ms(ready, now_ms, Lives { cds_ms, ..self.lives });
             if next_ms > now_ms {
                 due_ms = due_ms.min(next_ms);
                 continue;
@@ -362,8 +372,14 @@ impl World {
                 if alone && !self.operators.get(usize::from(operator)).is_some_and(by_itself) {
                     return;
                 }
-                if self.operator(operator).is_some_and(|op| op.begin_roll(key_signing, hasty, now_ms)) {
+                let way = self.whims.way_of_rolling();
+                if self.operator(operator).is_some_and(|op| op.begin_roll(key_signing, hasty, way, now_ms)) {
                     self.publish(operator, &Kind::OPERATOR);
+                }
+            }
+            Fate::LowersTtl { operator, kind, divided_by } => {
+                if self.operator(operator).is_some_and(|op| op.serves && op.lower_ttl(kind, divided_by)) {
+                    self.publish(operator, &[kind]);
                 }
             }
             Fate::Arrives { operator, kind, expects, records, ttl_s } => {

@@ -128,6 +128,34 @@ async fn f14_an_operator_that_is_gone_for_good_leaves_without_its_help_and_its_k
 }
 
 #[tokio::test]
+async fn f14_where_the_parent_delegates_only_to_who_is_gone_a_person_is_told_what_to_hand_over() {
+    let world = World::adopted().await;
+    world.join("b").await;
+    world.until("the parent has the DS", async |world| world.lock().parent.ds().len() == 2).await;
+    world.lock().parent.acts_after_ms = None;
+    world.until("b is named everywhere", async |world| world.is_named("a", "b") && world.is_named("b", "b")).await;
+    for address in &mut world.lock().operator("a").addresses {
+        address.failure = Some(Failure::Silent);
+    }
+    world.look().await;
+    world.change(wire::Change::LeaveUnreachable("a".into())).await.unwrap();
+    // The parent scans, and has nobody to ask: it will never see what b asks for.
+    let text = world.waits_for("parent-manual").await;
+    assert!(text.contains("none of the name servers") && text.contains("tell the registrar"), "{text}");
+    let shown = world.shown().await;
+    let hand = shown.hand_to_registrar.unwrap();
+    assert!(hand.ns.iter().all(|host| host.contains(".b.")) && !hand.ns.is_empty(), "{hand:?}");
+    assert_eq!(hand.ds.len(), 2, "a's DS stays as long as its DNSKEY sets live");
+    assert!(shown.next.unwrap().contains("registrar"));
+    let ns = world.lock().operators["b"].ns();
+    world.lock().parent.set(Kind::Delegation, ns);
+    world.lock().parent.acts_after_ms = Some(500);
+    world.comes_to_rest().await;
+    assert_eq!(world.lock().parent.ds().len(), 1);
+    world.assert_nobody_failed().await;
+}
+
+#[tokio::test]
 async fn f16_what_a_second_writer_takes_out_is_put_back_three_times_and_then_a_person_has_to_look() {
     let world = World::adopted().await;
     world.join("b").await;

@@ -8,7 +8,7 @@ use chorus::model::history::{Kind, Sent};
 use chorus::model::time::Time;
 
 /// A zone of a, in which b is trusted by everybody for long, and named by nobody.
-fn b_is_trusted() -> Fixture {
+pub fn b_is_trusted() -> Fixture {
     let mut f = Fixture::new();
     f.member("a", true);
     f.member("b", true);
@@ -25,15 +25,15 @@ fn b_is_trusted() -> Fixture {
     f
 }
 
-fn sent(at_s: i64, records: RecordSet, partly: Option<(RecordSet, RecordSet)>) -> Sent {
+pub fn sent(at_s: i64, records: RecordSet, partly: Option<(RecordSet, RecordSet)>) -> Sent {
     Sent { at: Time::from_s(at_s), records, ttl_s: 3600, partly }
 }
 
-fn names(f: &Fixture, now_s: i64) -> bool {
+pub fn names(f: &Fixture, now_s: i64) -> bool {
     decide(&f.world(now_s)).writes.iter().any(|write| write.step == Step::NameServers)
 }
 
-const LATER_S: i64 = 10_000;
+pub const LATER_S: i64 = 10_000;
 
 #[test]
 fn a_newcomer_is_not_named_while_the_removal_of_its_keys_is_on_its_way() {

@@ -21,7 +21,7 @@ fn tag(key: &Rdata) -> u16 {
 }
 
 /// A and B serve together, at rest; what was before is long dead.
-fn at_rest() -> Fixture {
+pub fn at_rest() -> Fixture {
     let mut f = Fixture::new();
     f.member("a", true);
     f.member("b", true);
@@ -48,7 +48,7 @@ fn b_shows(f: &mut Fixture, at_s: i64, kind: Kind, records: &RecordSet, signers:
     }
 }
 
-fn asks_for(f: &mut Fixture, at_s: i64, keys: &RecordSet) {
+pub fn asks_for(f: &mut Fixture, at_s: i64, keys: &RecordSet) {
     for operator in ["a", "b"] {
         f.sees(at_s, operator, Kind::Cds, cds_for(&f.zone, keys, &[2]));
         f.sees(at_s, operator, Kind::Cdnskey, keys.clone());
@@ -57,7 +57,7 @@ fn asks_for(f: &mut Fixture, at_s: i64, keys: &RecordSet) {
 
 /// B publishes a second key-signing key, has a DS for it, and then at 1000 s lets it take over from one moment to the next:
 /// until then the first one alone has signed.
-fn swapped_at_1000(f: &mut Fixture) -> (Rdata, Rdata) {
+pub fn swapped_at_1000(f: &mut Fixture) -> (Rdata, Rdata) {
     let (old, new) = (keys("b").0, new_key(257));
     let both: RecordSet = group_keys().into_iter().chain([new.clone()]).collect();
     f.sees(100, "a", Kind::Dnskey, both.clone());
@@ -71,7 +71,7 @@ fn swapped_at_1000(f: &mut Fixture) -> (Rdata, Rdata) {
     (old, new)
 }
 
-fn cds_writes(f: &Fixture, now_s: i64) -> Vec<Write> {
+pub fn cds_writes(f: &Fixture, now_s: i64) -> Vec<Write> {
     let writes = decide(&f.world(now_s)).writes;
     writes.into_iter().filter(|write| write.sets.iter().any(|(kind, ..)| *kind == Kind::Cds)).collect()
 }

@@ -7,6 +7,8 @@ mod histories;
 mod in_flight;
 mod key_rolls;
 mod ladder_walks_a_join_and_a_leave;
+#[cfg(feature = "guard-switches")]
+mod left_out;
 mod model_is_pure;
 mod oracle;
 mod pauses;
@@ -14,6 +16,8 @@ mod preflight_and_handing_over;
 mod preflight_findings;
 mod preflight_findings_of_zones;
 mod support;
+mod told_together;
+mod unseen;
 mod without_the_leaver;
 mod worked_numbers;
 mod world;

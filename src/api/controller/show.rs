@@ -119,14 +119,14 @@ pub(super) fn joined(names: &[&str]) -> String {
 fn next(known: &Picture, status: &Status) -> Option<String> {
     let transition = known.transition.as_ref()?;
     let wait = status.waiting.first()?;
-    match (state_of(wait), known.record.parent.mode) {
-        (wire::TransitionState::WaitingParent, ParentMode::Manual) => {
+    match state_of(wait) {
+        wire::TransitionState::WaitingParent if wait.code == "parent-manual" => {
             Some("hand the DS and NS that are shown to the registrar".into())
         }
-        (wire::TransitionState::WaitingParent, ParentMode::Scan) => Some("the parent's next scan".into()),
-        (wire::TransitionState::WaitingGuard, _) => wait.until.map(|until| format!("goes on by itself at {until}")),
-        (wire::TransitionState::Blocked, _) => Some("goes on when the reason above is gone".into()),
-        (wire::TransitionState::WaitingOperator, _) if wait.code == "algorithm-operator" => {
+        wire::TransitionState::WaitingParent => Some("the parent's next scan".into()),
+        wire::TransitionState::WaitingGuard => wait.until.map(|until| format!("goes on by itself at {until}")),
+        wire::TransitionState::Blocked => Some("goes on when the reason above is gone".into()),
+        wire::TransitionState::WaitingOperator if wait.code == "algorithm-operator" => {
             Some(by_hand(wait.step, transition.aim).into())
         }
         _ => None,
@@ -290,10 +290,7 @@ fn servers(known: &Picture) -> Vec<wire::ServerShow> {
 }
 
 fn hand_to_registrar(world: &World<'_>, status: &Status) -> Option<wire::HandToRegistrar> {
-    let awaited = status.waiting.iter().any(|wait| wait.code == "parent-manual");
-    if world.parent != ParentMode::Manual || !awaited {
-        return None;
-    }
+    status.waiting.iter().find(|wait| wait.code == "parent-manual")?;
     let read = |texts: &[String]| -> RecordSet {
         texts.iter().filter_map(|hex| unhex(hex)).map(Rdata::from_canonical).collect()
     };

@@ -3,7 +3,7 @@
 use super::interval::Interval;
 use super::{Scene, reach};
 use crate::model::dns::{Ds, RecordSet};
-use crate::model::history::{Kind, Served, Server, Who};
+use crate::model::history::{Kind, Served, Server, Span, Who};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
 use std::borrow::Cow;
@@ -31,32 +31,34 @@ pub(super) struct Life<'a> {
 
 /// All versions of the history.
 pub(super) fn seen<'a>(scene: &Scene<'a>) -> Vec<Item<'a>> {
-    let seen = scene.history.tracks().flat_map(|(server, kind, track)| {
-        track.spans.iter().map(move |span| Item {
-            server,
-            kind,
-            served: Cow::Borrowed(&span.served),
-            served_in: Interval { start: span.since.unwrap_or(Time::MIN), end: span.until.unwrap_or(Time::MAX) },
-            planned: false,
-            asked_at: None,
-        })
-    });
-    seen.collect()
+    let tracks = scene.history.tracks();
+    tracks.flat_map(|(server, kind, track)| track.spans.iter().map(move |span| item(server, kind, span))).collect()
 }
 
 /// What was sent to an operator, and may be served any moment.
 fn coming<'a>(scene: &Scene<'a>) -> impl Iterator<Item = Item<'a>> {
     let tracks = scene.history.tracks();
     tracks.flat_map(|(server, kind, track)| {
-        track.coming.iter().map(|coming| &coming.span).map(move |span| Item {
-            server,
-            kind,
-            served: Cow::Borrowed(&span.served),
-            served_in: Interval { start: span.since.unwrap_or(Time::MIN), end: span.until.unwrap_or(Time::MAX) },
-            planned: true,
-            asked_at: None,
-        })
+        let spans = track.coming.iter().map(|coming| &coming.span);
+        spans.map(move |span| Item { planned: true, ..item(server, kind, span) })
     })
+}
+
+/// What another server of the same owner showed, and this one may have.
+fn unseen<'a>(scene: &Scene<'a>) -> impl Iterator<Item = Item<'a>> {
+    let tracks = scene.history.tracks();
+    tracks.flat_map(|(server, kind, track)| track.unseen.iter().map(move |span| item(server, kind, span)))
+}
+
+fn item<'a>(server: &'a Server, kind: Kind, span: &'a Span) -> Item<'a> {
+    Item {
+        server,
+        kind,
+        served: Cow::Borrowed(&span.served),
+        served_in: Interval { start: span.since.unwrap_or(Time::MIN), end: span.until.unwrap_or(Time::MAX) },
+        planned: false,
+        asked_at: None,
+    }
 }
 
 /// All versions of the history, the planned ones, and those that the parent may make out of them.
@@ -65,6 +67,7 @@ pub(super) fn items<'a>(scene: &Scene<'a>, planned: Vec<Item<'a>>) -> Vec<Item<'
     if !scene.lifetimes.without.leaves_out(Switch::InFlight) {
         items.extend(coming(scene));
     }
+    items.extend(unseen(scene));
     items.extend(planned);
     let reach = reach::reach(scene, &items);
     items.extend(reach::enactable(scene, &items, &reach));

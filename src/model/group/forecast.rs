@@ -321,9 +321,9 @@ impl Plan<'_, '_> {
 
     /// When what `fresh` does not accept is dead, if it is served until the present step at the longest.
     fn dead(&self, kind: Kind, fresh: impl Fn(&Span) -> bool) -> Time {
-        let stale = self.world.history.spans(kind).filter(|(_, span)| !fresh(span));
+        let stale = self.world.history.may_be_served(kind).filter(|(_, span)| !fresh(span));
         let ends = stale.map(|(server, span)| {
-            self.world.lifetimes.death_after(span.until.unwrap_or(self.at).min(self.at), server, kind, &span.served)
+            self.world.lifetimes.death_after(span.until.unwrap_or(self.at), server, kind, &span.served)
         });
         ends.max().unwrap_or(self.at)
     }

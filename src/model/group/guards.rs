@@ -8,7 +8,7 @@ use super::Standing;
 use super::say::{key_label, outlived};
 use super::view::World;
 use crate::model::dns::{Dnskey, Ds, Rdata, RecordSet, key_of_ds};
-use crate::model::history::{Kind, Server, Span, Track, Who};
+use crate::model::history::{Kind, Server, Span, Who};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
 use std::borrow::Cow;
@@ -80,7 +80,7 @@ pub fn may_serve(world: &World<'_>, joiners: &[&String]) -> Guard {
             let signing = spans_of(world, joiner, Kind::Dnskey).filter(|(_, span)| span.until.is_none());
             signing.into_iter().all(|(_, span)| covers(&span.served.signers))
         };
-        for (server, span) in world.history.spans(Kind::Ds).filter(|_| !world.leaves_out(Switch::Ds)) {
+        for (server, span) in world.history.may_be_served(Kind::Ds).filter(|_| !world.leaves_out(Switch::Ds)) {
             if !vouched(&|keys| covers_any(world, &span.served.records, keys)) {
                 guard.and(death(world, server, Kind::Ds, span), || {
                     outlived(world, server, Kind::Ds, span, &format!("without a DS for {joiner}"))
@@ -120,7 +120,7 @@ fn last_question_besides(world: &World<'_>, leaver: &str, asking: &BTreeSet<&str
     if world.leaves_out(Switch::Ns) {
         return guard;
     }
-    let delegation = world.history.spans(Kind::Delegation).filter(|_| !world.leaves_out(Switch::Delegation));
+    let delegation = world.history.may_be_served(Kind::Delegation).filter(|_| !world.leaves_out(Switch::Delegation));
     for (server, span) in delegation.filter(|(_, span)| world.names(&span.served.records, leaver)) {
         guard.and(death(world, server, Kind::Delegation, span), || {
             outlived(world, server, Kind::Delegation, span, &format!("that names {leaver}"))
@@ -310,7 +310,7 @@ fn may_be_acted_on_until(world: &World<'_>, server: &Server, kind: Kind, span: &
     let asked = asked_keys(kind, &span.served.records);
     let has_another = world
         .history
-        .spans(Kind::Ds)
+        .may_be_served(Kind::Ds)
         .any(|(_, ds)| served_together(ds, span) && asked_keys(Kind::Ds, &ds.served.records) != asked);
     // The parent may already have decided on what an earlier set asked for, and go back on it for this one.
     let enacts_another = || {
@@ -327,7 +327,8 @@ fn may_be_acted_on_until(world: &World<'_>, server: &Server, kind: Kind, span: &
     let acted = |until: Time| {
         let fetched = world.lifetimes.cached(world.lifetimes.ttl_s(server, kind, &span.served));
         let published = until.plus(fetched).plus(world.lifetimes.parent_pipeline());
-        let ds_ttl_s = world.history.spans(Kind::Ds).map(|(_, ds)| u64::from(ds.served.ttl_s)).max().unwrap_or(0);
+        let ds_ttl_s =
+            world.history.may_be_served(Kind::Ds).map(|(_, ds)| u64::from(ds.served.ttl_s)).max().unwrap_or(0);
         published.plus(world.lifetimes.outlives_ttl(ds_ttl_s))
     };
     news.then(|| span.until.map(acted))
@@ -346,7 +347,7 @@ fn delegation_may_return(world: &World<'_>, server: &Server, ns: &Span) -> Optio
     let news = |csync: &&Span| {
         !csync.served.records.is_empty()
             && served_together(csync, ns)
-            && (world.history.spans(Kind::Delegation).any(|(_, delegation)| {
+            && (world.history.may_be_served(Kind::Delegation).any(|(_, delegation)| {
                 served_together(delegation, ns)
                     && served_together(delegation, csync)
                     && delegation.served.records != ns.served.records
@@ -357,8 +358,9 @@ fn delegation_may_return(world: &World<'_>, server: &Server, ns: &Span) -> Optio
                     && in_the_pipeline(world, earlier, earlier.served.ttl_s, ns)
             }))
     };
-    let ttl_s = world.history.spans(Kind::Delegation).map(|(_, d)| u64::from(d.served.ttl_s)).max().unwrap_or(0);
-    let csyncs = world.history.track(server, Kind::Csync).into_iter().flat_map(Track::all);
+    let ttl_s =
+        world.history.may_be_served(Kind::Delegation).map(|(_, d)| u64::from(d.served.ttl_s)).max().unwrap_or(0);
+    let csyncs = world.history.track(server, Kind::Csync).into_iter().flat_map(|track| world.versions(track));
     let ends = csyncs.filter(news).map(|csync| {
         let until = [csync.until, ns.until].into_iter().flatten().min()?;
         let fetched = world.lifetimes.cached(u64::from(csync.served.ttl_s.max(ns.served.ttl_s)));
@@ -370,7 +372,7 @@ fn delegation_may_return(world: &World<'_>, server: &Server, ns: &Span) -> Optio
 
 fn asked_for_by_csync(world: &World<'_>, server: &Server, ns: &Span) -> bool {
     let track = world.history.track(server, Kind::Csync);
-    track.is_some_and(|track| track.all().any(|c| !c.served.records.is_empty() && served_together(c, ns)))
+    track.is_some_and(|track| world.versions(track).any(|c| !c.served.records.is_empty() && served_together(c, ns)))
 }
 
 fn served_together(a: &Span, b: &Span) -> bool {
@@ -385,14 +387,14 @@ fn could_be_asked(world: &World<'_>, server: &Server, span: &Span) -> bool {
     let before_its_end = |ns: &Span| ns.since.unwrap_or(Time::MIN) < span.until.unwrap_or(Time::MAX);
     let delegated = world
         .history
-        .spans(Kind::Delegation)
+        .may_be_served(Kind::Delegation)
         .chain(spans_of_members(world, Kind::Ns).filter(|(at, _)| at.who != server.who));
     delegated.into_iter().any(|(_, ns)| before_its_end(ns) && world.names(&ns.served.records, operator))
 }
 
 fn spans_of_members<'a>(world: &World<'a>, kind: Kind) -> impl Iterator<Item = (&'a Server, &'a Span)> + use<'a> {
     let members = world.members;
-    world.history.may_be_served(kind).filter(move |(server, _)| match &server.who {
+    world.may_be_served(kind).filter(move |(server, _)| match &server.who {
         Who::Operator(name) => members.contains_key(name),
         Who::Parent => false,
     })
@@ -404,5 +406,5 @@ fn spans_of<'a>(
     kind: Kind,
 ) -> impl Iterator<Item = (&'a Server, &'a Span)> + use<'a> {
     let who = Who::Operator(operator.to_owned());
-    world.history.may_be_served(kind).filter(move |(server, _)| server.who == who)
+    world.may_be_served(kind).filter(move |(server, _)| server.who == who)
 }

@@ -56,6 +56,7 @@ pub(super) fn is_admitted(world: &World<'_>, operator: &str) -> bool {
     let named = |server: &Server, kind| {
         let now = world.history.current(server, kind).into_iter();
         let coming = world.history.coming(server, kind).iter().map(|coming| &coming.span);
+        let coming = coming.filter(|_| !world.leaves_out(Switch::InFlight));
         now.chain(coming).any(|span| world.names(&span.served.records, operator))
     };
     world.parent_servers.iter().any(|server| named(server, Kind::Delegation))
@@ -221,6 +222,7 @@ impl<'a> Ladder<'a> {
         // at what it did: a DS set that appears while the old CDS set may still have been there could be taken back for it.
         let mut present = self.present();
         present.sort_by_key(|(name, _)| is_admitted(world, name));
+        let silent = self.silent_before_the_parent(&present);
         for (name, member) in present {
             let mut sets = Vec::new();
             let mut worst = Shown::Everywhere;
@@ -240,7 +242,16 @@ impl<'a> Ladder<'a> {
             if worst != Shown::Everywhere {
                 asked = false;
                 let why = format!("CDS and CDNSKEY for {}", key_list(keys));
-                self.bring_about(ask_step, name, worst, sets, why);
+                match &silent {
+                    Some((silent, server, trouble)) => {
+                        let text = format!(
+                            "{why}, to be written at {name}, have to wait: {silent}: {server} {trouble}, and a parent that \
+                             asks it later must not take back what it was asked for elsewhere"
+                        );
+                        self.wait(ask_step, "operator-unreachable", text, None);
+                    }
+                    None => self.bring_about(ask_step, name, worst, sets, why),
+                }
             }
         }
         let has_all =
@@ -285,6 +296,21 @@ impl<'a> Ladder<'a> {
             }
         }
         asked && complete == Shown::Everywhere
+    }
+
+    /// An operator that the parent may ask and that cannot be told anything now. A parent may act on what a single operator
+    /// serves (RFC 9975 is young): a signer that sees the DS of its new key gives the old one up, and the set that the silent
+    /// one goes on serving would ask for the old one again. So all are told, or none.
+    fn silent_before_the_parent(&self, present: &[(&'a String, &'a Member)]) -> Option<(&'a String, Server, String)> {
+        let world = &self.world;
+        let asked =
+            present.iter().filter(|(name, _)| is_admitted(world, name) && !world.leaves_out(Switch::ToldTogether));
+        asked.flat_map(|(name, member)| [Kind::Cds, Kind::Cdnskey].map(|kind| (name, member, kind))).find_map(
+            |(name, member, kind)| match world.shown(&member.servers, kind, |_, _| true) {
+                Shown::Unknown(server, trouble) => Some((*name, server, trouble)),
+                _ => None,
+            },
+        )
     }
 
     pub(super) fn present(&self) -> Vec<(&'a String, &'a Member)> {
@@ -334,12 +360,29 @@ impl<'a> Ladder<'a> {
             Shown::NotAt(servers) => {
                 let at: Vec<String> = servers.iter().map(Server::to_string).collect();
                 let (code, who) = match self.world.parent {
+                    ParentMode::Scan if self.delegation_is_silent() => (
+                        "parent-manual",
+                        "none of the name servers that the parent delegates to answers, and it asks no others: you have to tell \
+                         the registrar; until the parent's",
+                    ),
                     ParentMode::Scan => ("parent-pending", "until the parent's"),
                     ParentMode::Manual => ("parent-manual", "you have to tell the registrar; until the parent's"),
                 };
                 self.wait(step, code, format!("{who} {what} {wanted}; not yet at {}", at.join(", ")), None);
             }
         }
+    }
+
+    /// Whether nobody answers whom the parent could ask for CDS and CSYNC (RFC 9975 §3).
+    fn delegation_is_silent(&self) -> bool {
+        let world = &self.world;
+        let delegated = |name: &&String| {
+            let mut delegations =
+                world.parent_servers.iter().filter_map(|server| world.history.current(server, Kind::Delegation));
+            delegations.any(|span| world.names(&span.served.records, name))
+        };
+        let mut delegated = world.members.keys().filter(delegated).peekable();
+        delegated.peek().is_some() && delegated.all(|name| world.is_silent(name))
     }
 
     /// Of several guards of one step the one that lasts longest is told.

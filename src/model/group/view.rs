@@ -6,7 +6,7 @@
 use super::Standing;
 use super::guards::Guard;
 use crate::model::dns::{Dnskey, Name, Rdata, RecordSet, key_of_ds, ns_name, ns_rdata};
-use crate::model::history::{History, Kind, Lifetimes, Server, Span, Who};
+use crate::model::history::{History, Kind, Lifetimes, Server, Span, Track, Who};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
@@ -122,6 +122,19 @@ impl<'a> World<'a> {
         };
         let enough = not_at.is_empty() || self.leaves_out(one_is_enough) && not_at.len() < servers.len();
         if enough { Shown::Everywhere } else { Shown::NotAt(not_at) }
+    }
+
+    /// The versions that an address served, or may serve any moment.
+    pub(super) fn versions(&self, track: &'a Track) -> impl Iterator<Item = &'a Span> + use<'a> {
+        let in_flight = !self.leaves_out(Switch::InFlight);
+        track.all().take(if in_flight { usize::MAX } else { track.spans.len() })
+    }
+
+    /// Every version of a kind that was served or may be any moment, at every address.
+    pub(super) fn may_be_served(&self, kind: Kind) -> impl Iterator<Item = (&'a Server, &'a Span)> + use<'a> {
+        let world = *self;
+        let tracks = self.history.tracks_of(kind);
+        tracks.flat_map(move |(server, track)| world.versions(track).map(move |span| (server, span)))
     }
 
     pub fn member(&self, operator: &str) -> Option<&'a Member> {

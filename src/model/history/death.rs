@@ -62,6 +62,11 @@ impl Lifetimes {
         if self.without.leaves_out(Switch::ParentPipeline) { Duration::ZERO } else { self.policy.parent_pipeline() }
     }
 
+    /// After so long a change that one of the parent's servers shows is at all of them: it is a part of the pipeline.
+    pub fn parent_servers_lag(&self) -> Duration {
+        if self.without.leaves_out(Switch::Unseen) { Duration::ZERO } else { self.policy.parent_pipeline() }
+    }
+
     pub fn outlives_ttl(&self, ttl_s: u64) -> Duration {
         let kept = |switch, by: Duration| if self.without.leaves_out(switch) { Duration::ZERO } else { by };
         self.cached(ttl_s) + kept(Switch::Stale, self.policy.stale()) + kept(Switch::Slack, self.policy.slack())

@@ -10,6 +10,7 @@
 mod coming;
 mod death;
 mod track;
+mod unseen;
 
 pub use coming::{Coming, LAG_MAX, Sent};
 pub use death::Lifetimes;

@@ -34,12 +34,14 @@ pub struct Track {
     pub lost: bool,
     /// What was sent to the operator and not seen here yet, the oldest first, each with the version that it may become.
     pub coming: Vec<Coming>,
+    /// What other servers of the same owner showed, and what may have been here unseen.
+    pub unseen: Vec<Span>,
 }
 
 impl Track {
-    /// Every version that was served or may be any moment.
+    /// Every version that was served, or may have been, or may be any moment.
     pub fn all(&self) -> impl Iterator<Item = &Span> {
-        self.spans.iter().chain(self.coming.iter().map(|coming| &coming.span))
+        self.spans.iter().chain(self.coming.iter().map(|coming| &coming.span)).chain(&self.unseen)
     }
 
     /// What was sent up to what these records show is here, or has been overtaken.
@@ -142,13 +144,13 @@ impl History {
         self.track(server, kind).map(|track| track.coming.as_slice()).unwrap_or_default()
     }
 
-    /// As it is after [`History::restore`]: what is wrong with addresses, and what was sent, is no part of what was
-    /// served.
+    /// As it is after [`History::restore`]: what is wrong with addresses, what was sent, and what is only supposed, is no
+    /// part of what was seen.
     pub fn forget_troubles(&mut self) {
-        let tracks = self.tracks.values_mut().flat_map(BTreeMap::values_mut);
-        for track in tracks.filter(|track| track.trouble.is_some() || track.lost || !track.coming.is_empty()) {
+        for track in self.tracks_mut() {
             (track.trouble, track.lost) = (None, false);
             track.coming.clear();
+            track.unseen.clear();
         }
     }
 
@@ -179,7 +181,7 @@ impl History {
 
     /// The clock that all moments were taken from was set forward by so much: on its scale everything was so much later.
     pub fn postpone(&mut self, by: Duration) {
-        for track in self.tracks.values_mut().flat_map(BTreeMap::values_mut) {
+        for track in self.tracks_mut() {
             if let Some(trouble) = &mut track.trouble {
                 trouble.since = trouble.since.plus(by);
             }
@@ -201,7 +203,7 @@ impl History {
     /// The clock was set back to `now`, or was ahead when this was seen: nothing was seen later than now. What seems to have
     /// been may have been served until this moment.
     pub fn bring_back(&mut self, now: Time) {
-        for track in self.tracks.values_mut().flat_map(BTreeMap::values_mut) {
+        for track in self.tracks_mut() {
             if let Some(trouble) = &mut track.trouble {
                 trouble.since = trouble.since.min(now);
             }
@@ -217,17 +219,19 @@ impl History {
         }
     }
 
-    /// Every version of a kind that was served or may be any moment, at every address.
+    /// Every version of a kind that was served, or may have been, or may be any moment, at every address.
     pub fn may_be_served(&self, kind: Kind) -> impl Iterator<Item = (&Server, &Span)> {
-        self.tracks()
-            .filter(move |(_, of, _)| *of == kind)
-            .flat_map(|(server, _, track)| track.all().map(move |span| (server, span)))
+        self.tracks_of(kind).flat_map(|(server, track)| track.all().map(move |span| (server, span)))
     }
 
     /// Every span of a kind, at every address.
     pub fn spans(&self, kind: Kind) -> impl Iterator<Item = (&Server, &Span)> {
-        let tracks = self.tracks.iter().filter_map(move |(server, tracks)| Some((server, tracks.get(&kind)?)));
-        tracks.flat_map(|(server, track)| track.spans.iter().map(move |span| (server, span)))
+        self.tracks_of(kind).flat_map(|(server, track)| track.spans.iter().map(move |span| (server, span)))
+    }
+
+    /// What every address showed of a kind.
+    pub fn tracks_of(&self, kind: Kind) -> impl Iterator<Item = (&Server, &Track)> {
+        self.tracks.iter().filter_map(move |(server, tracks)| Some((server, tracks.get(&kind)?)))
     }
 
     pub fn tracks<'h>(&'h self) -> impl Iterator<Item = (&'h Server, Kind, &'h Track)> {
@@ -239,6 +243,14 @@ impl History {
 
     pub fn track(&self, server: &Server, kind: Kind) -> Option<&Track> {
         self.of(server)?.get(&kind)
+    }
+
+    pub(super) fn track_mut(&mut self, server: &Server, kind: Kind) -> Option<&mut Track> {
+        self.of_mut(server)?.get_mut(&kind)
+    }
+
+    pub(super) fn tracks_mut(&mut self) -> impl Iterator<Item = &mut Track> {
+        self.tracks.values_mut().flat_map(BTreeMap::values_mut)
     }
 
     /// A zone has a handful of servers: to look at the address of each is quicker than to put names in order.

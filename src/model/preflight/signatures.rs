@@ -5,6 +5,7 @@
 
 use super::{Finding, Inspected, Scene, Signature, Soa, error, length, note, seconds, warning, what};
 use crate::model::group::Forecast;
+use crate::model::switches::Switch;
 use crate::model::time::Time;
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ pub(super) fn findings(scene: Scene<'_>) -> Vec<Finding> {
     let wait = longest_wait(scene.forecast, scene.world.now);
     for (operator, servers) in scene.inspected() {
         let all = || servers.iter().flat_map(|seen| seen.signatures.iter().map(move |signature| (*seen, signature)));
-        if let Some((seen, first)) = all().min_by_key(|(_, signature)| signature.expiration) {
+        let first = all().filter(|_| !scene.world.leaves_out(Switch::SignatureLifetime));
+        if let Some((seen, first)) = first.min_by_key(|(_, signature)| signature.expiration) {
             findings.extend(expiring(scene, operator, seen, first, &wait));
         }
         if let Some((seen, last)) = all().max_by_key(|(_, signature)| signature.inception) {

@@ -1,0 +1,62 @@
+//! What one server of somebody showed, the others show too, whether anybody looked or not: a version that came to one
+//! address and went, and that a sibling was never seen with, was there between two samples or is still on its way there.
+//!
+//! Invariant: supposed from what was seen alone, and never stored. It only adds versions that may have been served: nothing
+//! that was seen counts for less because of it. A sibling has a version behind it when it was seen with it as often, or
+//! with one that the other showed after it, and never before; and in any case once no server of theirs lags any more.
+
+use super::{History, Kind, Served, Server, Span, Track, Who};
+use crate::model::time::Time;
+use std::time::Duration;
+
+impl History {
+    /// Supposes anew which versions were served unseen at somebody's servers. `lag`: after so long a change that one of them
+    /// shows is at all of them. Of operators it need not be supposed: what is sent to them is known (`coming`).
+    pub fn suppose_unseen(&mut self, of: &Who, lag: Duration) {
+        let theirs = || self.tracks().filter(|(server, _, _)| server.who == *of);
+        let mut supposed: Vec<(Server, Kind, Vec<Span>)> = Vec::new();
+        for (server, kind, track) in theirs() {
+            let siblings = theirs().filter(|(other, same, _)| *same == kind && *other != server && is_there(track));
+            let spans = siblings.flat_map(|(_, _, sibling)| unseen(track, sibling, lag)).collect();
+            supposed.push((server.clone(), kind, spans));
+        }
+        for (server, kind, spans) in supposed {
+            if let Some(track) = self.track_mut(&server, kind) {
+                track.unseen = spans;
+            }
+        }
+    }
+}
+
+/// An address that was given up, or is no longer its owner's, shows nothing new.
+fn is_there(track: &Track) -> bool {
+    !track.lost && track.spans.last().is_some_and(|span| span.until.is_none())
+}
+
+/// The versions that `sibling` showed and shows no more, and that may have been, or may still come, where `track` is.
+fn unseen<'t>(track: &'t Track, sibling: &'t Track, lag: Duration) -> impl Iterator<Item = Span> + 't {
+    let known_since = track.spans.first().map_or(Time::MAX, |span| span.first_seen);
+    sibling.spans.iter().enumerate().filter_map(move |(nth, shown)| {
+        let until = shown.until.filter(|until| *until > known_since)?;
+        let since = shown.since?;
+        let (up_to, after) = sibling.spans.split_at_checked(nth + 1)?;
+        if times(&track.spans, &shown.served) >= times(up_to, &shown.served) {
+            return None;
+        }
+        let is_later = |span: &&Span| {
+            let is = |other: &Span| other.served == span.served;
+            span.first_seen > since && after.iter().any(is) && !up_to.iter().any(is)
+        };
+        let behind = track.spans.iter().find(is_later).map(|span| span.first_seen);
+        let until = behind.unwrap_or(Time::MAX).min(until.plus(lag));
+        Some(Span { until: Some(until), ..shown.clone() })
+    })
+}
+
+/// How often a set came, with whatever TTL: servers of one owner may serve it with different ones.
+fn times(spans: &[Span], set: &Served) -> usize {
+    let is = |span: &Span| span.served.records == set.records && span.served.signers == set.signers;
+    let came =
+        |(nth, span): &(usize, &Span)| is(span) && !nth.checked_sub(1).and_then(|nth| spans.get(nth)).is_some_and(is);
+    spans.iter().enumerate().filter(came).count()
+}

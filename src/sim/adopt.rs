@@ -1,0 +1,59 @@
+//! What the controller knows at the beginning: a zone that it adopted some time ago.
+//!
+//! Invariant: nothing is put down that adopting does not tell it; the rest it has to see.
+
+use super::catalogue::{catalogue, label};
+use super::operator::Operator;
+use super::parent::Manner;
+use super::records::Memory;
+use super::world::World;
+use crate::engine::Status;
+use crate::model::group::{ParentMode, Standing};
+use crate::model::time::Time;
+use crate::store::{MemberRecord, OperatorRecord, ParentRecord, Records, ZoneRecord};
+use futures::FutureExt;
+use std::collections::BTreeMap;
+
+/// Puts operators and zone into the store, as a controller has them that adopted the zone some time ago.
+pub fn adopt(memory: &Memory, world: &World) {
+    let at = Time(world.now_ms);
+    for op in &world.operators {
+        let addresses = world.addresses.iter().filter(|address| address.operator == Some(op.number));
+        let name_servers = addresses.map(|at| format!("{}={}", at.server.host.to_ascii(), at.server.address)).collect();
+        let record = OperatorRecord {
+            name: label(op.number),
+            provider: "rfc2136".into(),
+            update: String::new(),
+            tsig_name: String::new(),
+            tsig_algorithm: String::new(),
+            name_servers,
+            created_at: at,
+        };
+        // In memory, and without a crash point: it is there at once.
+        let _ = memory.add_operator(&record, &[], [0; 24]).now_or_never();
+    }
+    let parents = world.addresses.iter().filter(|address| address.operator.is_none());
+    let is_in = |op: &&Operator| world.wanted.get(usize::from(op.number)).copied().unwrap_or(false);
+    let status = Status { parent_zone: catalogue().parent_zone.to_string(), ..Status::default() };
+    let zone = ZoneRecord {
+        name: catalogue().zone.clone(),
+        parent: ParentRecord {
+            mode: if world.parent.manner == Manner::Manual { ParentMode::Manual } else { ParentMode::Scan },
+            servers: parents.map(|address| address.server.address.to_string()).collect(),
+        },
+        policy: world.policy.clone(),
+        members: world
+            .operators
+            .iter()
+            .filter(is_in)
+            .map(|op| (label(op.number), MemberRecord::wanted(Standing::Serving)))
+            .collect(),
+        placements: BTreeMap::new(),
+        in_flight: Vec::new(),
+        zone_ttls_s: BTreeMap::new(),
+        due_at: at,
+        status: status.write(),
+        created_at: at,
+    };
+    let _ = memory.add_zone(&zone).now_or_never();
+}

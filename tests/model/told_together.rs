@@ -1,0 +1,104 @@
+//! Operators that the parent may ask are told of a new DS together, or none of them: what a silent one goes on serving would
+//! take back what the parent has done for the others.
+
+use crate::support::{Fixture, keys};
+use chorus::model::dns::{Rdata, RecordSet, cds_for};
+use chorus::model::group::{Change, Decision, Step, decide};
+use chorus::model::history::{Failure, Kind, Outcome, Sample, Served};
+use chorus::model::time::Time;
+
+/// A key that b rolls to, and every operator has already; it signs b's DNSKEY set beside the old one.
+fn new_key() -> Rdata {
+    keys("c").0
+}
+
+/// a and b serve the zone; b rolls its key-signing key at 1000 s, and its new key is known everywhere and for long.
+fn roll_of_b() -> Fixture {
+    let mut f = Fixture::new();
+    f.member("a", true);
+    f.member("b", true);
+    f.together(0, &["a", "b"]);
+    for who in ["a", "b"] {
+        for server in f.members[who].servers.clone() {
+            let old = f.history.current(&server, Kind::Dnskey).unwrap().served.clone();
+            let with = |set: &RecordSet| set.iter().cloned().chain([new_key()]).collect::<RecordSet>();
+            let signers = if who == "b" { with(&old.signers) } else { old.signers.clone() };
+            let served = Served { records: with(&old.records), signers, ..old };
+            let outcome = Outcome::Served(served);
+            f.history.record(&Sample { at: Time::from_s(1000), server, kind: Kind::Dnskey, outcome });
+        }
+    }
+    let (cds, cdnskey) = (f.ds(&["a", "b"]), f.cdnskey(&["a", "b"]));
+    for (who, keys) in [("a", vec![new_key(), keys("b").0, keys("b").1]), ("b", vec![keys("a").0, keys("a").1])] {
+        let placements = &mut f.members.get_mut(who).unwrap().placements;
+        placements.insert(Kind::Dnskey, keys.into_iter().collect());
+        placements.insert(Kind::Cds, cds.clone());
+        placements.insert(Kind::Cdnskey, cdnskey.clone());
+    }
+    f
+}
+
+fn cds_written_at(decision: &Decision) -> Vec<&str> {
+    let cds = decision.writes.iter().filter(|write| write.sets.iter().any(|(kind, _, _)| *kind == Kind::Cds));
+    cds.map(|write| write.operator.as_str()).collect()
+}
+
+const LATER_S: i64 = 20_000;
+
+#[test]
+fn a_new_ds_is_asked_for_nowhere_while_an_operator_that_the_parent_may_ask_is_silent() {
+    let mut f = roll_of_b();
+    let all_answer = decide(&f.world(LATER_S));
+    assert_eq!(cds_written_at(&all_answer), ["a", "b"], "{all_answer:?}");
+    let silent = f.server("b", 1);
+    f.fails(LATER_S, silent.clone(), Kind::Cds, Failure::Silent);
+    let held = decide(&f.world(LATER_S + 1));
+    assert!(cds_written_at(&held).is_empty(), "{held:?}");
+    let wait = held.waits.iter().find(|wait| wait.step == Step::AskForDs).unwrap();
+    assert_eq!(wait.code, "operator-unreachable");
+    assert!(wait.text.contains("b: ns2.b. (") && wait.text.contains("does not answer"), "{}", wait.text);
+    // It answers again: all are told.
+    let with_all: RecordSet = cds_for(&f.zone, [&keys("a").0, &keys("b").0], &[2]);
+    f.sees_at(LATER_S + 10, silent, Kind::Cds, with_all);
+    assert_eq!(cds_written_at(&decide(&f.world(LATER_S + 11))), ["a", "b"]);
+}
+
+#[cfg(feature = "guard-switches")]
+#[test]
+fn without_that_a_is_told_and_the_silent_b_goes_on_asking_for_the_old_key_alone() {
+    use chorus::model::switches::Switch;
+    let mut f = roll_of_b();
+    f.fails(LATER_S, f.server("b", 1), Kind::Cds, Failure::Silent);
+    assert!(cds_written_at(&decide(&f.world(LATER_S + 1))).is_empty());
+    f.lifetimes.without = [Switch::ToldTogether].into_iter().collect();
+    assert!(cds_written_at(&decide(&f.world(LATER_S + 1))).contains(&"a"));
+}
+
+#[test]
+fn where_nobody_answers_whom_the_parent_delegates_to_a_person_has_to_tell_the_registrar() {
+    for (delegated, code) in [(["a", "b"].as_slice(), "parent-pending"), (&["a"], "parent-manual")] {
+        let mut f = Fixture::new();
+        f.member("a", false);
+        f.member("b", true);
+        f.together(0, &["a", "b"]);
+        f.sees(0, "parent", Kind::Delegation, f.ns(delegated));
+        f.members.get_mut("a").unwrap().unreachable = true;
+        for server in f.members["a"].servers.clone() {
+            for kind in Kind::OPERATOR {
+                f.fails(10, server.clone(), kind, Failure::Silent);
+            }
+            f.history.lose(&server);
+        }
+        f.sees(20, "b", Kind::Ns, f.ns(&["b"]));
+        let asks = decide(&f.world(25)).writes.into_iter().flat_map(|write| write.sets);
+        let csync = asks.into_iter().find_map(|(kind, _, change)| match change {
+            Change::Exactly(records) if kind == Kind::Csync => Some(records),
+            _ => None,
+        });
+        f.sees(30, "b", Kind::Csync, csync.unwrap());
+        let decision = decide(&f.world(40));
+        let wait = decision.waits.iter().find(|wait| wait.step == Step::AwaitDelegation).unwrap();
+        assert_eq!(wait.code, code, "{}", wait.text);
+        assert_eq!(wait.text.contains("tell the registrar"), code == "parent-manual", "{}", wait.text);
+    }
+}

@@ -1,0 +1,112 @@
+//! What one server of the parent showed may be at the others, whether anybody saw it there or not: a delegation that came and
+//! went while one server lagged counts there, too, until no server of the parent lags any more.
+
+use crate::support::Fixture;
+use chorus::model::chain::{Planned, Scene, check};
+use chorus::model::group::is_present;
+use chorus::model::history::{Kind, Who};
+use chorus::model::time::Time;
+
+/// How long the parent's servers may lag, in these worlds.
+const LAG_S: i64 = 7200;
+/// A delegation lives for a day, and 60 s.
+const LIFE_S: i64 = 86_460;
+
+/// b was to join a, and is let go before the parent's second server has shown what a person had handed over: it lags.
+fn delegation_that_came_and_went() -> Fixture {
+    let mut f = Fixture::new();
+    f.member("a", true);
+    f.member("b", false);
+    f.together(0, &["a", "b"]);
+    f.sees(0, "parent", Kind::Delegation, f.ns(&["a"]));
+    f.sees(10, "a", Kind::Ns, f.ns(&["a"]));
+    f.sees(10, "b", Kind::Ns, f.ns(&["a"]));
+    f.sees_at(100, f.server("parent", 0), Kind::Delegation, f.ns(&["a", "b"]));
+    f.sees_at(100, f.server("parent", 1), Kind::Delegation, f.ns(&["a"]));
+    f.sees_at(200, f.server("parent", 0), Kind::Delegation, f.ns(&["a"]));
+    f.sees_at(200, f.server("parent", 1), Kind::Delegation, f.ns(&["a"]));
+    f
+}
+
+fn supposing(mut f: Fixture) -> Fixture {
+    f.lifetimes.policy.parent_pipeline_s = LAG_S.unsigned_abs();
+    f.history.suppose_unseen(&Who::Parent, f.lifetimes.parent_servers_lag());
+    f
+}
+
+/// Whether b may be asked, so that nothing of it may go.
+fn is_asked(f: &Fixture, now_s: i64) -> bool {
+    is_present(&f.world(now_s), "b")
+}
+
+#[test]
+fn a_leaver_is_kept_until_the_delegation_that_one_server_showed_cannot_come_at_another_any_more() {
+    let seen_only = delegation_that_came_and_went();
+    assert!(is_asked(&seen_only, 200 + LIFE_S - 1));
+    assert!(!is_asked(&seen_only, 200 + LIFE_S), "the second server is taken at its word");
+    let f = supposing(delegation_that_came_and_went());
+    assert!(is_asked(&f, 200 + LAG_S + LIFE_S - 1));
+    assert!(!is_asked(&f, 200 + LAG_S + LIFE_S));
+}
+
+#[cfg(feature = "guard-switches")]
+#[test]
+fn a_leaver_goes_while_a_delegation_to_it_may_be_served_by_a_server_that_lags() {
+    use chorus::model::switches::Switch;
+    let gone_s = 200 + LIFE_S;
+    assert!(is_asked(&supposing(delegation_that_came_and_went()), gone_s));
+    let mut f = delegation_that_came_and_went();
+    f.lifetimes.without = [Switch::Unseen].into_iter().collect();
+    assert!(!is_asked(&supposing(f), gone_s));
+}
+
+#[test]
+fn the_check_counts_it_too() {
+    let objections = |f: &Fixture, now_s: i64| {
+        let hosts = f.hosts();
+        let scene = Scene { zone: &f.zone, history: &f.history, lifetimes: &f.lifetimes, hosts: &hosts };
+        let planned = Planned { operator: "a".into(), kind: Kind::Cds, ttl_s: 3600, records: f.ds(&["a"]) };
+        let cdnskey = Planned { kind: Kind::Cdnskey, records: f.cdnskey(&["a"]), ..planned.clone() };
+        check(&scene, &[planned, cdnskey], Time::from_s(now_s))
+    };
+    // DNSKEY sets live for another hour, and 60 s, after b can be asked for the last time.
+    let gone_s = 200 + LIFE_S + 3660;
+    assert!(objections(&delegation_that_came_and_went(), gone_s).is_empty());
+    let f = supposing(delegation_that_came_and_went());
+    assert!(!objections(&f, gone_s).is_empty(), "b's DS would go while its DNSKEY set may be in caches");
+    assert!(objections(&f, gone_s + LAG_S).is_empty());
+}
+
+#[test]
+fn a_server_that_showed_it_or_what_came_after_it_has_it_behind_itself() {
+    // It shows up late, and is gone when it is asked the next time.
+    let mut shown = delegation_that_came_and_went();
+    shown.sees_at(250, shown.server("parent", 1), Kind::Delegation, shown.ns(&["a", "b"]));
+    shown.sees_at(300, shown.server("parent", 1), Kind::Delegation, shown.ns(&["a"]));
+    let shown = supposing(shown);
+    assert!(is_asked(&shown, 300 + LIFE_S - 1) && !is_asked(&shown, 300 + LIFE_S));
+    // Or the parent goes on to something that it never had before, and the second server does, too.
+    let mut later = delegation_that_came_and_went();
+    later.member("c", true);
+    for server in [0, 1] {
+        later.sees_at(400 + server, later.server("parent", server as usize), Kind::Delegation, later.ns(&["a", "c"]));
+    }
+    let later = supposing(later);
+    assert!(is_asked(&later, 401 + LIFE_S - 1) && !is_asked(&later, 401 + LIFE_S));
+}
+
+#[test]
+fn what_all_servers_showed_in_their_own_time_is_not_supposed_anywhere() {
+    let mut f = Fixture::new();
+    f.member("a", true);
+    f.member("b", false);
+    f.together(0, &["a", "b"]);
+    for (at_s, server) in [(100, 0), (900, 1)] {
+        f.sees_at(at_s, f.server("parent", server), Kind::Delegation, f.ns(&["a"]));
+    }
+    // One that was not there yet when it happened knows nothing of it.
+    let unseen = |f: &Fixture| f.history.tracks().map(|(_, _, track)| track.unseen.len()).sum::<usize>();
+    assert_eq!(unseen(&supposing(f)), 0);
+    let came_and_went = supposing(delegation_that_came_and_went());
+    assert_eq!(unseen(&came_and_went), 1);
+}
