@@ -8,6 +8,7 @@ mod operators;
 mod parents;
 mod people;
 mod places;
+mod rounds;
 mod store;
 mod table;
 mod world;

@@ -33,7 +33,7 @@ pub const TTL_S: u32 = 5;
 pub const SLACK_S: u64 = 1;
 pub const PIPELINE_S: u64 = 3;
 /// A round of questions, and a write, take so long.
-const ROUND_MS: i64 = 10;
+pub const ROUND_MS: i64 = 10;
 const WRITE_MS: i64 = 60;
 /// How long it takes to know that an address says nothing.
 const SILENCE_MS: i64 = 5000;
@@ -415,6 +415,16 @@ impl World {
     /// kill -9 and a new process: all that it knows is in the store.
     pub fn restart(&mut self) {
         (self.engine, self.controller) = start(&self.outside, self.records.clone());
+    }
+
+    /// The same world with an engine that leaves this out.
+    #[cfg(feature = "guard-switches")]
+    pub fn leaving_out(mut self, switches: &[chorus::model::switches::Switch]) -> World {
+        let without = switches.iter().copied().collect();
+        let ports = Ports { switches: Switches { without, ..Switches::default() }, ..self.engine.ports().clone() };
+        self.engine = Arc::new(Engine::new(ports));
+        self.controller = Controller::new(self.engine.clone());
+        self
     }
 
     pub fn lock(&self) -> MutexGuard<'_, State> {
