@@ -267,7 +267,8 @@ async fn the_api_listens_on_loopback_only_and_ends_when_told_with_half_a_request
     let serving = tokio::spawn(serve::serve(listener, router().0, async { drop(told.await) }));
     let mut half = tokio::net::TcpStream::connect(address).await.unwrap();
     half.write_all(b"GET /healthz HTTP/1.1\r\n").await.unwrap();
-    let client = reqwest::Client::builder().tls_backend_preconfigured(chorus_providers::http::trusting_nobody().unwrap());
+    let client =
+        reqwest::Client::builder().tls_backend_preconfigured(chorus_providers::http::trusting_nobody().unwrap());
     let answer = client.build().unwrap().get(format!("http://{address}/healthz")).send().await.unwrap();
     assert_eq!(answer.text().await.unwrap(), "ok\n");
     end.send(()).unwrap();
