@@ -192,7 +192,6 @@ impl World {
             keys_ms: life(self.operators.iter().map(|op| op.ttl_s(Kind::Dnskey)).max()),
             ds_ms: life(Some(self.parent.ds_ttl_s)),
             data_ms: life(self.operators.iter().map(Operator::largest_ttl_s).max()),
-            cds_ms: 0,
             watched_ms: i64::try_from(pace).unwrap_or(0) * 3 + 600_000,
         }
     }

@@ -33,8 +33,6 @@ pub struct Operator {
     pub signs_data: Vec<u16>,
     zone: [Vec<u16>; KINDS],
     ttls_s: [u32; KINDS],
-    /// The largest that each ever was.
-    ttls_max_s: [u32; KINDS],
     data_ttls_s: [u32; 3],
     /// It has the zone.
     pub serves: bool,
@@ -63,7 +61,6 @@ impl Operator {
             signs_data: Vec::new(),
             zone: Default::default(),
             ttls_s,
-            ttls_max_s: ttls_s,
             data_ttls_s,
             serves: true,
             dead: false,
@@ -164,15 +161,9 @@ impl Operator {
     }
 
     pub fn set_ttl(&mut self, kind: Kind, ttl_s: u32) {
-        let own = self.ttls_s.get_mut(kind as usize).zip(self.ttls_max_s.get_mut(kind as usize));
-        if let Some((own, largest)) = own.filter(|_| !self.ways.forces_ttls) {
-            (*own, *largest) = (ttl_s, ttl_s.max(*largest));
+        if let Some(own) = self.ttls_s.get_mut(kind as usize).filter(|_| !self.ways.forces_ttls) {
+            *own = ttl_s;
         }
-    }
-
-    /// The largest that it ever was.
-    pub fn ttl_max_s(&self, kind: Kind) -> u32 {
-        self.ttls_max_s.get(kind as usize).copied().unwrap_or_default()
     }
 
     pub fn ttl_s(&self, kind: Kind) -> u32 {

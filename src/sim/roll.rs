@@ -63,8 +63,6 @@ pub struct Lives {
     pub keys_ms: i64,
     pub ds_ms: i64,
     pub data_ms: i64,
-    /// CDS and CDNSKEY sets of the operator itself.
-    pub cds_ms: i64,
     /// Whoever watches sees every stage.
     pub watched_ms: i64,
 }
@@ -83,13 +81,11 @@ impl Roll {
             return i64::MAX;
         }
         let ready_ms = *self.ready_since_ms.get_or_insert(now_ms);
-        if self.kind == RollKind::KeySigningSwapped && self.stage == Stage::Signing {
-            // Nothing new is to be seen by anybody: the old key has been replaced.
-            return ready_ms + lives.cds_ms;
-        }
         let lives_ms = match (self.stage, self.kind) {
             (Stage::Published, RollKind::ZoneSigning) => lives.keys_ms,
             (Stage::Published, _) => lives.keys_ms.max(lives.ds_ms).max(lives.data_ms),
+            // With the old key goes the CDS of it: no cache may have a set any more that it alone signed.
+            (Stage::Signing, RollKind::KeySigningSwapped) => lives.keys_ms,
             (Stage::Signing, _) => lives.data_ms,
         };
         (ready_ms + lives_ms).max(self.since_ms + lives.watched_ms)

@@ -311,12 +311,10 @@ impl World {
     fn keys_roll(&mut self) {
         let (now_ms, group, mut due_ms) = (self.now_ms, self.group(), i64::MAX);
         let mut changed = Vec::new();
-        let cds_ttl_s = |op: &Operator| op.ttl_max_s(Kind::Cds).max(op.ttl_max_s(Kind::Cdnskey));
-        let cds_ms: Vec<i64> = self.operators.iter().map(|op| self.life_ms(cds_ttl_s(op))).collect();
-        for (op, cds_ms) in self.operators.iter_mut().zip(cds_ms) {
+        for op in &mut self.operators {
             let Some(roll) = &mut op.roll else { continue };
             let ready = roll.is_ready(op.number, &self.addresses, &group);
-            let next_ms = roll.next_ms(ready, now_ms, Lives { cds_ms, ..self.lives });
+            let next_ms = roll.next_ms(ready, now_ms, self.lives);
             if next_ms > now_ms {
                 due_ms = due_ms.min(next_ms);
                 continue;
