@@ -75,6 +75,27 @@ fn without_that_a_is_told_and_the_silent_b_goes_on_asking_for_the_old_key_alone(
 }
 
 #[test]
+fn a_ds_is_asked_for_only_when_the_key_is_everywhere_even_while_another_is_being_taken_out() {
+    let mut f = roll_of_b();
+    // A copy of a key that nobody has any more stands at a, and is to go; a's second server is behind with everything.
+    let orphan = keys("d").1;
+    f.members.get_mut("a").unwrap().placements.get_mut(&Kind::Dnskey).unwrap().insert(orphan.clone());
+    for (index, has_new) in [(0, true), (1, false)] {
+        let server = f.server("a", index);
+        let mut served = f.history.current(&server, Kind::Dnskey).unwrap().served.clone();
+        served.records.insert(orphan.clone());
+        if !has_new {
+            served.records.remove(&new_key());
+        }
+        let outcome = Outcome::Served(served);
+        f.history.record(&Sample { at: Time::from_s(1100), server, kind: Kind::Dnskey, outcome });
+    }
+    let decision = decide(&f.world(LATER_S));
+    assert_eq!(decision.step, Step::ShareKeys, "{decision:?}");
+    assert!(cds_written_at(&decision).is_empty(), "{decision:?}");
+}
+
+#[test]
 fn where_nobody_answers_whom_the_parent_delegates_to_a_person_has_to_tell_the_registrar() {
     for (delegated, code) in [(["a", "b"].as_slice(), "parent-pending"), (&["a"], "parent-manual")] {
         let mut f = Fixture::new();

@@ -200,8 +200,10 @@ impl<'a> Ladder<'a> {
                 with.is_subset(&span.served.records) && without.is_disjoint(&span.served.records)
             });
             let complete = matches!(shown, Shown::Everywhere);
-            let step = if without.is_empty() { Step::ShareKeys } else { Step::AwaitLeaverAnswers };
-            shared &= complete || step == Step::AwaitLeaverAnswers;
+            let has_all = world.shown(&member.servers, Kind::Dnskey, |_, span| with.is_subset(&span.served.records));
+            // What is still to be taken out holds nothing up; what is missing does, whatever else is wrong there.
+            let step = if has_all == Shown::Everywhere { Step::AwaitLeaverAnswers } else { Step::ShareKeys };
+            shared &= has_all == Shown::Everywhere;
             if !complete {
                 let why = describe_keys(&with, &without, &served);
                 let ttl_s = world.served_ttl_s(name, Kind::Dnskey).unwrap_or(TTL_UNKNOWN_S);
