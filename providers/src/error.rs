@@ -144,6 +144,17 @@ impl ProviderError {
         }
     }
 
+    /// Whether some of what was sent may be served in spite of this, now or later. A refusal that is not signed with our key
+    /// is nobody's word.
+    pub fn may_have_been_done(&self) -> bool {
+        use ProviderError::*;
+        match self {
+            OutcomeUnknown { .. } | Unauthenticated { .. } | Malformed { .. } => true,
+            Rest(error) => error.may_have_been_done(),
+            _ => false,
+        }
+    }
+
     /// A name that does not change from release to release, for programs.
     pub fn code(&self) -> &'static str {
         use ProviderError::*;

@@ -13,6 +13,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// A world is made of many small things that do not live long.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Random worlds around the controller's own engine, judged by simulated resolvers.
 #[derive(Parser)]
 #[command(name = "chorus-sim", version)]

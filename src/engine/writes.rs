@@ -9,7 +9,7 @@ use super::turn::Engine;
 use crate::model::chain::{Planned, Scene, check};
 use crate::model::dns::{Rdata, RecordSet};
 use crate::model::group::{Change, Decision, REPAIRS_MAX, Standing, WITHIN, Write, held_until};
-use crate::model::history::{Kind, LAG_MAX, Sent};
+use crate::model::history::{Kind, LAG_MAX, Sent, Server};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
 use crate::store::MemberRecord;
@@ -171,7 +171,7 @@ impl Engine {
                     written.waiting.push(lagging(write));
                 }
                 Err(e) => {
-                    if e.category() != Category::ReadBack {
+                    if !e.may_have_been_done() {
                         // It was refused, or not sent at all: nothing of it is on its way.
                         self.expect_no_more(known, &write.operator, &sent).await?;
                     }
@@ -237,12 +237,11 @@ impl Engine {
 
     /// What was sent and is served at every address of its operator now, or will not be any more, is not in flight.
     pub(super) async fn see_what_arrived(&self, known: &mut Picture) -> Result<(), EngineError> {
-        let now = known.observed_at;
         let (zone, mut here) = (known.record.name.clone(), Vec::new());
         for (operator, kind, sent) in &known.record.in_flight {
             let servers = known.members.get(operator).map(|member| member.servers.as_slice()).unwrap_or_default();
-            let expected = |server| known.history.coming(server, *kind).iter().any(|coming| coming.sent == *sent);
-            if sent.at.plus(LAG_MAX) < now || !servers.iter().any(expected) {
+            let expected = |server: &&Server| known.history.coming(server, *kind).iter().any(|c| c.sent == *sent);
+            if servers.iter().filter(expected).all(|server| known.history.is_overdue(server, *kind, sent)) {
                 here.push((operator.clone(), *kind, sent.clone()));
             }
         }

@@ -2,8 +2,9 @@
 //!
 //! Invariant: when a transition has ended, nothing is: no operator of the group serves a key, a CDS or a name server of an
 //! operator outside it, and the parent has no DS and no delegation for one. What is still in progress then (a key roll, the
-//! zone at the operator that left, which may be switched off) is of those who are in, or served by those who are not. Later on,
-//! a DS may appear that the parent had read of before a join was undone: an extra one harms nobody, and CDS asks it out again.
+//! zone at the operator that left, which may be switched off) is of those who are in, or served by those who are not. Only
+//! what the last round of observation could see counts at the end. Later on, a DS may appear that the parent had read of
+//! before a join was undone: an extra one harms nobody, and CDS asks it out again.
 //! Where an operator broke its word, what follows is its own doing.
 
 use super::catalogue::{operator_of_host, operator_of_key};
@@ -30,8 +31,8 @@ impl fmt::Display for Leftover {
 }
 
 impl World {
-    /// `late`: the end of the transition was a while ago.
-    pub fn leftovers(&self, late: bool) -> Vec<Leftover> {
+    /// `observed_ms`: when the round of observation began that told of the end. `None`: that was a while ago.
+    pub fn leftovers(&self, observed_ms: Option<i64>) -> Vec<Leftover> {
         let mut found = Vec::new();
         if self.at_fault_ms.is_some() {
             return found;
@@ -51,8 +52,10 @@ impl World {
                     Kind::Csync | Kind::Data => None,
                 };
                 let owned = content.set.records.iter().filter_map(|record| Some((*record, owner(*record)?)));
-                let asked_out = |record: u16| late && kind == Kind::Ds && self.asks_out(record);
-                let left = owned.filter(|(record, of)| !is_in(*of) && !asked_out(*record));
+                let asked_out = |record: u16| observed_ms.is_none() && kind == Kind::Ds && self.asks_out(record);
+                let observed = observed_ms.and_then(|at_ms| address.showed_since(kind, at_ms));
+                let came_since = |record: u16| observed.is_some_and(|then| !then.set.records.contains(&record));
+                let left = owned.filter(|(record, of)| !is_in(*of) && !asked_out(*record) && !came_since(*record));
                 found.extend(left.map(|(record, of)| Leftover {
                     at_ms: self.now_ms,
                     at: address.server.clone(),

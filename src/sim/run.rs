@@ -201,7 +201,7 @@ impl Play {
         world.advance(after_ms);
         world.flush();
         if last == End::Done {
-            let late = world.leftovers(true);
+            let late = world.leftovers(None);
             self.leftovers.extend(late);
         }
         ends
@@ -365,7 +365,8 @@ impl Play {
         }
         let ended = tables.transitions.iter().filter(|one| one.state != TransitionState::Running).count();
         if ended > std::mem::replace(&mut self.ended, ended) {
-            for leftover in world.leftovers(false) {
+            let observed = Status::read(&zone.status).observed_at.map_or(now_ms, |at| at.0);
+            for leftover in world.leftovers(Some(observed)) {
                 world.log.note(now_ms, format_args!("{leftover}"));
                 self.leftovers.push(leftover);
             }

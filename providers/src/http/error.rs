@@ -101,6 +101,11 @@ impl RestError {
         }
     }
 
+    /// As [`ProviderError::may_have_been_done`](crate::ProviderError::may_have_been_done).
+    pub fn may_have_been_done(&self) -> bool {
+        matches!(self, RestError::OutcomeUnknown { .. } | RestError::Overtaken { .. } | RestError::Malformed { .. })
+    }
+
     pub fn code(&self) -> &'static str {
         use RestError::*;
         match self {

@@ -34,8 +34,8 @@ pub struct Objection {
 /// Objections to making these writes at `now`; none means that no resolver can fail because of them, even if the parent
 /// acts on what they ask it for at any moment from now on (RFC 7344, RFC 7477).
 pub fn check(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Objection> {
-    let before = discords(scene, Vec::new(), now);
     let after = discords(scene, planned_items(scene, planned, now), now);
+    let before = if after.is_empty() { BTreeMap::new() } else { discords(scene, Vec::new(), now) };
     let without = scene.lifetimes.without;
     if without.leaves_out(Switch::Check) {
         return Vec::new();
@@ -54,10 +54,10 @@ pub fn check(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Objection
 /// The pairs that do not go together and are alive at `now` or later: what is wrong, in words and by which it is compared,
 /// with the moment from which they no longer meet.
 fn discords<'a>(scene: &Scene<'a>, planned: Vec<Item<'a>>, now: Time) -> BTreeMap<String, (String, Time)> {
-    let items = items(scene, planned);
+    let (items, reach) = items(scene, planned);
     let from_now = Interval { start: now, end: Time::MAX };
     // What is dead by now meets nothing any more.
-    let mut lives = lives(scene, &items);
+    let mut lives = lives(scene, &items, &reach);
     lives.retain(|life| life.alive.meets(&from_now).is_some());
     let mut found = BTreeMap::new();
     for_each_discord(scene, &lives, |discord| {

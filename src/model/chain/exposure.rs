@@ -4,6 +4,7 @@
 use super::Scene;
 use super::compat::{answer_validates, keys_validate};
 use super::lives::{Item, Life, lives, seen};
+use super::reach::reach;
 use crate::model::dns::{Dnskey, Ds, RecordSet};
 use crate::model::history::{Kind, Server};
 use crate::model::time::Time;
@@ -57,7 +58,7 @@ impl Discord<'_> {
 pub fn judge(scene: &Scene<'_>, from: Time, now: Time) -> Verdict {
     // What may still be enacted has not been seen by any resolver: it counts for the check of a write, not here.
     let seen = seen(scene);
-    let lives = lives(scene, &seen);
+    let lives = lives(scene, &seen, &reach(scene, &seen));
     let mut verdict = Verdict::default();
     verdict.pairs = for_each_discord(scene, &lives, |discord| {
         let (a, b) = (discord.a.alive, discord.b.alive);

@@ -1,7 +1,8 @@
 //! Versions with the stretches of time in which a resolver may hold them.
 
 use super::interval::Interval;
-use super::{Scene, reach};
+use super::reach::{self, Reach};
+use super::Scene;
 use crate::model::dns::{Ds, RecordSet};
 use crate::model::history::{Kind, Served, Server, Span, Who};
 use crate::model::switches::Switch;
@@ -61,8 +62,9 @@ fn item<'a>(server: &'a Server, kind: Kind, span: &'a Span) -> Item<'a> {
     }
 }
 
-/// All versions of the history, the planned ones, and those that the parent may make out of them.
-pub(super) fn items<'a>(scene: &Scene<'a>, planned: Vec<Item<'a>>) -> Vec<Item<'a>> {
+/// All versions of the history, the planned ones, and those that the parent may make out of them; and when each operator
+/// could be asked.
+pub(super) fn items<'a>(scene: &Scene<'a>, planned: Vec<Item<'a>>) -> (Vec<Item<'a>>, Reach<'a>) {
     let mut items = seen(scene);
     if !scene.lifetimes.without.leaves_out(Switch::InFlight) {
         items.extend(coming(scene));
@@ -70,13 +72,13 @@ pub(super) fn items<'a>(scene: &Scene<'a>, planned: Vec<Item<'a>>) -> Vec<Item<'
     items.extend(unseen(scene));
     items.extend(planned);
     let reach = reach::reach(scene, &items);
+    // None of them is a name server set: they change nothing in who can be asked.
     items.extend(reach::enactable(scene, &items, &reach));
-    items
+    (items, reach)
 }
 
 /// When each of the items may be held by a resolver: while its server can be asked and shows it, and until it is dead.
-pub(super) fn lives<'a>(scene: &Scene<'a>, items: &'a [Item<'a>]) -> Vec<Life<'a>> {
-    let reach = reach::reach(scene, items);
+pub(super) fn lives<'a>(scene: &Scene<'_>, items: &'a [Item<'a>], reach: &Reach<'_>) -> Vec<Life<'a>> {
     let mut lives = Vec::new();
     for item in items {
         let exposed = match &item.server.who {

@@ -17,24 +17,28 @@ use std::collections::BTreeMap;
 const TURNS_MAX: usize = 64;
 
 /// When each operator could be asked.
-pub(super) fn reach<'a>(scene: &Scene<'a>, items: &[Item<'a>]) -> BTreeMap<&'a str, Union> {
-    let mut reach: BTreeMap<&'a str, Union> = BTreeMap::new();
+pub(super) type Reach<'a> = BTreeMap<&'a str, Union>;
+
+pub(super) fn reach<'a>(scene: &Scene<'a>, items: &[Item<'a>]) -> Reach<'a> {
+    let mut reach: Reach<'a> = BTreeMap::new();
     let delegations = items.iter().filter(|item| item.kind == Kind::Delegation);
     for item in delegations {
-        add_named(scene, &mut reach, &item.served.records, usable(scene, item, item.served_in));
+        add_to(&mut reach, &named(scene, &item.served.records), usable(scene, item, item.served_in));
     }
+    let sets = items.iter().filter(|item| item.kind == Kind::Ns);
+    let sets: Vec<_> = sets.map(|item| (item, named(scene, &item.served.records))).collect();
     for turn in 0.. {
         let mut changed = false;
-        for item in items.iter().filter(|item| item.kind == Kind::Ns) {
+        for (item, named) in &sets {
             let Who::Operator(operator) = &item.server.who else { continue };
             let reached = reach.entry(operator.as_str()).or_default().within(item.served_in);
             for mut exposed in reached {
                 if turn >= TURNS_MAX {
                     exposed.end = item.served_in.end;
                 }
-                changed |= add_named(scene, &mut reach, &item.served.records, usable(scene, item, exposed));
+                changed |= add_to(&mut reach, named, usable(scene, item, exposed));
                 for asked in asked_of_the_parent(scene, items, item, exposed) {
-                    changed |= add_named(scene, &mut reach, &item.served.records, asked);
+                    changed |= add_to(&mut reach, named, asked);
                 }
             }
         }
@@ -84,14 +88,14 @@ fn asked_of_the_parent(scene: &Scene<'_>, items: &[Item<'_>], ns: &Item<'_>, exp
     open.collect()
 }
 
-fn add_named<'a>(scene: &Scene<'a>, reach: &mut BTreeMap<&'a str, Union>, ns: &RecordSet, usable: Interval) -> bool {
-    let mut changed = false;
-    for host in ns.iter().filter_map(|ns| ns_name(ns).ok()) {
-        if let Some(operator) = scene.hosts.get(&host) {
-            changed |= reach.entry(operator.as_str()).or_default().add(usable);
-        }
-    }
-    changed
+/// The operators whose servers an NS set names.
+fn named<'a>(scene: &Scene<'a>, ns: &RecordSet) -> Vec<&'a str> {
+    let hosts = ns.iter().filter_map(|ns| ns_name(ns).ok());
+    hosts.filter_map(|host| scene.hosts.get(&host)).map(String::as_str).collect()
+}
+
+fn add_to<'a>(reach: &mut Reach<'a>, operators: &[&'a str], usable: Interval) -> bool {
+    operators.iter().fold(false, |changed, operator| reach.entry(operator).or_default().add(usable) || changed)
 }
 
 /// Whether the parent may have read `earlier` before `now` began, and not have published it yet when it did.
@@ -105,7 +109,7 @@ fn read_before(scene: &Scene<'_>, earlier: &Item<'_>, now: &Interval) -> bool {
 /// when they could be fetched until withdrawn, plus TTL and pipeline. One that asks for what the parent's servers have
 /// while it is served, when nothing else is on its way there, changes nothing and is no version. That it does not go back to
 /// a set that was replaced before it read the new one is asked of the parent by RFC 7344 §6.2.
-pub(super) fn enactable<'a>(scene: &Scene<'a>, items: &[Item<'a>], reach: &BTreeMap<&'a str, Union>) -> Vec<Item<'a>> {
+pub(super) fn enactable<'a>(scene: &Scene<'a>, items: &[Item<'a>], reach: &Reach<'a>) -> Vec<Item<'a>> {
     if scene.lifetimes.without.leaves_out(Switch::CheckEnactable) {
         return Vec::new();
     }

@@ -13,5 +13,5 @@ pub use csync::{Csync, IMMEDIATE, SOA_MINIMUM};
 pub use hickory_proto::rr::{Name, RecordType};
 pub use keys::{DELETE_CDNSKEY, DELETE_CDS, Dnskey, Ds, cds_for, key_of_ds};
 pub use present::{ds_label, key_label, rdata_text, record_label, set_label, type_text};
-pub use rdata::{Rdata, RdataError, RecordSet, hex, ns_name, ns_rdata, unhex};
+pub use rdata::{Rdata, RdataError, RecordSet, hex, ns_name, ns_rdata, same_name, unhex};
 pub use verify::{CLOCK_SKEW_S, OPERATIONS_MAX, Refusal, Rrsig, SignedSet, Verdict, Verification, verify};

@@ -99,13 +99,15 @@ impl<'a> World<'a> {
     pub fn shown(&self, servers: &[Server], kind: Kind, good: impl Fn(&Server, &Span) -> bool) -> Shown {
         let mut not_at = Vec::new();
         for server in servers {
-            if let Some(trouble) = self.history.trouble(server, kind).filter(|_| !self.leaves_out(Switch::NoAnswer)) {
+            let track = self.history.track(server, kind);
+            let trouble = track.and_then(|track| track.trouble.as_ref());
+            if let Some(trouble) = trouble.filter(|_| !self.leaves_out(Switch::NoAnswer)) {
                 return Shown::Unknown(server.clone(), format!("{} since {}", trouble.failure, trouble.since));
             }
-            let coming = self.history.coming(server, kind).first().filter(|_| !self.leaves_out(Switch::InFlight));
-            match self.history.current(server, kind) {
+            let is_coming = track.is_some_and(|track| !track.coming.is_empty()) && !self.leaves_out(Switch::InFlight);
+            match track.and_then(Track::current) {
                 // What was sent and is not seen yet may show itself any moment, whatever is shown now.
-                _ if coming.is_some() => not_at.push(server.clone()),
+                _ if is_coming => not_at.push(server.clone()),
                 None => return Shown::Unknown(server.clone(), "has not been asked yet".into()),
                 Some(span) if good(server, span) => {}
                 Some(_) => not_at.push(server.clone()),

@@ -69,6 +69,14 @@ impl Coming {
         Coming { sent: sent.clone(), span: sent.span(now), added, removed }
     }
 
+    /// Whether who holds what is served now holds nothing that this would have kept longer, or signed otherwise. An operator
+    /// that lowers a TTL does not shorten what was fetched before that.
+    pub(super) fn is_within(&self, served: &Served) -> bool {
+        let Served { records, ttl_s, signers, .. } = &self.span.served;
+        let signed_alike = signers.is_empty() || *signers == served.signers;
+        *records == served.records && *ttl_s <= served.ttl_s && signed_alike
+    }
+
     pub(super) fn is_there(&self, records: &RecordSet) -> bool {
         self.added.is_subset(records) && self.removed.is_disjoint(records)
     }

@@ -3,7 +3,7 @@
 //! Invariant: the spans of a track follow one another in time, and only the last one is open. An outcome that is a failure
 //! never opens, closes or prolongs a span.
 
-use super::{Coming, Failure, Kind, Outcome, Sample, Sent, Served, Server};
+use super::{Coming, Failure, Kind, LAG_MAX, Outcome, Sample, Sent, Served, Server};
 use crate::model::dns::RecordSet;
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
@@ -44,10 +44,29 @@ impl Track {
         self.spans.iter().chain(self.coming.iter().map(|coming| &coming.span)).chain(&self.unseen)
     }
 
+    /// What is served, as far as is known: the last version, even while the address does not answer.
+    pub fn current(&self) -> Option<&Span> {
+        self.spans.last().filter(|span| span.until.is_none() || self.lost)
+    }
+
     /// What was sent up to what these records show is here, or has been overtaken.
-    fn arrived(&mut self, records: &RecordSet) {
-        if let Some(last) = self.coming.iter().rposition(|coming| coming.is_there(records)) {
-            self.coming.drain(..=last);
+    fn arrived(&mut self, records: &RecordSet) -> Vec<Coming> {
+        let last = self.coming.iter().rposition(|coming| coming.is_there(records));
+        last.map(|last| self.coming.drain(..=last).collect()).unwrap_or_default()
+    }
+
+    /// These were sent, and at `until` the address was seen with something newer, or is asked no more: each may have been
+    /// served in between, though nobody saw it.
+    fn came_and_went(&mut self, coming: impl Iterator<Item = Coming>, until: Time) {
+        for Coming { sent, span, .. } in coming {
+            let since = self.spans.last().map_or(sent.at, |before| before.last_seen.max(sent.at));
+            // Spans of one track begin at moments of their own.
+            let first = self.spans.last().map_or(since, |before| since.max(Time(before.first_seen.0 + 1)));
+            let until = until.max(first);
+            if let Some(before) = self.spans.last_mut() {
+                before.until.get_or_insert(until);
+            }
+            self.spans.push(Span { since: Some(since), first_seen: first, last_seen: first, until: Some(until), ..span });
         }
     }
 }
@@ -92,13 +111,14 @@ impl History {
         };
         track.trouble = None;
         track.lost = false;
-        track.arrived(&served.records);
+        let unseen: Vec<Coming> = track.arrived(&served.records);
+        let unseen = unseen.into_iter().filter(|coming| !coming.is_within(served)).collect::<Vec<_>>();
         let mut since = None;
         if let Some(last) = track.spans.last_mut() {
             if let Some(until) = last.until {
                 // A retired or lost address that is back: what it serves now it may have served ever since.
                 since = Some(until);
-            } else if same_version(&last.served, served) {
+            } else if same_version(&last.served, served) && unseen.is_empty() {
                 last.last_seen = last.last_seen.max(sample.at);
                 last.served.expires = last.served.expires.max(served.expires);
                 return;
@@ -107,6 +127,7 @@ impl History {
                 since = Some(last.last_seen);
             }
         }
+        track.came_and_went(unseen.into_iter(), sample.at);
         track.spans.push(Span {
             served: served.clone(),
             since,
@@ -129,6 +150,7 @@ impl History {
         let shown = now.map(|span| span.served.records.clone()).unwrap_or_default();
         track.coming.retain(|other| other.sent != *sent);
         track.coming.push(coming);
+        // What may have come and gone was put down when these records were seen.
         track.arrived(&shown);
     }
 
@@ -137,6 +159,13 @@ impl History {
         if let Some(track) = self.of_mut(server).and_then(|tracks| tracks.get_mut(&kind)) {
             track.coming.retain(|coming| coming.sent != *sent);
         }
+    }
+
+    /// Whether an address answered so late that it cannot be behind any more with what was sent, or will not answer again.
+    pub fn is_overdue(&self, server: &Server, kind: Kind, sent: &Sent) -> bool {
+        let after = sent.at.plus(LAG_MAX);
+        let answered = |track: &Track| track.lost || track.spans.last().is_some_and(|span| span.last_seen > after);
+        self.track(server, kind).is_some_and(answered)
     }
 
     /// What was sent and is not seen yet at an address.
@@ -158,6 +187,8 @@ impl History {
     pub fn retire(&mut self, server: &Server, at: Time) {
         for track in self.of_mut(server).into_iter().flat_map(BTreeMap::values_mut) {
             track.trouble = None;
+            let coming = std::mem::take(&mut track.coming);
+            track.came_and_went(coming.into_iter(), at);
             if let Some(open) = track.spans.last_mut().filter(|span| span.until.is_none()) {
                 open.until = Some(at);
             }
@@ -264,8 +295,7 @@ impl History {
 
     /// What an address serves, as far as is known: its last version, even while it does not answer.
     pub fn current(&self, server: &Server, kind: Kind) -> Option<&Span> {
-        let track = self.track(server, kind)?;
-        track.spans.last().filter(|span| span.until.is_none() || track.lost)
+        self.track(server, kind)?.current()
     }
 
     pub fn trouble(&self, server: &Server, kind: Kind) -> Option<&Trouble> {
