@@ -84,3 +84,65 @@ fn what_was_sent_is_there_when_it_shows_what_it_changed_whatever_else_the_operat
     f.sees(110, "a", Kind::Cds, f.ds(&["b"]));
     assert!(f.history.coming(&server, Kind::Cds).is_empty());
 }
+
+/// The versions of a kind at an address, as (TTL, since, until).
+fn versions(f: &Fixture, who: &str, kind: Kind) -> Vec<(usize, u32, Option<Time>, Option<Time>)> {
+    let track = f.history.track(&f.server(who, 0), kind).expect("it was asked");
+    track.spans.iter().map(|s| (s.served.records.len(), s.served.ttl_s, s.since, s.until)).collect()
+}
+
+#[test]
+fn what_was_sent_with_a_ttl_that_is_lowered_before_anybody_looks_may_be_in_caches_for_as_long_as_it_was_sent_with() {
+    let mut f = b_is_trusted();
+    let server = f.server("a", 0);
+    f.history.expect(&server, Kind::Ns, &sent(100, f.ns(&["a", "b"]), None));
+    f.sees_at_with_ttl(160, server, Kind::Ns, f.ns(&["a", "b"]), 826);
+    let at = |s| Some(Time::from_s(s));
+    let seen = versions(&f, "a", Kind::Ns);
+    let both = f.ns(&["a", "b"]).len();
+    assert_eq!(seen[1..], [(both, 3600, at(100), at(160)), (both, 826, at(0), None)], "{seen:?}");
+}
+
+#[test]
+fn what_was_sent_and_overtaken_before_anybody_looked_may_have_been_served_in_between() {
+    let mut f = b_is_trusted();
+    let server = f.server("a", 0);
+    f.history.expect(&server, Kind::Ns, &sent(100, f.ns(&["b"]), None));
+    f.history.expect(&server, Kind::Ns, &sent(130, f.ns(&["a", "b"]), None));
+    f.sees_at(160, server, Kind::Ns, f.ns(&["a", "b"]));
+    let at = |s| Some(Time::from_s(s));
+    let seen = versions(&f, "a", Kind::Ns);
+    let (one, both) = (f.ns(&["b"]).len(), f.ns(&["a", "b"]).len());
+    assert_eq!(seen[1..], [(one, 3600, at(100), at(160)), (both, 3600, at(0), None)], "{seen:?}");
+    // And what was on its way to an address that is no longer the operator's.
+    let server = f.server("a", 1);
+    f.history.expect(&server, Kind::Ns, &sent(200, f.ns(&["a"]), None));
+    f.history.expect(&server, Kind::Ns, &sent(201, f.ns(&["b"]), None));
+    f.history.retire(&server, Time::from_s(220));
+    let track = f.history.track(&server, Kind::Ns).unwrap();
+    assert!(track.coming.is_empty());
+    assert_eq!(track.spans.last().map(|span| (&span.served.records, span.until)), Some((&f.ns(&["b"]), at(220))));
+    assert!(track.spans.iter().all(|span| span.until.is_some()));
+}
+
+#[test]
+fn what_arrives_as_it_was_sent_is_one_version() {
+    let mut f = b_is_trusted();
+    let server = f.server("a", 0);
+    f.history.expect(&server, Kind::Ns, &sent(100, f.ns(&["a", "b"]), None));
+    f.sees_at(160, server, Kind::Ns, f.ns(&["a", "b"]));
+    assert_eq!(versions(&f, "a", Kind::Ns).len(), 2);
+}
+
+#[test]
+fn what_was_sent_is_given_up_only_where_the_address_answers_and_still_does_not_show_it() {
+    let mut f = b_is_trusted();
+    let server = f.server("a", 0);
+    let lost = sent(100, f.ns(&["a", "b"]), None);
+    f.history.expect(&server, Kind::Ns, &lost);
+    assert!(!f.history.is_overdue(&server, Kind::Ns, &lost));
+    f.fails(200_000, server.clone(), Kind::Ns, chorus::model::history::Failure::Silent);
+    assert!(!f.history.is_overdue(&server, Kind::Ns, &lost), "it was silent all the time");
+    f.sees_at(200_100, server.clone(), Kind::Ns, f.ns(&["a"]));
+    assert!(f.history.is_overdue(&server, Kind::Ns, &lost));
+}

@@ -117,6 +117,13 @@ impl Fixture {
         self.history.record(&Sample { at: Time::from_s(at_s), server, kind, outcome: Outcome::Served(served) });
     }
 
+    pub fn sees_at_with_ttl(&mut self, at_s: i64, server: Server, kind: Kind, records: RecordSet, ttl_s: u32) {
+        let (ns_ttl_s, delegation_ttl_s) = (self.ns_ttl_s, self.delegation_ttl_s);
+        (self.ns_ttl_s, self.delegation_ttl_s) = (ttl_s, ttl_s);
+        self.sees_at(at_s, server, kind, records);
+        (self.ns_ttl_s, self.delegation_ttl_s) = (ns_ttl_s, delegation_ttl_s);
+    }
+
     pub fn sees(&mut self, at_s: i64, who: &str, kind: Kind, records: RecordSet) {
         for server in self.all(who) {
             self.sees_at(at_s, server, kind, records.clone());

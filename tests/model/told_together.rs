@@ -74,6 +74,55 @@ fn without_that_a_is_told_and_the_silent_b_goes_on_asking_for_the_old_key_alone(
     assert!(cds_written_at(&decide(&f.world(LATER_S + 1))).contains(&"a"));
 }
 
+/// a and b serve the zone, and ask the parent for what it has.
+fn at_rest() -> Fixture {
+    let mut f = Fixture::new();
+    f.member("a", true);
+    f.member("b", true);
+    f.together(0, &["a", "b"]);
+    for who in ["a", "b"] {
+        f.sees(0, who, Kind::Cds, f.ds(&["a", "b"]));
+        f.sees(0, who, Kind::Cdnskey, f.cdnskey(&["a", "b"]));
+    }
+    f
+}
+
+#[test]
+fn a_set_that_somebody_damaged_is_put_back_while_another_is_silent_for_that_one_says_the_same() {
+    let mut f = at_rest();
+    f.fails(100, f.server("b", 1), Kind::Cds, Failure::Silent);
+    assert!(cds_written_at(&decide(&f.world(101))).iter().all(|at| *at == "b"), "nothing is wrong at a");
+    f.sees(110, "a", Kind::Cds, f.ds(&["b"]));
+    let decision = decide(&f.world(111));
+    assert!(cds_written_at(&decision).contains(&"a"), "{decision:?}");
+}
+
+#[test]
+fn a_set_that_takes_a_ds_out_is_put_back_though_keys_are_not_known_to_be_shared() {
+    let mut f = at_rest();
+    f.fails(100, f.server("b", 1), Kind::Dnskey, Failure::Silent);
+    assert!(cds_written_at(&decide(&f.world(101))).is_empty(), "nothing takes a DS out");
+    f.sees(110, "a", Kind::Cds, RecordSet::new());
+    assert!(cds_written_at(&decide(&f.world(111))).is_empty(), "no set asks for nothing");
+    f.sees(120, "a", Kind::Cds, f.ds(&["b"]));
+    let decision = decide(&f.world(121));
+    assert_eq!(decision.step, Step::ShareKeys);
+    assert_eq!(cds_written_at(&decision), ["a"], "{decision:?}");
+    let all = cds_for(&f.zone, [&keys("a").0, &keys("b").0], &[2]);
+    let sets = decision.writes.iter().flat_map(|write| &write.sets);
+    let cds = sets.filter(|(kind, _, _)| *kind == Kind::Cds).map(|(_, _, change)| change);
+    assert!(cds.into_iter().all(|change| *change == Change::Exactly(all.clone())), "{decision:?}");
+}
+
+#[test]
+fn an_operator_that_fails_for_its_damaged_set_alone_gets_it_mended() {
+    let mut f = at_rest();
+    for index in [0, 1] {
+        f.fails(100, f.server("b", index), Kind::Cds, Failure::Unverifiable("its signature has expired".into()));
+    }
+    assert_eq!(cds_written_at(&decide(&f.world(101))), ["b"], "a asks for the same");
+}
+
 #[test]
 fn a_ds_is_asked_for_only_when_the_key_is_everywhere_even_while_another_is_being_taken_out() {
     let mut f = roll_of_b();

@@ -110,3 +110,61 @@ fn what_all_servers_showed_in_their_own_time_is_not_supposed_anywhere() {
     let came_and_went = supposing(delegation_that_came_and_went());
     assert_eq!(unseen(&came_and_went), 1);
 }
+
+fn unseen(f: &Fixture, index: usize) -> Vec<chorus::model::history::Span> {
+    f.history.track(&f.server("parent", index), Kind::Delegation).map(|track| track.unseen.clone()).unwrap_or_default()
+}
+
+#[test]
+fn a_server_that_goes_to_and_fro_has_not_seen_what_comes_later_because_it_was_seen_with_the_like_before() {
+    let mut f = Fixture::new();
+    f.member("a", true);
+    f.member("b", false);
+    f.together(0, &["a", "b"]);
+    let (one, both) = (f.ns(&["a"]), f.ns(&["a", "b"]));
+    // One address stands for several servers: now the one answers, now the other.
+    for (at_s, set) in [(10, &one), (20, &both), (30, &one), (40, &both), (50, &one)] {
+        f.sees_at(at_s, f.server("parent", 1), Kind::Delegation, set.clone());
+    }
+    f.sees_at(10, f.server("parent", 0), Kind::Delegation, one.clone());
+    let much_later_s = 100_000;
+    f.sees_at(much_later_s - 10, f.server("parent", 0), Kind::Delegation, one.clone());
+    f.sees_at(much_later_s, f.server("parent", 0), Kind::Delegation, both);
+    f.sees_at(much_later_s + 100, f.server("parent", 0), Kind::Delegation, one);
+    let f = supposing(f);
+    assert_eq!(unseen(&f, 1).len(), 1);
+    assert_eq!(unseen(&f, 1)[0].until, Some(Time::from_s(much_later_s + 100 + LAG_S)));
+}
+
+#[test]
+fn a_server_that_is_added_may_be_behind_with_what_went_elsewhere_shortly_before() {
+    let mut f = delegation_that_came_and_went();
+    let mut new = f.server("parent", 1);
+    new.address.set_port(new.address.port() + 1);
+    f.parents.push(new.clone());
+    f.sees_at(300, new.clone(), Kind::Delegation, f.ns(&["a"]));
+    let f = supposing(f);
+    let last = unseen(&f, 2).into_iter().filter_map(|span| span.until).max();
+    assert_eq!(last, Some(Time::from_s(200 + LAG_S)));
+    let mut f = delegation_that_came_and_went();
+    f.parents.push(new.clone());
+    f.sees_at(200 + LAG_S, new, Kind::Delegation, f.ns(&["a"]));
+    assert!(unseen(&supposing(f), 2).is_empty(), "by then it is nowhere");
+}
+
+#[test]
+fn a_server_that_is_gone_may_have_shown_it_before_it_went() {
+    let mut f = delegation_that_came_and_went();
+    let gone = f.server("parent", 1);
+    f.history.retire(&gone, Time::from_s(250));
+    let f = supposing(f);
+    assert_eq!(unseen(&f, 1)[0].until, Some(Time::from_s(250)));
+}
+
+#[test]
+fn one_that_was_seen_with_a_smaller_ttl_may_have_been_there_with_the_larger() {
+    let mut f = delegation_that_came_and_went();
+    f.sees_at_with_ttl(150, f.server("parent", 1), Kind::Delegation, f.ns(&["a", "b"]), 60);
+    f.sees_at(200, f.server("parent", 1), Kind::Delegation, f.ns(&["a"]));
+    assert_eq!(unseen(&supposing(f), 1).len(), 1);
+}

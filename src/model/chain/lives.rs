@@ -1,8 +1,8 @@
 //! Versions with the stretches of time in which a resolver may hold them.
 
+use super::Scene;
 use super::interval::Interval;
 use super::reach::{self, Reach};
-use super::Scene;
 use crate::model::dns::{Ds, RecordSet};
 use crate::model::history::{Kind, Served, Server, Span, Who};
 use crate::model::switches::Switch;

@@ -141,7 +141,9 @@ impl Ladder<'_> {
         let world = &self.world.clone();
         let name = algorithm_name(to);
         let of_both = |operator: &&String| algorithms_of(world, operator).contains(&to);
-        let (with, without): (Vec<&String>, Vec<&String>) = world.members.keys().partition(of_both);
+        // Who is gone for good does nothing any more; what it served dies like everything else.
+        let there = world.members.keys().filter(|operator| !world.is_lost(operator));
+        let (with, without): (Vec<&String>, Vec<&String>) = there.partition(of_both);
         if !without.is_empty() {
             let text = format!(
                 "{} must sign everything with {name}, too, and publish those keys; all present keys stay, and go on \

@@ -92,7 +92,28 @@ impl<'a> Ladder<'a> {
             self.let_leavers_go();
             return (ds_keys, ns);
         }
+        self.put_back_cds(&ds_keys);
         (ds_keys, ns)
+    }
+
+    /// While keys are not shared, no more is asked of the parent than it has. But a CDS set that would take out a DS which is
+    /// wanted is put back at once: nobody else's trouble is a reason to leave it there.
+    fn put_back_cds(&mut self, ds_keys: &RecordSet) {
+        let world = self.world;
+        let has = |set: &RecordSet, key: &Rdata| set.iter().any(|ds| key_of_ds(world.zone, ds, [key]).is_some());
+        let everywhere = |key: &&Rdata| world.shown(world.parent_servers, Kind::Ds, |_, s| has(&s.served.records, key));
+        let kept: RecordSet = ds_keys.iter().filter(|key| everywhere(key) == Shown::Everywhere).cloned().collect();
+        for (name, member) in self.present() {
+            let asks = |server| world.history.current(server, Kind::Cds).map(|span| &span.served.records);
+            let mut sets = member.servers.iter().filter_map(asks).filter(|set| !set.is_empty());
+            if sets.any(|set| kept.iter().any(|key| !has(set, key))) {
+                // What it asks for beyond that, and rightly, is left to it.
+                let served = world.served(name, Kind::Cds);
+                let asked = ds_keys.iter().filter(|key| has(&served, key));
+                let keys = kept.iter().chain(asked).cloned().collect();
+                self.write_cds(Step::AskForDs, &keys, |at| at == name);
+            }
+        }
     }
 
     /// What a pause holds back is not done, though nothing is written and nothing else is waited for.
@@ -217,45 +238,9 @@ impl<'a> Ladder<'a> {
     /// servers have them all.
     fn ask_for_ds(&mut self, keys: &RecordSet) -> bool {
         let world = &self.world.clone();
-        let mut asked = true;
         let going = world.leavers().any(|leaver| world.key_signing_keys(leaver).is_disjoint(keys));
         let ask_step = if going { Step::AwaitLeaverKeys } else { Step::AskForDs };
-        // Whom the parent cannot ask yet comes first. So nothing lies between the write that a parent may act on and the look
-        // at what it did: a DS set that appears while the old CDS set may still have been there could be taken back for it.
-        let mut present = self.present();
-        present.sort_by_key(|(name, _)| is_admitted(world, name));
-        let silent = self.silent_before_the_parent(&present);
-        for (name, member) in present {
-            let mut sets = Vec::new();
-            let mut worst = Shown::Everywhere;
-            let keys = &if world.paused { asked_in_a_pause(world, name) } else { asked_at(world, name, keys) };
-            if world.paused && keys.is_empty() {
-                continue;
-            }
-            let (cds, cdnskey) = cds_and_cdnskey(world, keys);
-            let ttl_s = world.served_ttl_s(name, Kind::Dnskey).unwrap_or(TTL_UNKNOWN_S);
-            for (kind, wanted) in [(Kind::Cds, &cds), (Kind::Cdnskey, &cdnskey)] {
-                let shown = world.shown(&member.servers, kind, |_, span| span.served.records == *wanted);
-                if shown != Shown::Everywhere {
-                    sets.push((kind, ttl_s, Change::Exactly(wanted.clone())));
-                    worst = shown;
-                }
-            }
-            if worst != Shown::Everywhere {
-                asked = false;
-                let why = format!("CDS and CDNSKEY for {}", key_list(keys));
-                match &silent {
-                    Some((silent, server, trouble)) => {
-                        let text = format!(
-                            "{why}, to be written at {name}, have to wait: {silent}: {server} {trouble}, and a parent that \
-                             asks it later must not take back what it was asked for elsewhere"
-                        );
-                        self.wait(ask_step, "operator-unreachable", text, None);
-                    }
-                    None => self.bring_about(ask_step, name, worst, sets, why),
-                }
-            }
-        }
+        let asked = self.write_cds(ask_step, keys, |_| true);
         let has_all =
             |set: &RecordSet| keys.iter().all(|key| set.iter().any(|ds| key_of_ds(world.zone, ds, [key]).is_some()));
         let has_others = |set: &RecordSet| set.iter().any(|ds| key_of_ds(world.zone, ds, keys).is_none());
@@ -298,6 +283,64 @@ impl<'a> Ladder<'a> {
             }
         }
         asked && complete == Shown::Everywhere
+    }
+
+    /// The CDS and CDNSKEY sets for these keys at every operator that `at` names. True when all of those serve them.
+    fn write_cds(&mut self, step: Step, keys: &RecordSet, at: impl Fn(&String) -> bool) -> bool {
+        let world = &self.world.clone();
+        let mut asked = true;
+        // Whom the parent cannot ask yet comes first. So nothing lies between the write that a parent may act on and the look
+        // at what it did: a DS set that appears while the old CDS set may still have been there could be taken back for it.
+        let mut present = self.present();
+        present.sort_by_key(|(name, _)| is_admitted(world, name));
+        let silent = self.silent_before_the_parent(&present);
+        for (name, member) in present.iter().copied().filter(|(name, _)| at(name)) {
+            let mut sets = Vec::new();
+            let mut worst = Shown::Everywhere;
+            let keys = &if world.paused { asked_in_a_pause(world, name) } else { asked_at(world, name, keys) };
+            if world.paused && keys.is_empty() {
+                continue;
+            }
+            let (cds, cdnskey) = cds_and_cdnskey(world, keys);
+            let ttl_s = world.served_ttl_s(name, Kind::Dnskey).unwrap_or(TTL_UNKNOWN_S);
+            for (kind, wanted) in [(Kind::Cds, &cds), (Kind::Cdnskey, &cdnskey)] {
+                let shown = world.shown(&member.servers, kind, |_, span| span.served.records == *wanted);
+                if shown != Shown::Everywhere {
+                    sets.push((kind, ttl_s, Change::Exactly(wanted.clone())));
+                    worst = shown;
+                }
+            }
+            if worst != Shown::Everywhere {
+                asked = false;
+                let why = format!("CDS and CDNSKEY for {}", key_list(keys));
+                let silent = silent.as_ref().filter(|_| !self.others_say(&present, name, &cds, &cdnskey));
+                match silent {
+                    Some((silent, server, trouble)) => {
+                        let text = format!(
+                            "{why}, to be written at {name}, have to wait: {silent}: {server} {trouble}, and a parent that \
+                             asks it later must not take back what it was asked for elsewhere"
+                        );
+                        self.wait(step, "operator-unreachable", text, None);
+                    }
+                    None => self.bring_about(step, name, worst, sets, why),
+                }
+            }
+        }
+        asked
+    }
+
+    /// Whether all the others that the parent may ask served these sets when they were last seen: then one more that does
+    /// tells the parent nothing new.
+    fn others_say(&self, present: &[(&String, &Member)], name: &str, cds: &RecordSet, cdnskey: &RecordSet) -> bool {
+        let world = &self.world;
+        let others = present.iter().filter(|(other, _)| *other != name && is_admitted(world, other));
+        let mut servers = others.flat_map(|(_, member)| &member.servers);
+        servers.all(|server| {
+            let says = |kind, wanted: &RecordSet| {
+                world.history.current(server, kind).is_some_and(|span| span.served.records == *wanted)
+            };
+            says(Kind::Cds, cds) && says(Kind::Cdnskey, cdnskey)
+        })
     }
 
     /// An operator that the parent may ask and that cannot be told anything now. A parent may act on what a single operator

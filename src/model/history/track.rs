@@ -66,7 +66,13 @@ impl Track {
             if let Some(before) = self.spans.last_mut() {
                 before.until.get_or_insert(until);
             }
-            self.spans.push(Span { since: Some(since), first_seen: first, last_seen: first, until: Some(until), ..span });
+            self.spans.push(Span {
+                since: Some(since),
+                first_seen: first,
+                last_seen: first,
+                until: Some(until),
+                ..span
+            });
         }
     }
 }

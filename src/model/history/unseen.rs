@@ -16,7 +16,7 @@ impl History {
         let theirs = || self.tracks().filter(|(server, _, _)| server.who == *of);
         let mut supposed: Vec<(Server, Kind, Vec<Span>)> = Vec::new();
         for (server, kind, track) in theirs() {
-            let siblings = theirs().filter(|(other, same, _)| *same == kind && *other != server && is_there(track));
+            let siblings = theirs().filter(|(other, same, _)| *same == kind && *other != server);
             let spans = siblings.flat_map(|(_, _, sibling)| unseen(track, sibling, lag)).collect();
             supposed.push((server.clone(), kind, spans));
         }
@@ -28,35 +28,41 @@ impl History {
     }
 }
 
-/// An address that was given up, or is no longer its owner's, shows nothing new.
-fn is_there(track: &Track) -> bool {
-    !track.lost && track.spans.last().is_some_and(|span| span.until.is_none())
-}
-
 /// The versions that `sibling` showed and shows no more, and that may have been, or may still come, where `track` is.
 fn unseen<'t>(track: &'t Track, sibling: &'t Track, lag: Duration) -> impl Iterator<Item = Span> + 't {
     let known_since = track.spans.first().map_or(Time::MAX, |span| span.first_seen);
+    // An address that was given up, or is no longer its owner's, shows nothing new.
+    let gone = track.spans.last().and_then(|span| span.until).unwrap_or(Time::MAX);
     sibling.spans.iter().enumerate().filter_map(move |(nth, shown)| {
-        let until = shown.until.filter(|until| *until > known_since)?;
-        let since = shown.since?;
+        let until = shown.until.filter(|until| until.plus(lag) > known_since)?;
+        let since = shown.since.unwrap_or(Time::MIN);
         let (up_to, after) = sibling.spans.split_at_checked(nth + 1)?;
-        if times(&track.spans, &shown.served) >= times(up_to, &shown.served) {
+        // One that the address was seen with long before is another time.
+        let lately = Time(since.0.saturating_sub(i64::try_from(lag.as_millis()).unwrap_or(i64::MAX)));
+        if times(&track.spans, &shown.served, lately) >= times(up_to, &shown.served, lately) {
             return None;
         }
         let is_later = |span: &&Span| {
-            let is = |other: &Span| other.served == span.served;
+            let is = |other: &Span| is_same(&other.served, &span.served);
             span.first_seen > since && after.iter().any(is) && !up_to.iter().any(is)
         };
         let behind = track.spans.iter().find(is_later).map(|span| span.first_seen);
-        let until = behind.unwrap_or(Time::MAX).min(until.plus(lag));
-        Some(Span { until: Some(until), ..shown.clone() })
+        let until = behind.unwrap_or(Time::MAX).min(until.plus(lag)).min(gone);
+        (since < until).then(|| Span { until: Some(until), ..shown.clone() })
     })
 }
 
-/// How often a set came, with whatever TTL: servers of one owner may serve it with different ones.
-fn times(spans: &[Span], set: &Served) -> usize {
-    let is = |span: &Span| span.served.records == set.records && span.served.signers == set.signers;
-    let came =
-        |(nth, span): &(usize, &Span)| is(span) && !nth.checked_sub(1).and_then(|nth| spans.get(nth)).is_some_and(is);
+/// With whatever TTL: servers of one owner may serve a set with different ones.
+fn is_same(a: &Served, b: &Served) -> bool {
+    a.records == b.records && a.signers == b.signers
+}
+
+/// How often a set came, or was there, after `lately`, with a TTL that is no smaller.
+fn times(spans: &[Span], set: &Served, lately: Time) -> usize {
+    let is = |span: &Span| is_same(&span.served, set) && span.served.ttl_s >= set.ttl_s;
+    let came = |(nth, span): &(usize, &Span)| {
+        let goes_on = nth.checked_sub(1).and_then(|nth| spans.get(nth)).is_some_and(is);
+        is(span) && !goes_on && span.until.is_none_or(|until| until > lately)
+    };
     spans.iter().enumerate().filter(came).count()
 }
