@@ -28,11 +28,13 @@ impl Engine {
             Some(jumped) if jumped > 0 => {
                 let by = Duration::from_millis(jumped.unsigned_abs());
                 known.history.postpone(by);
+                known.sent_at_other_moments(|at| at.plus(by));
                 status.postpone(by);
                 format!("was set forward by {}: all that was seen counts as seen so much later", said(by))
             }
             _ if is_ahead || jumped_ms.is_some_and(|jumped| jumped < 0) => {
                 known.history.bring_back(now.wall);
+                known.sent_at_other_moments(|at| at.min(now.wall));
                 status.bring_back(now.wall);
                 match jumped_ms {
                     Some(jumped) if jumped < 0 => {
@@ -58,7 +60,7 @@ impl Engine {
         let wall = now.wall;
         status.clock = Some(ClockWatch { reading: now, rounds_held: ROUNDS_HELD, text: text.clone() });
         let zone = &known.record.name;
-        self.ports.store.set_right(zone, &known.history, wall, &status.write()).await?;
+        self.ports.store.set_right(zone, &known.history, &known.record.in_flight, wall, &status.write()).await?;
         let transition = known.transition.as_ref().map(|transition| transition.id.as_str());
         self.ports.store.add_event(zone, wall, "clock-jumped", &text, transition, None).await?;
         Ok(true)

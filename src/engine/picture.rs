@@ -83,6 +83,19 @@ impl Picture {
         }
     }
 
+    /// The clock was set: what was sent was sent at another moment of it.
+    pub(super) fn sent_at_other_moments(&mut self, moved: impl Fn(Time) -> Time) {
+        let mut next = Time::MAX;
+        for (_, _, sent) in self.record.in_flight.iter_mut().rev() {
+            // Each has a moment of its own, and they stay in their order.
+            sent.at = moved(sent.at).min(next);
+            next = Time(sent.at.0.saturating_sub(1));
+        }
+        self.history.expect_nothing();
+        self.expect_what_was_sent();
+        self.lose_the_lost();
+    }
+
     /// What operators served that a person has said to be gone, and that do not answer, counts as served until they fell
     /// silent.
     pub(super) fn lose_the_lost(&mut self) {

@@ -181,11 +181,19 @@ impl Records for Memory {
         .await
     }
 
-    async fn set_right(&self, zone: &Name, history: &History, due_at: Time, status: &str) -> Result<(), StoreError> {
+    async fn set_right(
+        &self,
+        zone: &Name,
+        history: &History,
+        in_flight: &[(String, Kind, Sent)],
+        due_at: Time,
+        status: &str,
+    ) -> Result<(), StoreError> {
         self.commit(|tables| {
             tables.history = history.clone();
             tables.history.forget_troubles();
             let zone = zone_of(tables, &zone.to_string())?;
+            zone.in_flight = in_flight.to_vec();
             zone.due_at = due_at;
             status.clone_into(&mut zone.status);
             Ok(())

@@ -42,7 +42,9 @@ records! {
     async fn set_status(&self, zone: &Name, due_at: Time, status: &str) -> ();
     async fn history(&self, zone: &Name) -> History;
     async fn record(&self, zone: &Name, history: &History, since: Time) -> ();
-    async fn set_right(&self, zone: &Name, history: &History, due_at: Time, status: &str) -> ();
+    async fn set_right(
+        &self, zone: &Name, history: &History, in_flight: &[(String, Kind, Sent)], due_at: Time, status: &str
+    ) -> ();
     async fn forget_before(&self, zone: &Name, before: Time) -> ();
     async fn intend(
         &self, zone: &Name, operator: &str, records: &[(Kind, RecordSet)], sent: &[(Kind, Sent)], at: Time

@@ -167,12 +167,13 @@ impl Store {
         Ok(())
     }
 
-    /// Puts a history in the place of the stored one, with the status that says why: the clock was set, and all moments with
-    /// it.
+    /// Puts a history and what is in flight in the place of the stored ones, with the status that says why: the clock was
+    /// set, and all moments with it.
     pub async fn set_right(
         &self,
         zone: &Name,
         history: &History,
+        in_flight: &[(String, Kind, Sent)],
         due_at: Time,
         status: &str,
     ) -> Result<(), StoreError> {
@@ -180,6 +181,10 @@ impl Store {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query("DELETE FROM spans WHERE zone = $1").bind(&key).execute(&mut *tx).await?;
         write_spans(&mut tx, &key, history.touched_since(Time::MIN)).await?;
+        sqlx::query("DELETE FROM in_flight WHERE zone = $1").bind(&key).execute(&mut *tx).await?;
+        for (operator, kind, sent) in in_flight {
+            write_in_flight(&mut tx, &key, operator, *kind, sent).await?;
+        }
         sqlx::query("UPDATE zones SET due_at = $2, status = $3 WHERE name = $1")
             .bind(&key)
             .bind(due_at.0)
@@ -228,17 +233,7 @@ impl Store {
             }
         }
         for (kind, sent) in sent {
-            sqlx::query(
-                "INSERT INTO in_flight (zone, operator, kind, sent_at, sent) VALUES ($1, $2, $3, $4, $5)
-                 ON CONFLICT (zone, operator, kind, sent_at) DO UPDATE SET sent = excluded.sent",
-            )
-            .bind(&key)
-            .bind(operator)
-            .bind(json("in flight", &key, kind)?)
-            .bind(sent.at.0)
-            .bind(json("in flight", &key, sent)?)
-            .execute(&mut *tx)
-            .await?;
+            write_in_flight(&mut tx, &key, operator, *kind, sent).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -317,6 +312,27 @@ impl Store {
             sqlx::query_as("SELECT MIN(due_at) FROM zones WHERE due_at > $1").bind(now.0).fetch_one(&self.pool).await?;
         Ok((rows.into_iter().map(|(name,)| name).collect(), next.map(Time)))
     }
+}
+
+async fn write_in_flight(
+    tx: &mut sqlx::SqliteConnection,
+    zone: &str,
+    operator: &str,
+    kind: Kind,
+    sent: &Sent,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO in_flight (zone, operator, kind, sent_at, sent) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (zone, operator, kind, sent_at) DO UPDATE SET sent = excluded.sent",
+    )
+    .bind(zone)
+    .bind(operator)
+    .bind(json("in flight", zone, &kind)?)
+    .bind(sent.at.0)
+    .bind(json("in flight", zone, sent)?)
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 async fn write_spans<'a>(

@@ -1,5 +1,6 @@
 //! F8: clocks that jump, go too fast, or are wrong after a start.
 
+use crate::places::Mishap;
 use crate::world::{World, policy};
 use chorus::model::policy::Policy;
 
@@ -46,6 +47,27 @@ async fn f08_a_clock_that_jumps_opens_no_guard_early() {
         world.comes_to_rest().await;
         assert_eq!(world.events("clock-jumped").await.len(), 1, "{ahead_ms}");
         world.assert_nobody_failed().await;
+    }
+}
+
+#[tokio::test]
+async fn f08_what_is_on_its_way_stays_so_when_the_clock_jumps() {
+    for ahead_ms in [2 * DAY_MS, -2 * DAY_MS] {
+        let world = world().await;
+        // It says yes, and nobody ever sees it.
+        world.lock().operator("a").mishaps = (0..1000).map(|_| Mishap::NotApplied).collect();
+        world.join("b").await;
+        world.look().await;
+        let before = world.stored().await.in_flight;
+        assert!(!before.is_empty());
+        let age_ms = |sent_at: i64, world: &World| world.elapsed() + world.lock().ahead - sent_at;
+        let aged = age_ms(before[0].2.at.0, &world);
+        world.lock().ahead += ahead_ms;
+        world.look().await;
+        let after = world.stored().await.in_flight;
+        assert_eq!(after.len(), before.len(), "{ahead_ms}: nothing is given up");
+        let older = age_ms(after[0].2.at.0, &world) - aged;
+        assert!((0..600_000).contains(&older.abs()), "{ahead_ms}: it is {older} ms older");
     }
 }
 

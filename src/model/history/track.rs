@@ -167,6 +167,13 @@ impl History {
         }
     }
 
+    /// What was sent is to be told anew, all of it.
+    pub fn expect_nothing(&mut self) {
+        for track in self.tracks_mut() {
+            track.coming.clear();
+        }
+    }
+
     /// Whether an address answered so late that it cannot be behind any more with what was sent, or will not answer again.
     pub fn is_overdue(&self, server: &Server, kind: Kind, sent: &Sent) -> bool {
         let after = sent.at.plus(LAG_MAX);
