@@ -232,7 +232,7 @@ async fn no_answer_holds_a_secret() {
     let api = Api::new();
     let added = api.ask("POST", "/api/v1/operators", operator(json!(CANARY))).await;
     assert_eq!(added.status, StatusCode::CREATED, "{}", added.text);
-    assert_eq!(api.service.operators.lock().unwrap()[0].tsig.secret.expose(), CANARY);
+    assert_eq!(api.service.operators.lock().unwrap()[0].tsig.as_ref().unwrap().secret.expose(), CANARY);
     assert!(!format!("{:?}", api.service.operators.lock().unwrap()).contains(CANARY));
     let mut answers = vec![added];
     for wrong in [json!([CANARY]), json!({"secret": CANARY}), json!(4711_4711)] {
@@ -267,7 +267,8 @@ async fn the_api_listens_on_loopback_only_and_ends_when_told_with_half_a_request
     let serving = tokio::spawn(serve::serve(listener, router().0, async { drop(told.await) }));
     let mut half = tokio::net::TcpStream::connect(address).await.unwrap();
     half.write_all(b"GET /healthz HTTP/1.1\r\n").await.unwrap();
-    let client = reqwest::Client::builder().tls_backend_preconfigured(chorus_providers::http::trusting_nobody().unwrap());
+    let client =
+        reqwest::Client::builder().tls_backend_preconfigured(chorus_providers::http::trusting_nobody().unwrap());
     let answer = client.build().unwrap().get(format!("http://{address}/healthz")).send().await.unwrap();
     assert_eq!(answer.text().await.unwrap(), "ok\n");
     end.send(()).unwrap();

@@ -18,7 +18,9 @@ use chorus::model::time::Time;
 use chorus::observe::resolve::{Resolve, ResolveError};
 use chorus::observe::round::{Observation, Observe};
 use chorus::observe::transport::{NoAnswer, Protocol, Transport};
-use chorus::store::{Event, MasterKey, MemberRecord, OperatorRecord, ParentRecord, Records, Store, ZoneRecord};
+use chorus::store::{
+    Event, Interface, MasterKey, MemberRecord, OperatorRecord, ParentRecord, Records, Store, ZoneRecord,
+};
 use chorus_providers::{
     Capabilities, CdsControl, Change, ForeignDnskey, Provider, ProviderError, Rrset, Wanted, WriteGrouping,
 };
@@ -360,10 +362,11 @@ impl World {
         let outside = Outside(Arc::new(Mutex::new(state)));
         let records_of = |operator: &Operator| OperatorRecord {
             name: operator.name.clone(),
-            provider: "rfc2136".into(),
-            update: "127.0.0.1:1".into(),
-            tsig_name: "key.".into(),
-            tsig_algorithm: "hmac-sha256".into(),
+            interface: Interface::Rfc2136 {
+                update: "127.0.0.1:1".into(),
+                tsig_name: "key.".into(),
+                tsig_algorithm: "hmac-sha256".into(),
+            },
             name_servers: operator
                 .addresses
                 .iter()

@@ -84,7 +84,8 @@ pub async fn start(setting: &Setting) -> Server {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     std::fs::write(path.join("pdns.conf"), configuration(path, setting)).unwrap();
-    let schema = std::fs::File::open(SCHEMA).unwrap_or_else(|e| panic!("{SCHEMA} (of pdns-backend-sqlite3) is needed for this test: {e}"));
+    let schema = std::fs::File::open(SCHEMA)
+        .unwrap_or_else(|e| panic!("{SCHEMA} (of pdns-backend-sqlite3) is needed for this test: {e}"));
     let made = Command::new("sqlite3").arg(path.join("db.sqlite3")).stdin(schema).status().expect("sqlite3");
     assert!(made.success());
     std::fs::write(path.join("zone"), ZONE).unwrap();
