@@ -15,7 +15,8 @@ use chorus::model::policy::Policy;
 use chorus::model::time::Time;
 use chorus::observe::resolve::{Resolve, ResolveError};
 use chorus::observe::transport::{NoAnswer, Protocol, Transport};
-use chorus::store::{MasterKey, MemberRecord, OperatorRecord, ParentRecord, Store, ZoneRecord};
+use chorus::store::{Interface, MasterKey, MemberRecord, OperatorRecord, ParentRecord, Store, ZoneRecord};
+use chorus_providers::http::AllowedNets;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -97,7 +98,11 @@ async fn set(transport: Nobody, names: usize) -> Set {
         observe: Arc::new(observe),
         transport: transport.clone(),
         resolver: Arc::new(Patience(Barrier::new(names))),
-        providers: Arc::new(ConfiguredProviders { store: store.clone(), clock: clock.clone() }),
+        providers: Arc::new(ConfiguredProviders {
+            store: store.clone(),
+            clock: clock.clone(),
+            nets: AllowedNets::public_only(),
+        }),
         store: Arc::new(store.clone()),
         pace: Pace {
             quickest: Duration::from_millis(300),
@@ -117,10 +122,11 @@ impl Set {
     async fn operator(&self, name: &str, name_servers: &[&str]) {
         let operator = OperatorRecord {
             name: name.into(),
-            provider: "rfc2136".into(),
-            update: "127.0.0.1:1".into(),
-            tsig_name: "key.".into(),
-            tsig_algorithm: "hmac-sha256".into(),
+            interface: Interface::Rfc2136 {
+                update: "127.0.0.1:1".into(),
+                tsig_name: "key.".into(),
+                tsig_algorithm: "hmac-sha256".into(),
+            },
             name_servers: name_servers.iter().map(|text| (*text).to_owned()).collect(),
             created_at: NOW,
         };

@@ -2,6 +2,7 @@
 
 use super::input;
 use crate::api::wire::{NameServer, ParentMode, PolicyChange, TsigAlgorithm};
+use chorus_providers::http::IpNet;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -112,15 +113,20 @@ pub struct ServeArgs {
     /// A resolver to look up name servers' addresses with; else those of this host
     #[arg(long, value_name = "ADDR[:PORT]", value_parser = input::dns_address)]
     pub resolver: Option<SocketAddr>,
+    /// A network that operators' HTTP interfaces may be in, without TLS too; give each. Else: public addresses, with TLS
+    #[arg(long, value_name = "CIDR")]
+    pub allow_provider_net: Vec<IpNet>,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum OperatorCommand {
-    /// Add an operator that takes DNS updates
+    /// Add an operator: how it is driven, and what its name servers are
     #[command(after_help = "\
 Example:
   chorus operator add a --provider rfc2136 --update 192.0.2.1 --tsig-name chorus --tsig-algorithm hmac-sha256 \\
-    --tsig-secret-file a.secret --name-server ns1.a.example=192.0.2.1 --name-server ns2.a.example")]
+    --tsig-secret-file a.secret --name-server ns1.a.example=192.0.2.1 --name-server ns2.a.example
+  chorus operator add b --provider powerdns --api-url https://pdns.b.example --secret-file b.key \\
+    --name-server ns1.b.example --name-server ns2.b.example")]
     Add(OperatorAddArgs),
     /// All operators
     #[command(after_help = "Example:\n  chorus operator list -o json")]
@@ -141,26 +147,38 @@ Example:
     },
 }
 
+/// What only dynamic updates need.
+const RFC2136_ARGS: [&str; 4] = ["update", "tsig_name", "tsig_algorithm", "tsig_secret_file"];
+
 #[derive(Debug, Args)]
 pub struct OperatorAddArgs {
     /// A short name of your choice
     #[arg(value_parser = input::operator_name)]
     pub name: String,
     /// The kind of interface
-    #[arg(long, value_parser = ["rfc2136"])]
+    #[arg(long, value_parser = ["rfc2136", "powerdns"])]
     pub provider: String,
-    /// Where DNS updates are sent
-    #[arg(long, value_name = "ADDR[:PORT]", value_parser = input::dns_address)]
-    pub update: SocketAddr,
-    /// The TSIG key's name
-    #[arg(long, value_name = "NAME")]
-    pub tsig_name: String,
-    /// The TSIG key's algorithm
-    #[arg(long, value_enum)]
-    pub tsig_algorithm: TsigAlgorithm,
-    /// A file with the TSIG key's secret in base64 and nothing else; '-' reads it from stdin
-    #[arg(long, value_name = "FILE")]
-    pub tsig_secret_file: PathBuf,
+    /// rfc2136: where DNS updates are sent
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = input::dns_address, required_if_eq("provider", "rfc2136"))]
+    pub update: Option<SocketAddr>,
+    /// rfc2136: the TSIG key's name
+    #[arg(long, value_name = "NAME", required_if_eq("provider", "rfc2136"))]
+    pub tsig_name: Option<String>,
+    /// rfc2136: the TSIG key's algorithm
+    #[arg(long, value_enum, required_if_eq("provider", "rfc2136"))]
+    pub tsig_algorithm: Option<TsigAlgorithm>,
+    /// rfc2136: a file with the TSIG key's secret in base64 and nothing else; '-' reads it from stdin
+    #[arg(long, value_name = "FILE", required_if_eq("provider", "rfc2136"))]
+    pub tsig_secret_file: Option<PathBuf>,
+    /// powerdns: where the server's API is, without /api/v1
+    #[arg(long, value_name = "URL", required_if_eq("provider", "powerdns"), conflicts_with_all = RFC2136_ARGS)]
+    pub api_url: Option<String>,
+    /// powerdns: the server's id in its API [default: localhost]
+    #[arg(long, value_name = "ID", requires = "api_url")]
+    pub server_id: Option<String>,
+    /// powerdns: a file with the API key and nothing else; '-' reads it from stdin
+    #[arg(long, value_name = "FILE", required_if_eq("provider", "powerdns"), conflicts_with_all = RFC2136_ARGS)]
+    pub secret_file: Option<PathBuf>,
     /// A name server of this operator; without addresses they are looked up. Give each, and each address
     #[arg(long, value_name = "HOST[=ADDR[:PORT]]", required = true, value_parser = input::name_server)]
     pub name_server: Vec<NameServer>,

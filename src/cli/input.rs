@@ -4,6 +4,7 @@ use super::exit::{Exit, Failure};
 use crate::api::wire::NameServer;
 use crate::model::dns::Name;
 use base64::Engine;
+use chorus_providers::http::ApiKey;
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
@@ -72,37 +73,63 @@ pub fn seconds(text: &str) -> Result<u64, String> {
 
 /// The base64 text in a file, or on stdin for `-`: checked here, so that a slip is found before anything is sent.
 pub fn tsig_secret(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    let stdin = path.as_os_str() == "-";
-    let shown = if stdin { "stdin".to_owned() } else { path.display().to_string() };
-    let mut text = Zeroizing::new(String::new());
-    let read = if stdin {
-        io::stdin().take(SECRET_FILE_MAX).read_to_string(&mut text)
-    } else {
-        File::open(path).and_then(|file| file.take(SECRET_FILE_MAX).read_to_string(&mut text))
+    let what = Secret {
+        what: "the TSIG secret",
+        option: "--tsig-secret-file",
+        is_not: "is not base64",
+        form: "Put the secret in base64 into it and nothing else, as it stands between the quotes of the server's key file",
     };
-    let form =
-        "Put the secret in base64 into it and nothing else, as it stands between the quotes of the server's key file";
-    match read {
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            return Err(Failure::new(Exit::Usage, format!("the TSIG secret in {shown} is not base64"), form));
+    what.read(path, |secret| base64::engine::general_purpose::STANDARD.decode(secret).map(Zeroizing::new).is_ok())
+}
+
+/// The API key in a file, or on stdin for `-`.
+pub fn api_key(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let what = Secret {
+        what: "the API key",
+        option: "--secret-file",
+        is_not: "is no key",
+        form: "Put the key into it and nothing else, as it stands in the server's configuration",
+    };
+    what.read(path, |key| ApiKey::from_text(key).is_ok())
+}
+
+/// A secret in a file, and how it is spoken of.
+struct Secret {
+    what: &'static str,
+    option: &'static str,
+    is_not: &'static str,
+    form: &'static str,
+}
+
+impl Secret {
+    fn read(&self, path: &Path, fit: impl Fn(&str) -> bool) -> Result<Zeroizing<String>, Failure> {
+        let Secret { what, option, is_not, form } = *self;
+        let stdin = path.as_os_str() == "-";
+        let shown = if stdin { "stdin".to_owned() } else { path.display().to_string() };
+        let mut text = Zeroizing::new(String::new());
+        let read = if stdin {
+            io::stdin().take(SECRET_FILE_MAX).read_to_string(&mut text)
+        } else {
+            File::open(path).and_then(|file| file.take(SECRET_FILE_MAX).read_to_string(&mut text))
+        };
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Err(Failure::new(Exit::Usage, format!("{what} in {shown} {is_not}"), form));
+            }
+            Err(error) => {
+                let fix = format!("Name a file that you can read with {option}, or '-' for stdin");
+                return Err(Failure::new(Exit::Error, format!("{what} file {shown} cannot be read: {error}"), &fix));
+            }
+            Ok(_) => {}
         }
-        Err(error) => {
-            let fix = "Name a file that you can read with --tsig-secret-file, or '-' for stdin";
-            return Err(Failure::new(
-                Exit::Error,
-                format!("the TSIG secret file {shown} cannot be read: {error}"),
-                fix,
-            ));
+        let secret = text.trim();
+        if secret.is_empty() {
+            return Err(Failure::new(Exit::Usage, format!("{what} file {shown} is empty"), form));
         }
-        Ok(_) => {}
-    }
-    let secret = text.trim();
-    if secret.is_empty() {
-        return Err(Failure::new(Exit::Usage, format!("the TSIG secret file {shown} is empty"), form));
-    }
-    match base64::engine::general_purpose::STANDARD.decode(secret).map(Zeroizing::new) {
-        Ok(_) => Ok(Zeroizing::new(secret.to_owned())),
-        Err(_) => Err(Failure::new(Exit::Usage, format!("the TSIG secret in {shown} is not base64"), form)),
+        match fit(secret) {
+            true => Ok(Zeroizing::new(secret.to_owned())),
+            false => Err(Failure::new(Exit::Usage, format!("{what} in {shown} {is_not}"), form)),
+        }
     }
 }
 

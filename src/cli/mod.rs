@@ -14,11 +14,11 @@ pub mod serve;
 pub mod wait;
 
 use crate::api::wire::{
-    Certificate, Change, CheckRequest, Control, History, NameServer, OperatorAdd, OperatorList, OperatorShow,
+    ApiAdd, Certificate, Change, CheckRequest, Control, History, NameServer, OperatorAdd, OperatorList, OperatorShow,
     OperatorTest, Outcome, ParentMode, Plan, PlanRequest, PolicyChange, SecretText, SetAnswer, SetGroup, TsigAdd, Verb,
     ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
 };
-use args::{Cli, Command, Global, OperatorCommand, Output, ZoneCommand};
+use args::{Cli, Command, Global, OperatorAddArgs, OperatorCommand, Output, ZoneCommand};
 use client::Client;
 use exit::{Exit, Failure};
 use render::Look;
@@ -90,14 +90,7 @@ async fn operator(asker: &Asker, command: OperatorCommand) -> Result<Exit, Failu
     let client = &asker.client;
     match command {
         OperatorCommand::Add(args) => {
-            let secret = input::tsig_secret(&args.tsig_secret_file)?;
-            let add = OperatorAdd {
-                name: args.name,
-                provider: args.provider,
-                update: args.update,
-                tsig: TsigAdd { name: args.tsig_name, algorithm: args.tsig_algorithm, secret: SecretText::new(secret) },
-                name_servers: same_hosts_together(args.name_server),
-            };
+            let add = operator_add(args)?;
             let body = add.body().map_err(|error| Failure::internal(&error))?;
             let answer = client.send(Method::POST, &["operators"], &[], Some(body)).await?;
             asker.show::<OperatorShow>(answer, |value, _| render::operator(value))?;
@@ -120,6 +113,30 @@ async fn operator(asker: &Asker, command: OperatorCommand) -> Result<Exit, Failu
         }
     }
     Ok(Exit::Ok)
+}
+
+fn operator_add(args: OperatorAddArgs) -> Result<OperatorAdd, Failure> {
+    let tsig = match (args.tsig_name, args.tsig_algorithm, &args.tsig_secret_file) {
+        (Some(name), Some(algorithm), Some(file)) => {
+            Some(TsigAdd { name, algorithm, secret: SecretText::new(input::tsig_secret(file)?) })
+        }
+        _ => None,
+    };
+    let api = match (args.api_url, &args.secret_file) {
+        (Some(url), Some(file)) => {
+            let server_id = args.server_id.unwrap_or_else(|| "localhost".to_owned());
+            Some(ApiAdd { url, server_id, key: SecretText::new(input::api_key(file)?) })
+        }
+        _ => None,
+    };
+    Ok(OperatorAdd {
+        name: args.name,
+        provider: args.provider,
+        update: args.update,
+        tsig,
+        api,
+        name_servers: same_hosts_together(args.name_server),
+    })
 }
 
 /// `ns1=192.0.2.1` and `ns1=[2001:db8::1]` are one name server with two addresses.

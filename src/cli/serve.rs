@@ -5,6 +5,7 @@ use super::exit::{Exit, Failure};
 use crate::api::controller::Controller;
 use crate::api::{routes, serve as listener, token};
 use crate::engine;
+use chorus_providers::http::AllowedNets;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -12,7 +13,8 @@ use tokio::sync::watch;
 /// `chorus serve`: until SIGINT or SIGTERM.
 pub async fn serve(args: ServeArgs) -> Result<(), Failure> {
     let failed = |error: &dyn std::fmt::Display, fix: &str| Failure::new(Exit::Error, error.to_string(), fix);
-    let engine = engine::on_this_host(&args.data, args.resolver).await;
+    let nets = AllowedNets::with(args.allow_provider_net);
+    let engine = engine::on_this_host(&args.data, args.resolver, nets).await;
     let engine = engine.map_err(|e| failed(&e, "See --data and --resolver in `chorus serve --help`"))?;
     let token = token::create_or_read(&args.data, &mut rand::rng());
     let token = token.map_err(|e| failed(&e, "See that the data directory belongs to this user"))?;

@@ -8,9 +8,11 @@ use crate::observe::ask::{Asker, QueryIds};
 use crate::observe::resolve::Resolve;
 use crate::observe::round::{Observation, Observe, observe_all};
 use crate::observe::transport::{Protocol, Transport};
-use crate::store::{OperatorRecord, Records, Store, StoreError};
+use crate::store::{Interface, OperatorRecord, Records, Store, StoreError};
 use async_trait::async_trait;
 use chorus_providers::Provider;
+use chorus_providers::http::{AllowedNets, ApiKey, HttpConfig};
+use chorus_providers::powerdns::PowerDns;
 use chorus_providers::rfc2136::{Rfc2136, Rfc2136Config};
 use chorus_providers::tsig::{Secret, TsigKey};
 use std::sync::Arc;
@@ -94,6 +96,8 @@ pub trait Providers: Send + Sync {
 pub struct ConfiguredProviders {
     pub store: Store,
     pub clock: Arc<dyn Clock>,
+    /// Where interfaces that are driven over HTTP may be.
+    pub nets: AllowedNets,
 }
 
 #[async_trait]
@@ -102,15 +106,24 @@ impl Providers for ConfiguredProviders {
         let failed = |reason: String| NoProvider::Settings { operator: operator.name.clone(), reason };
         let text = self.store.operator_secret(&operator.name).await?;
         let text = std::str::from_utf8(&text).map_err(|_| failed("its secret is not text".into()))?;
-        let key = TsigKey::new(
-            operator.tsig_name.parse().map_err(|_| failed(format!("{} is not a name", operator.tsig_name)))?,
-            operator.tsig_algorithm.parse().map_err(|e| failed(format!("{e}")))?,
-            Secret::from_base64_text(text).map_err(|e| failed(e.to_string()))?,
-        );
-        let update = operator.update.parse().map_err(|_| failed(format!("{} is not an address", operator.update)))?;
-        let clock = self.clock.clone();
-        let seconds = Arc::new(move || u64::try_from(clock.now().0 / 1000).unwrap_or_default());
-        Ok(Arc::new(Rfc2136::new(Rfc2136Config::new(update, key), seconds)))
+        match &operator.interface {
+            Interface::Rfc2136 { update, tsig_name, tsig_algorithm } => {
+                let key = TsigKey::new(
+                    tsig_name.parse().map_err(|_| failed(format!("{tsig_name} is not a name")))?,
+                    tsig_algorithm.parse().map_err(|e| failed(format!("{e}")))?,
+                    Secret::from_base64_text(text).map_err(|e| failed(e.to_string()))?,
+                );
+                let update = update.parse().map_err(|_| failed(format!("{update} is not an address")))?;
+                let clock = self.clock.clone();
+                let seconds = Arc::new(move || u64::try_from(clock.now().0 / 1000).unwrap_or_default());
+                Ok(Arc::new(Rfc2136::new(Rfc2136Config::new(update, key), seconds)))
+            }
+            Interface::PowerDns { url, server_id } => {
+                let key = ApiKey::from_text(text).map_err(|e| failed(e.to_string()))?;
+                let config = HttpConfig::new(url, key, self.nets.clone());
+                Ok(Arc::new(PowerDns::new(&config, server_id).map_err(|e| failed(e.to_string()))?))
+            }
+        }
     }
 }
 

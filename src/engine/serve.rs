@@ -7,6 +7,7 @@ use super::{Random, schedule};
 use crate::observe::net::NetTransport;
 use crate::observe::resolve::{ResolveError, SystemResolver};
 use crate::store::{MasterKey, SealError, Store, StoreError};
+use chorus_providers::http::AllowedNets;
 use std::fs::DirBuilder;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -28,7 +29,12 @@ pub enum StartError {
 }
 
 /// The engine on this host, with its data in `dir`, which is made, for its owner only, if it is not there.
-pub async fn on_this_host(dir: &Path, resolver: Option<SocketAddr>) -> Result<Arc<Engine>, StartError> {
+/// `provider_nets`: where interfaces that are driven over HTTP may be.
+pub async fn on_this_host(
+    dir: &Path,
+    resolver: Option<SocketAddr>,
+    provider_nets: AllowedNets,
+) -> Result<Arc<Engine>, StartError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.map_err(|error| StartError::Directory { path: dir.to_owned(), error })?;
     let random = Arc::new(SystemRandom);
@@ -47,7 +53,7 @@ pub async fn on_this_host(dir: &Path, resolver: Option<SocketAddr>) -> Result<Ar
         observe: Arc::new(observe),
         transport,
         resolver: Arc::new(resolver),
-        providers: Arc::new(ConfiguredProviders { store: store.clone(), clock }),
+        providers: Arc::new(ConfiguredProviders { store: store.clone(), clock, nets: provider_nets }),
         store: Arc::new(store),
         pace: Pace::default(),
         switches: Switches::from_environment(),

@@ -10,7 +10,7 @@ use super::world::World;
 use crate::engine::Status;
 use crate::model::group::{ParentMode, Standing};
 use crate::model::time::Time;
-use crate::store::{MemberRecord, OperatorRecord, ParentRecord, Records, ZoneRecord};
+use crate::store::{Interface, MemberRecord, OperatorRecord, ParentRecord, Records, ZoneRecord};
 use futures::FutureExt;
 use std::collections::BTreeMap;
 
@@ -22,10 +22,11 @@ pub fn adopt(memory: &Memory, world: &World) {
         let name_servers = addresses.map(|at| format!("{}={}", at.server.host.to_ascii(), at.server.address)).collect();
         let record = OperatorRecord {
             name: label(op.number),
-            provider: "rfc2136".into(),
-            update: String::new(),
-            tsig_name: String::new(),
-            tsig_algorithm: String::new(),
+            interface: Interface::Rfc2136 {
+                update: String::new(),
+                tsig_name: String::new(),
+                tsig_algorithm: String::new(),
+            },
             name_servers,
             created_at: at,
         };

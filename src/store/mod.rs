@@ -11,7 +11,7 @@ mod transitions;
 mod zones;
 
 pub use events::Event;
-pub use operators::OperatorRecord;
+pub use operators::{Interface, OperatorRecord};
 pub use records::Records;
 pub use seal::{MasterKey, SealError};
 pub use transitions::{Aim, AlgorithmChange, Control, TransitionRecord, TransitionState};

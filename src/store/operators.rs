@@ -9,14 +9,36 @@ use zeroize::Zeroizing;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorRecord {
     pub name: String,
-    pub provider: String,
-    /// For `rfc2136`: `ADDR:PORT` that takes updates.
-    pub update: String,
-    pub tsig_name: String,
-    pub tsig_algorithm: String,
+    #[serde(flatten)]
+    pub interface: Interface,
     /// `HOST` or `HOST=ADDR:PORT`, as the user gave them.
     pub name_servers: Vec<String>,
     pub created_at: Time,
+}
+
+/// How an operator is driven. Stored beside the rest of its record, told apart by `provider`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "provider", rename_all = "lowercase")]
+pub enum Interface {
+    Rfc2136 {
+        /// `ADDR:PORT` that takes updates.
+        update: String,
+        tsig_name: String,
+        tsig_algorithm: String,
+    },
+    PowerDns {
+        url: String,
+        server_id: String,
+    },
+}
+
+impl Interface {
+    pub fn provider(&self) -> &'static str {
+        match self {
+            Interface::Rfc2136 { .. } => "rfc2136",
+            Interface::PowerDns { .. } => "powerdns",
+        }
+    }
 }
 
 impl Store {
@@ -34,7 +56,7 @@ impl Store {
              ON CONFLICT (name) DO NOTHING",
         )
         .bind(&operator.name)
-        .bind(&operator.provider)
+        .bind(operator.interface.provider())
         .bind(settings)
         .bind(sealed)
         .bind(operator.created_at.0)
@@ -79,4 +101,21 @@ impl Store {
 
 fn place(name: &str) -> String {
     format!("operators/{name}/secret/v1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_stored_of_an_operator_is_read_as_it_was_written() {
+        let rfc2136 = r#"{"name":"a","provider":"rfc2136","update":"192.0.2.1:53","tsig_name":"k.","tsig_algorithm":"hmac-sha256","name_servers":["ns1.a.example."],"created_at":7}"#;
+        let powerdns = r#"{"name":"b","provider":"powerdns","url":"https://b.example","server_id":"localhost","name_servers":[],"created_at":7}"#;
+        for stored in [rfc2136, powerdns] {
+            let record: OperatorRecord = read_json("operator", "a", stored).unwrap();
+            assert_eq!(json("operator", "a", &record).unwrap(), stored);
+            assert!(stored.contains(&format!("\"provider\":\"{}\"", record.interface.provider())));
+        }
+        assert!(read_json::<OperatorRecord>("operator", "c", r#"{"name":"c","provider":"smoke"}"#).is_err());
+    }
 }

@@ -232,7 +232,7 @@ async fn no_answer_holds_a_secret() {
     let api = Api::new();
     let added = api.ask("POST", "/api/v1/operators", operator(json!(CANARY))).await;
     assert_eq!(added.status, StatusCode::CREATED, "{}", added.text);
-    assert_eq!(api.service.operators.lock().unwrap()[0].tsig.secret.expose(), CANARY);
+    assert_eq!(api.service.operators.lock().unwrap()[0].tsig.as_ref().unwrap().secret.expose(), CANARY);
     assert!(!format!("{:?}", api.service.operators.lock().unwrap()).contains(CANARY));
     let mut answers = vec![added];
     for wrong in [json!([CANARY]), json!({"secret": CANARY}), json!(4711_4711)] {

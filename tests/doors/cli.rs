@@ -94,13 +94,46 @@ fn an_operator_is_added_with_a_secret_from_a_file_or_stdin_and_it_is_shown_nowhe
     let added = daemon.service.operators.lock().unwrap();
     assert_eq!(added.len(), 2);
     for add in added.iter() {
-        assert_eq!(add.tsig.secret.expose(), CANARY);
-        assert_eq!(add.update, "192.0.2.1:53".parse().unwrap());
+        assert_eq!(add.tsig.as_ref().unwrap().secret.expose(), CANARY);
+        assert_eq!(add.update, Some("192.0.2.1:53".parse().unwrap()));
         let addresses = vec!["192.0.2.1:5301".parse().unwrap(), "[2001:db8::1]:53".parse().unwrap()];
         let ns1 = NameServer { host: "ns1.a.example".to_owned(), addresses };
         assert_eq!(add.name_servers[0], ns1);
         assert_eq!(add.name_servers[1].addresses, Vec::new());
     }
+}
+
+#[test]
+fn an_operator_on_powerdns_is_added_with_its_key_which_is_shown_nowhere() {
+    let daemon = Daemon::start();
+    let file = daemon.dir.path().join("b.key");
+    std::fs::write(&file, format!("{CANARY}\n")).unwrap();
+    let given =
+        ["operator", "add", "b", "--provider", "powerdns", "--api-url", "https://pdns.b.example", "--secret-file"];
+    let add = |more: &[&'static str]| {
+        let mut args = given.to_vec();
+        args.extend([file.to_str().unwrap(), "--name-server", "ns1.b.example"]);
+        args.extend(more);
+        chorus(&daemon, &args)
+    };
+    let ran = ran(add(&[]));
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert!(!ran.out.contains(CANARY));
+    {
+        let added = daemon.service.operators.lock().unwrap();
+        let api = added[0].api.as_ref().unwrap();
+        assert_eq!((api.url.as_str(), api.server_id.as_str()), ("https://pdns.b.example", "localhost"));
+        assert_eq!(api.key.expose(), CANARY);
+        assert!(added[0].tsig.is_none() && added[0].update.is_none());
+        assert!(!format!("{:?}", added[0]).contains(CANARY));
+    }
+    for (more, word) in [(&["--update", "192.0.2.1"][..], "--update"), (&["--tsig-name", "k"], "--tsig-name")] {
+        assert!(fails(add(more), 2).contains(word));
+    }
+    assert!(fails(chorus(&daemon, &given[..7]), 2).contains("--secret-file"));
+    std::fs::write(&file, "two words\n").unwrap();
+    let line = fails(add(&[]), 2);
+    assert!(line.contains("is no key") && !line.contains("two words"), "{line}");
 }
 
 #[test]

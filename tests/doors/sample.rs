@@ -14,8 +14,9 @@ pub fn operator(name: &str) -> OperatorShow {
     OperatorShow {
         name: name.to_owned(),
         provider: "rfc2136".to_owned(),
-        update: "192.0.2.1:53".parse().unwrap(),
-        tsig: TsigShow { name: "chorus".to_owned(), algorithm: TsigAlgorithm::HmacSha256 },
+        update: Some("192.0.2.1:53".parse().unwrap()),
+        tsig: Some(TsigShow { name: "chorus".to_owned(), algorithm: TsigAlgorithm::HmacSha256 }),
+        api: None,
         name_servers: vec![
             NameServer {
                 host: format!("ns1.{name}.example"),

@@ -360,10 +360,11 @@ impl World {
         let outside = Outside(Arc::new(Mutex::new(state)));
         let records_of = |operator: &Operator| OperatorRecord {
             name: operator.name.clone(),
-            provider: "rfc2136".into(),
-            update: "127.0.0.1:1".into(),
-            tsig_name: "key.".into(),
-            tsig_algorithm: "hmac-sha256".into(),
+            interface: chorus::store::Interface::Rfc2136 {
+                update: "127.0.0.1:1".into(),
+                tsig_name: "key.".into(),
+                tsig_algorithm: "hmac-sha256".into(),
+            },
             name_servers: operator
                 .addresses
                 .iter()

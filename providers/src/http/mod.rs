@@ -10,6 +10,7 @@ mod nets;
 mod reach;
 
 pub use error::RestError;
+pub use ipnet::IpNet;
 pub use nets::AllowedNets;
 pub use reach::trusting_nobody;
 

@@ -3,7 +3,8 @@
 use super::{Controller, no_operator, of_engine, of_store, plain, zone_name};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire::{
-    Check, NameServer, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Outcome, TsigAlgorithm, TsigShow,
+    ApiAdd, ApiShow, Check, NameServer, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Outcome, SecretText,
+    TsigAdd, TsigAlgorithm, TsigShow,
 };
 use crate::model::dns::Name;
 use crate::model::history::{History, Kind, Outcome as Seen, Server};
@@ -11,8 +12,11 @@ use crate::observe::ask::Asker;
 use crate::observe::resolve::NameServer as Spec;
 use crate::observe::round::observe_operator_server;
 use crate::observe::transport::Protocol;
-use crate::store::OperatorRecord;
+use crate::store::{Interface, OperatorRecord};
+use chorus_providers::http::{AllowedNets, ApiKey, HttpConfig, Unusable};
+use chorus_providers::powerdns::PowerDns;
 use chorus_providers::tsig::Secret;
+use std::net::SocketAddr;
 
 impl Controller {
     pub(super) async fn list_operators(&self) -> Result<OperatorList, Refusal> {
@@ -40,9 +44,6 @@ impl Controller {
                 "choose another name",
             ));
         }
-        if add.provider != "rfc2136" {
-            return Err(invalid("unknown-provider", format!("there is no provider {}", add.provider), "use rfc2136"));
-        }
         if add.name_servers.is_empty() {
             return Err(invalid(
                 "no-name-server",
@@ -60,24 +61,12 @@ impl Controller {
             }
             name_servers.extend(server.addresses.iter().map(|address| format!("{}={address}", host.to_ascii())));
         }
-        let secret = add.tsig.secret.expose();
-        Secret::from_base64_text(secret).map_err(|e| {
-            invalid("bad-secret", e.to_string(), "give the secret as the name server's key file has it")
-        })?;
-        let tsig_name = zone_name(&add.tsig.name)?.to_ascii();
+        let (interface, secret) = interface(&add.provider, add.update, add.tsig.as_ref(), add.api.as_ref())?;
         let ports = self.engine.ports();
-        let record = OperatorRecord {
-            name: add.name,
-            provider: add.provider,
-            update: add.update.to_string(),
-            tsig_name,
-            tsig_algorithm: add.tsig.algorithm.name().to_owned(),
-            name_servers,
-            created_at: ports.clock.now(),
-        };
+        let record = OperatorRecord { name: add.name, interface, name_servers, created_at: ports.clock.now() };
         let mut nonce = [0; 24];
         ports.random.fill(&mut nonce);
-        ports.store.add_operator(&record, secret.as_bytes(), nonce).await.map_err(of_store)?;
+        ports.store.add_operator(&record, secret.expose().as_bytes(), nonce).await.map_err(of_store)?;
         self.shown(record).await
     }
 
@@ -96,14 +85,11 @@ impl Controller {
         }
         let provider = self.engine.ports().providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
         checks.push(match provider.probe(&zone).await {
-            Ok(()) => passed(
-                "update-permitted",
-                format!("{} takes updates of {} signed with {}", operator.update, plain(&zone), operator.tsig_name),
-            ),
+            Ok(()) => passed("update-permitted", permitted(&operator.interface, &plain(&zone))),
             Err(e) => failed(e.code(), e.to_string(), &e.advice()),
         });
         checks.push(match provider.largest_ttl_s(&zone).await {
-            Ok(Some(ttl_s)) => passed("largest-ttl", format!("a zone transfer shows {ttl_s} s as the largest TTL")),
+            Ok(Some(ttl_s)) => passed("largest-ttl", format!("listing the zone shows {ttl_s} s as the largest TTL")),
             Ok(None) => warned(
                 "largest-ttl",
                 "the zone cannot be transferred: the largest TTL is not known, and taken for one day".into(),
@@ -162,24 +148,80 @@ impl Controller {
             )
         };
         let zones = self.engine.ports().store.zones_of(&operator.name).await.map_err(of_store)?;
-        let algorithms = [TsigAlgorithm::HmacSha256, TsigAlgorithm::HmacSha384, TsigAlgorithm::HmacSha512];
-        let algorithm = algorithms.into_iter().find(|algorithm| algorithm.name() == operator.tsig_algorithm);
         let specs = Spec::parse_all(operator.name_servers.iter().map(String::as_str))
             .map_err(|_| damaged("the name servers"))?;
+        let provider = operator.interface.provider().to_owned();
+        let (update, tsig, api) = match operator.interface {
+            Interface::Rfc2136 { update, tsig_name, tsig_algorithm } => {
+                let algorithms = [TsigAlgorithm::HmacSha256, TsigAlgorithm::HmacSha384, TsigAlgorithm::HmacSha512];
+                let algorithm = algorithms.into_iter().find(|algorithm| algorithm.name() == tsig_algorithm);
+                let update = update.parse().map_err(|_| damaged("the address"))?;
+                let algorithm = algorithm.ok_or_else(|| damaged("the algorithm"))?;
+                (Some(update), Some(TsigShow { name: tsig_name, algorithm }), None)
+            }
+            Interface::PowerDns { url, server_id } => (None, None, Some(ApiShow { url, server_id })),
+        };
         Ok(OperatorShow {
-            update: operator.update.parse().map_err(|_| damaged("the address"))?,
-            tsig: TsigShow {
-                name: operator.tsig_name.clone(),
-                algorithm: algorithm.ok_or_else(|| damaged("the algorithm"))?,
-            },
+            name: operator.name.clone(),
+            provider,
+            update,
+            tsig,
+            api,
             name_servers: specs
                 .into_iter()
                 .map(|s| NameServer { host: plain(&s.host), addresses: s.addresses })
                 .collect(),
             zones: zones.iter().map(|zone| zone.trim_end_matches('.').to_owned()).collect(),
-            name: operator.name,
-            provider: operator.provider,
         })
+    }
+}
+
+/// What of a request says how the operator is driven, and with which secret.
+fn interface<'a>(
+    provider: &str,
+    update: Option<SocketAddr>,
+    tsig: Option<&'a TsigAdd>,
+    api: Option<&'a ApiAdd>,
+) -> Result<(Interface, &'a SecretText), Refusal> {
+    let invalid = |code, text: String, fix: &str| Refusal::new(RefusalKind::Invalid, code, text).with_fix(fix);
+    let secret_of = |e: String, fix| invalid("bad-secret", e, fix);
+    match (provider, update, tsig, api) {
+        ("rfc2136", Some(update), Some(tsig), None) => {
+            Secret::from_base64_text(tsig.secret.expose())
+                .map_err(|e| secret_of(e.to_string(), "give the secret as the name server's key file has it"))?;
+            let interface = Interface::Rfc2136 {
+                update: update.to_string(),
+                tsig_name: zone_name(&tsig.name)?.to_ascii(),
+                tsig_algorithm: tsig.algorithm.name().to_owned(),
+            };
+            Ok((interface, &tsig.secret))
+        }
+        ("powerdns", None, None, Some(api)) => {
+            let key = ApiKey::from_text(api.key.expose())
+                .map_err(|e| secret_of(e.to_string(), "give the key as pdns.conf has it"))?;
+            let config = HttpConfig::new(&api.url, key, AllowedNets::public_only());
+            match PowerDns::new(&config, &api.server_id) {
+                // Which networks are allowed is known when it is used, and told then.
+                Ok(_) | Err(Unusable::NotAllowed(_)) => {}
+                Err(e) => return Err(invalid("bad-url", e.to_string(), "write it like https://pdns.example.net")),
+            }
+            Ok((Interface::PowerDns { url: api.url.clone(), server_id: api.server_id.clone() }, &api.key))
+        }
+        ("rfc2136" | "powerdns", ..) => Err(invalid(
+            "bad-interface",
+            format!("what is given is not what {provider} needs"),
+            "rfc2136 needs `update` and `tsig` and nothing else, powerdns `api`",
+        )),
+        _ => Err(invalid("unknown-provider", format!("there is no provider {provider}"), "use rfc2136 or powerdns")),
+    }
+}
+
+fn permitted(interface: &Interface, zone: &str) -> String {
+    match interface {
+        Interface::Rfc2136 { update, tsig_name, .. } => {
+            format!("{update} takes updates of {zone} signed with {tsig_name}")
+        }
+        Interface::PowerDns { url, .. } => format!("{url} takes updates of {zone} with the API key"),
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use zeroize::Zeroizing;
 
-/// A secret as text (TSIG: base64). Wiped when dropped; cannot be printed or serialised.
+/// A secret as text (TSIG: base64; an API key as it is). Wiped when dropped; cannot be printed or serialised.
 #[derive(Clone)]
 pub struct SecretText(Zeroizing<String>);
 
@@ -28,7 +28,7 @@ impl<'de> Deserialize<'de> for SecretText {
         // The error of the standard implementation repeats the value.
         match String::deserialize(deserializer) {
             Ok(text) => Ok(SecretText(Zeroizing::new(text))),
-            Err(_) => Err(serde::de::Error::custom("the secret has to be a string of base64")),
+            Err(_) => Err(serde::de::Error::custom("the secret has to be a string")),
         }
     }
 }
@@ -81,16 +81,35 @@ pub struct TsigAdd {
     pub secret: SecretText,
 }
 
+/// An interface that is driven over HTTP.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiAdd {
+    /// Without the interface's own paths.
+    pub url: String,
+    #[serde(default = "only_server")]
+    pub server_id: String,
+    pub key: SecretText,
+}
+
+fn only_server() -> String {
+    String::from("localhost")
+}
+
 /// `POST /operators`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OperatorAdd {
     pub name: String,
-    /// The kind of interface: `rfc2136`.
+    /// The kind of interface: `rfc2136`, with `update` and `tsig`, or `powerdns`, with `api`.
     pub provider: String,
     /// Where updates are sent.
-    pub update: SocketAddr,
-    pub tsig: TsigAdd,
+    #[serde(default)]
+    pub update: Option<SocketAddr>,
+    #[serde(default)]
+    pub tsig: Option<TsigAdd>,
+    #[serde(default)]
+    pub api: Option<ApiAdd>,
     pub name_servers: Vec<NameServer>,
 }
 
@@ -104,16 +123,29 @@ impl OperatorAdd {
             secret: &'a str,
         }
         #[derive(Serialize)]
+        struct Api<'a> {
+            url: &'a str,
+            server_id: &'a str,
+            key: &'a str,
+        }
+        #[derive(Serialize)]
         struct Body<'a> {
             name: &'a str,
             provider: &'a str,
-            update: SocketAddr,
-            tsig: Tsig<'a>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            update: Option<SocketAddr>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            tsig: Option<Tsig<'a>>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            api: Option<Api<'a>>,
             name_servers: &'a [NameServer],
         }
-        let tsig = Tsig { name: &self.tsig.name, algorithm: self.tsig.algorithm, secret: self.tsig.secret.expose() };
+        let tsig = self.tsig.as_ref();
+        let tsig = tsig.map(|t| Tsig { name: &t.name, algorithm: t.algorithm, secret: t.secret.expose() });
+        let api = self.api.as_ref();
+        let api = api.map(|a| Api { url: &a.url, server_id: &a.server_id, key: a.key.expose() });
         let (name, provider, name_servers) = (&self.name, &self.provider, &self.name_servers);
-        serde_json::to_vec(&Body { name, provider, update: self.update, tsig, name_servers }).map(Zeroizing::new)
+        serde_json::to_vec(&Body { name, provider, update: self.update, tsig, api, name_servers }).map(Zeroizing::new)
     }
 }
 
@@ -124,13 +156,24 @@ pub struct TsigShow {
     pub algorithm: TsigAlgorithm,
 }
 
+/// An HTTP interface without its key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiShow {
+    pub url: String,
+    pub server_id: String,
+}
+
 /// `GET /operators/{name}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorShow {
     pub name: String,
     pub provider: String,
-    pub update: SocketAddr,
-    pub tsig: TsigShow,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<SocketAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tsig: Option<TsigShow>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<ApiShow>,
     pub name_servers: Vec<NameServer>,
     /// The zones whose desired or present group it is in.
     pub zones: Vec<String>,

@@ -13,6 +13,16 @@ fn name_server(server: &NameServer) -> String {
     format!("{}={}", server.host, addresses.join(","))
 }
 
+/// Where its interface is.
+fn place(operator: &OperatorShow) -> String {
+    match (&operator.update, &operator.api) {
+        (Some(update), _) => update.to_string(),
+        (None, Some(api)) if api.server_id == "localhost" => api.url.clone(),
+        (None, Some(api)) => format!("{} ({})", api.url, api.server_id),
+        (None, None) => String::new(),
+    }
+}
+
 fn or_none(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
@@ -21,12 +31,12 @@ pub fn operators(list: &OperatorList, look: &Look) -> String {
     if list.operators.is_empty() {
         return "no operators yet; add one with 'chorus operator add'\n".to_owned();
     }
-    let mut grid = Grid::new(["NAME", "PROVIDER", "UPDATE", "NAME SERVERS", "ZONES"]);
+    let mut grid = Grid::new(["NAME", "PROVIDER", "DRIVEN AT", "NAME SERVERS", "ZONES"]);
     for operator in &list.operators {
         grid.row(vec![
             operator.name.clone(),
             operator.provider.clone(),
-            operator.update.to_string(),
+            place(operator),
             operator.name_servers.iter().map(name_server).collect::<Vec<_>>().join(" "),
             operator.zones.len().to_string(),
         ]);
@@ -37,8 +47,13 @@ pub fn operators(list: &OperatorList, look: &Look) -> String {
 pub fn operator(operator: &OperatorShow) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "{}", operator.name);
-    let _ = writeln!(text, "provider      {}, updates to {}", operator.provider, operator.update);
-    let _ = writeln!(text, "TSIG key      {} ({})", operator.tsig.name, operator.tsig.algorithm.name());
+    let _ = match operator.update {
+        Some(update) => writeln!(text, "provider      {}, updates to {update}", operator.provider),
+        None => writeln!(text, "provider      {} at {}", operator.provider, place(operator)),
+    };
+    if let Some(tsig) = &operator.tsig {
+        let _ = writeln!(text, "TSIG key      {} ({})", tsig.name, tsig.algorithm.name());
+    }
     for (index, server) in operator.name_servers.iter().enumerate() {
         let label = if index == 0 { "name servers" } else { "" };
         let lookup = if server.addresses.is_empty() { " (addresses are looked up)" } else { "" };
