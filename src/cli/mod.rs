@@ -134,6 +134,7 @@ fn operator_add(args: OperatorAddArgs) -> Result<OperatorAdd, Failure> {
         provider: args.provider,
         update: args.update,
         tsig,
+        own_keys_apart: args.own_keys_apart,
         api,
         name_servers: same_hosts_together(args.name_server),
     })

@@ -107,7 +107,7 @@ impl Providers for ConfiguredProviders {
         let text = self.store.operator_secret(&operator.name).await?;
         let text = std::str::from_utf8(&text).map_err(|_| failed("its secret is not text".into()))?;
         match &operator.interface {
-            Interface::Rfc2136 { update, tsig_name, tsig_algorithm } => {
+            Interface::Rfc2136 { update, tsig_name, tsig_algorithm, own_keys_apart } => {
                 let key = TsigKey::new(
                     tsig_name.parse().map_err(|_| failed(format!("{tsig_name} is not a name")))?,
                     tsig_algorithm.parse().map_err(|e| failed(format!("{e}")))?,
@@ -116,7 +116,9 @@ impl Providers for ConfiguredProviders {
                 let update = update.parse().map_err(|_| failed(format!("{update} is not an address")))?;
                 let clock = self.clock.clone();
                 let seconds = Arc::new(move || u64::try_from(clock.now().0 / 1000).unwrap_or_default());
-                Ok(Arc::new(Rfc2136::new(Rfc2136Config::new(update, key), seconds)))
+                let mut config = Rfc2136Config::new(update, key);
+                config.own_keys_apart = *own_keys_apart;
+                Ok(Arc::new(Rfc2136::new(config, seconds)))
             }
             Interface::PowerDns { url, server_id } => {
                 let key = ApiKey::from_text(text).map_err(|e| failed(e.to_string()))?;

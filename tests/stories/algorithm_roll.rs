@@ -17,7 +17,7 @@ fn cast(players: [crate::stage::Player; 2]) -> Cast {
     // itself: its defaults do not.
     let alter: fn(OperatorSpec) -> OperatorSpec = match players[0].0 {
         Server::Bind => |spec| if spec.name == "a" { spec.rolls() } else { spec },
-        Server::Knot => |spec| if spec.name == "b" { spec.rolls() } else { spec },
+        _ => |spec| if spec.name == "b" { spec.rolls() } else { spec },
     };
     Cast { alter, ..Cast::new(&players) }
 }

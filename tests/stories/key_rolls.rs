@@ -10,7 +10,7 @@ use crate::lab::dns::key_tag;
 use crate::lab::operator::Server;
 use crate::lab::rolls::ROLL_LIMIT;
 use crate::lab::{CHILD, Roll, in_own_network, until};
-use crate::stage::{BIND, BIND_CSK, Cast, KNOT, KNOT_CSK, LIMIT, Player, Stage};
+use crate::stage::{BIND, BIND_CSK, Cast, KNOT, KNOT_CSK, LIMIT, POWERDNS, POWERDNS_CSK, Player, Stage};
 
 const ROLLS: [Roll; 3] = [Roll::Zsk, Roll::Ksk, Roll::Csk];
 
@@ -20,6 +20,8 @@ fn player(server: Server, roll: Roll) -> Player {
         (Server::Knot, Roll::Csk) => KNOT_CSK,
         (Server::Bind, _) => BIND,
         (Server::Knot, _) => KNOT,
+        (_, Roll::Csk) => POWERDNS_CSK,
+        (_, _) => POWERDNS,
     }
 }
 

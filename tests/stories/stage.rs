@@ -9,9 +9,10 @@ use hickory_proto::rr::RecordType;
 
 use crate::lab::operator::Server;
 use crate::lab::process::Running;
+use crate::lab::rolls::ROLL_LIMIT;
 use crate::lab::{
     Algorithm, CHILD, Chorus, DnssecCdsAgent, Keys, Lab, Observer, Operator, OperatorSpec, Parent, ParentSpec,
-    Resolvers, Roll, Unbound, dns, until,
+    Resolvers, Roll, Unbound, dns, ttl_passes, until,
 };
 
 /// A story with TTLs of 5 s and a slow machine under it.
@@ -36,6 +37,9 @@ pub const BIND_CSK: Player = (Server::Bind, Keys::Csk, Algorithm::Ecdsa);
 pub const BIND_RSA: Player = (Server::Bind, Keys::KskZsk, Algorithm::Rsa2048);
 pub const KNOT: Player = (Server::Knot, Keys::KskZsk, Algorithm::Ecdsa);
 pub const KNOT_CSK: Player = (Server::Knot, Keys::Csk, Algorithm::Ecdsa);
+pub const POWERDNS: Player = (Server::PowerDns, Keys::KskZsk, Algorithm::Ecdsa);
+pub const POWERDNS_CSK: Player = (Server::PowerDns, Keys::Csk, Algorithm::Ecdsa);
+pub const POWERDNS_BY_UPDATE: Player = (Server::PowerDnsByUpdate, Keys::KskZsk, Algorithm::Ecdsa);
 pub const KNOT_RSA: Player = (Server::Knot, Keys::KskZsk, Algorithm::Rsa2048);
 
 #[derive(Clone)]
@@ -116,7 +120,11 @@ impl Stage {
         lab.tell("delegated to a");
         let all: Vec<&Operator> = operators.iter().collect();
         let names = cast.by_name_only.then(|| Unbound::start(&lab, "unbound-names", 200, false, &[], &stubs(&parent)));
-        let serving = names.iter().flat_map(|unbound| ["--resolver".to_owned(), unbound.ip.to_string()]).collect();
+        let mut serving: Vec<String> =
+            names.iter().flat_map(|unbound| ["--resolver".to_owned(), unbound.ip.to_string()]).collect();
+        if operators.iter().any(|operator| operator.server == Server::PowerDns) {
+            serving.extend(["--allow-provider-net", "127.0.0.0/8"].map(str::to_owned));
+        }
         let chorus = lab.chorus_serving(&cast.env, serving).await;
         for operator in &operators {
             let mut arguments = operator.add_arguments();
@@ -172,12 +180,38 @@ impl Stage {
     pub async fn rolled(&mut self, operator: usize, roll: Roll, old: &DNSKEY) {
         let others = self.operators.iter().enumerate().filter(|(index, _)| *index != operator);
         let foreign: Vec<DNSKEY> = others.flat_map(|(_, other)| other.own_keys().to_vec()).collect();
-        if roll != Roll::Zsk {
+        if self.operators[operator].server.is_powerdns() {
+            self.administrator_rolls(operator, roll, old, &foreign).await;
+        } else if roll != Roll::Zsk {
             self.operators[operator].tell_of_ds(&self.parent, &foreign).await;
             self.lab.tell("the parent has the new key's DS");
         }
         self.operators[operator].has_rolled(old, &foreign).await;
         self.lab.tell(&format!("{} has rolled", self.operators[operator].name()));
+    }
+
+    /// What an administrator of PowerDNS does by hand, with the patience that a group needs.
+    async fn administrator_rolls(&mut self, operator: usize, roll: Roll, old: &DNSKEY, foreign: &[DNSKEY]) {
+        let (rolling, ttl_s) = (&self.operators[operator], self.operators[operator].spec.ttl_s);
+        let is_new = |key: &DNSKEY| !foreign.contains(key) && !rolling.own_keys().contains(key);
+        let new = rolling.keys().into_iter().find(is_new).expect("the new key is published");
+        let others = || self.operators.iter().filter(|other| other.name() != rolling.name());
+        until("all who serve its keys serve the new one", ROLL_LIMIT, || {
+            others().map(Operator::keys).all(|keys| !keys.contains(old) || keys.contains(&new))
+        })
+        .await;
+        if roll != Roll::Zsk {
+            until("the parent has the new key's DS", ROLL_LIMIT, || self.parent.has_ds(&dns::ds_text(CHILD, &new)))
+                .await;
+        }
+        ttl_passes(ttl_s).await;
+        rolling.signs_with(&new, true);
+        self.lab.tell("the new key signs, beside the old one");
+        ttl_passes(ttl_s.max(rolling.spec.data_ttl_s)).await;
+        rolling.signs_with(old, false);
+        self.lab.tell("the old key signs no more");
+        ttl_passes(ttl_s.max(rolling.spec.data_ttl_s)).await;
+        rolling.withdraws(old);
     }
 
     /// Gives a command such as `["zone", "join", CHILD, "b"]`, and waits for its end as a user would.

@@ -40,6 +40,9 @@ pub struct Rfc2136Config {
     /// Whether updates say what they assume (RFC 2136 §2.4). Off only for servers that do not honour it: then a change
     /// that somebody else makes at the same moment is not noticed.
     pub prerequisites: bool,
+    /// The server answers with keys of its own that are not among what updates see and change, as PowerDNS does: then
+    /// nothing can be said beforehand of the DNSKEY set. Keys are added and removed one by one, so nothing is lost by that.
+    pub own_keys_apart: bool,
     pub connect_timeout_ms: u64,
     pub answer_timeout_ms: u64,
 }
@@ -50,6 +53,7 @@ impl Rfc2136Config {
             update,
             key,
             prerequisites: true,
+            own_keys_apart: false,
             connect_timeout_ms: CONNECT_TIMEOUT_MS,
             answer_timeout_ms: ANSWER_TIMEOUT_MS,
         }
@@ -95,6 +99,10 @@ impl Rfc2136 {
             Ok(()) => outcome(server, zone, Doing::Updating, update.only_type(), answer.metadata.response_code),
             Err(disbelief) => Err(self.disbelieved(zone, Doing::Updating, update.only_type(), &answer, disbelief)),
         }
+    }
+
+    fn is_guarded(&self, rtype: RecordType) -> bool {
+        self.config.prerequisites && !(self.config.own_keys_apart && rtype == RecordType::DNSKEY)
     }
 
     async fn connect(&self) -> Result<Connection, ProviderError> {
@@ -167,8 +175,8 @@ impl Rfc2136 {
         for _ in 0..TRIES {
             let current = self.read_at(zone, zone, &[rtype]).await?;
             let Some(change) = update::idle_change(zone, &current, rtype) else { return Ok(()) };
-            let prerequisites =
-                if self.config.prerequisites { vec![update::as_it_is(zone, &current, rtype)] } else { Vec::new() };
+            let guarded = self.is_guarded(rtype);
+            let prerequisites = if guarded { vec![update::as_it_is(zone, &current, rtype)] } else { Vec::new() };
             match self.submit(zone, &Update { prerequisites, changes: vec![change] }).await {
                 Err(ProviderError::PrerequisiteFailed { .. }) => overtaken.at(current),
                 outcome => return outcome,
@@ -235,7 +243,7 @@ impl Provider for Rfc2136 {
             if changes.is_empty() {
                 return Ok(changes);
             }
-            let update = update::plan(&zone, wanted, &current, &changes, self.config.prerequisites);
+            let update = update::plan(&zone, wanted, &current, &changes, |rtype| self.is_guarded(rtype));
             let submitted = self.submit(&zone, &update).await;
             tracing::debug!(zone = %zone, server = %self.config.update, ?changes, ?submitted, "update sent");
             match submitted {

@@ -3,8 +3,8 @@
 use super::{Controller, no_operator, of_engine, of_store, plain, zone_name};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire::{
-    ApiAdd, ApiShow, Check, NameServer, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Outcome, SecretText,
-    TsigAdd, TsigAlgorithm, TsigShow,
+    ApiShow, Check, NameServer, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Outcome, SecretText,
+    TsigAlgorithm, TsigShow,
 };
 use crate::model::dns::Name;
 use crate::model::history::{History, Kind, Outcome as Seen, Server};
@@ -16,7 +16,6 @@ use crate::store::{Interface, OperatorRecord};
 use chorus_providers::http::{AllowedNets, ApiKey, HttpConfig, Unusable};
 use chorus_providers::powerdns::PowerDns;
 use chorus_providers::tsig::Secret;
-use std::net::SocketAddr;
 
 impl Controller {
     pub(super) async fn list_operators(&self) -> Result<OperatorList, Refusal> {
@@ -61,9 +60,9 @@ impl Controller {
             }
             name_servers.extend(server.addresses.iter().map(|address| format!("{}={address}", host.to_ascii())));
         }
-        let (interface, secret) = interface(&add.provider, add.update, add.tsig.as_ref(), add.api.as_ref())?;
+        let (interface, secret) = interface(&add)?;
         let ports = self.engine.ports();
-        let record = OperatorRecord { name: add.name, interface, name_servers, created_at: ports.clock.now() };
+        let record = OperatorRecord { name: add.name.clone(), interface, name_servers, created_at: ports.clock.now() };
         let mut nonce = [0; 24];
         ports.random.fill(&mut nonce);
         ports.store.add_operator(&record, secret.expose().as_bytes(), nonce).await.map_err(of_store)?;
@@ -152,7 +151,7 @@ impl Controller {
             .map_err(|_| damaged("the name servers"))?;
         let provider = operator.interface.provider().to_owned();
         let (update, tsig, api) = match operator.interface {
-            Interface::Rfc2136 { update, tsig_name, tsig_algorithm } => {
+            Interface::Rfc2136 { update, tsig_name, tsig_algorithm, .. } => {
                 let algorithms = [TsigAlgorithm::HmacSha256, TsigAlgorithm::HmacSha384, TsigAlgorithm::HmacSha512];
                 let algorithm = algorithms.into_iter().find(|algorithm| algorithm.name() == tsig_algorithm);
                 let update = update.parse().map_err(|_| damaged("the address"))?;
@@ -177,15 +176,11 @@ impl Controller {
 }
 
 /// What of a request says how the operator is driven, and with which secret.
-fn interface<'a>(
-    provider: &str,
-    update: Option<SocketAddr>,
-    tsig: Option<&'a TsigAdd>,
-    api: Option<&'a ApiAdd>,
-) -> Result<(Interface, &'a SecretText), Refusal> {
+fn interface(add: &OperatorAdd) -> Result<(Interface, &SecretText), Refusal> {
     let invalid = |code, text: String, fix: &str| Refusal::new(RefusalKind::Invalid, code, text).with_fix(fix);
     let secret_of = |e: String, fix| invalid("bad-secret", e, fix);
-    match (provider, update, tsig, api) {
+    let provider = add.provider.as_str();
+    match (provider, add.update, &add.tsig, &add.api) {
         ("rfc2136", Some(update), Some(tsig), None) => {
             Secret::from_base64_text(tsig.secret.expose())
                 .map_err(|e| secret_of(e.to_string(), "give the secret as the name server's key file has it"))?;
@@ -193,6 +188,7 @@ fn interface<'a>(
                 update: update.to_string(),
                 tsig_name: zone_name(&tsig.name)?.to_ascii(),
                 tsig_algorithm: tsig.algorithm.name().to_owned(),
+                own_keys_apart: add.own_keys_apart,
             };
             Ok((interface, &tsig.secret))
         }

@@ -108,6 +108,9 @@ pub struct OperatorAdd {
     pub update: Option<SocketAddr>,
     #[serde(default)]
     pub tsig: Option<TsigAdd>,
+    /// `rfc2136`: the server keeps its own keys apart from what updates change, as PowerDNS does.
+    #[serde(default)]
+    pub own_keys_apart: bool,
     #[serde(default)]
     pub api: Option<ApiAdd>,
     pub name_servers: Vec<NameServer>,
@@ -136,6 +139,8 @@ impl OperatorAdd {
             update: Option<SocketAddr>,
             #[serde(skip_serializing_if = "Option::is_none")]
             tsig: Option<Tsig<'a>>,
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            own_keys_apart: bool,
             #[serde(skip_serializing_if = "Option::is_none")]
             api: Option<Api<'a>>,
             name_servers: &'a [NameServer],
@@ -145,7 +150,9 @@ impl OperatorAdd {
         let api = self.api.as_ref();
         let api = api.map(|a| Api { url: &a.url, server_id: &a.server_id, key: a.key.expose() });
         let (name, provider, name_servers) = (&self.name, &self.provider, &self.name_servers);
-        serde_json::to_vec(&Body { name, provider, update: self.update, tsig, api, name_servers }).map(Zeroizing::new)
+        let own_keys_apart = self.own_keys_apart;
+        serde_json::to_vec(&Body { name, provider, update: self.update, tsig, own_keys_apart, api, name_servers })
+            .map(Zeroizing::new)
     }
 }
 

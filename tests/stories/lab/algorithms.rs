@@ -35,6 +35,9 @@ impl Operator {
                 self.knotc(&["reload"]);
                 self.knotc(&["zone-sign", CHILD]);
             }
+            Server::PowerDns | Server::PowerDnsByUpdate => {
+                panic!("PowerDNS has no policy that could name an algorithm")
+            }
         }
     }
 
@@ -59,6 +62,9 @@ impl Operator {
                 }
             }
             Server::Knot => self.knotc(&["zone-ksk-submitted", CHILD]),
+            Server::PowerDns | Server::PowerDnsByUpdate => {
+                panic!("PowerDNS has no policy that could name an algorithm")
+            }
         }
     }
 
@@ -75,6 +81,9 @@ impl Operator {
                     self.keymgr(&[CHILD, "set", &tag, "ready=-1", "active=-1", "retire=-1", "remove=-1"]);
                 }
                 self.knotc(&["zone-sign", CHILD]);
+            }
+            Server::PowerDns | Server::PowerDnsByUpdate => {
+                panic!("PowerDNS has no policy that could name an algorithm")
             }
         }
     }

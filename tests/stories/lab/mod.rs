@@ -11,6 +11,7 @@ pub mod network;
 pub mod observer;
 pub mod operator;
 pub mod parent;
+pub mod powerdns;
 mod probing;
 pub mod process;
 pub mod proof;

@@ -1,4 +1,4 @@
-//! An operator: BIND or Knot that serves and signs `child.example.` with keys of its own, and takes UPDATE for the apex.
+//! An operator: BIND, Knot or PowerDNS that serves and signs `child.example.` with keys of its own, and takes UPDATE for the apex.
 //! Its data says whose answer one got: `www` and the wildcard `*.w` hold 192.0.2.N, N being its number.
 //!
 //! Host names lie outside the child zone (`ns1.opa.example.` is the IPv4 address, `ns2.opa.example.` the IPv6 one), so
@@ -13,12 +13,22 @@ use hickory_proto::rr::RecordType;
 
 use super::process::{Running, TsigKey};
 use super::udp_only::UdpOnly;
-use super::{CHILD, Lab, dns, port53, signers, until, v4, v6};
+use super::{CHILD, Lab, dns, port53, powerdns, signers, until, v4, v6};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Server {
     Bind,
     Knot,
+    /// driven by its HTTP API
+    PowerDns,
+    /// driven by dynamic updates
+    PowerDnsByUpdate,
+}
+
+impl Server {
+    pub fn is_powerdns(self) -> bool {
+        matches!(self, Server::PowerDns | Server::PowerDnsByUpdate)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -162,9 +172,11 @@ impl Operator {
     pub async fn settled(&mut self) {
         let what = format!("operator {} serves its zone, signed", self.spec.name);
         let signed = self.spec.fault != Fault::Unsigned;
-        let types: &[RecordType] = match (signed, self.spec.fault) {
-            (false, _) => &[RecordType::SOA],
-            _ => &[RecordType::SOA, RecordType::DNSKEY, RecordType::CDS],
+        let types: &[RecordType] = match signed {
+            false => &[RecordType::SOA],
+            // It publishes no CDS by itself.
+            true if self.server.is_powerdns() => &[RecordType::SOA, RecordType::DNSKEY],
+            true => &[RecordType::SOA, RecordType::DNSKEY, RecordType::CDS],
         };
         until(&what, Duration::from_secs(60), || {
             self.process.assert_alive();
@@ -233,6 +245,15 @@ impl Operator {
     pub fn add_arguments_as(&self, name: &str, key: &str, secret_file: &Path, servers: &[String]) -> Vec<String> {
         let update = v4(self.number).to_string();
         let secret_file = secret_file.display().to_string();
+        let servers = servers.iter().flat_map(|server| ["--name-server".to_owned(), server.clone()]);
+        if self.server == Server::PowerDns {
+            let (url, secret_file) = (powerdns::api_url(self.number), powerdns::api_key_file(&self.dir));
+            let mut arguments = ["operator", "add", name, "--provider", "powerdns"].map(str::to_owned).to_vec();
+            arguments.extend(["--api-url".to_owned(), url, "--secret-file".to_owned()]);
+            arguments.push(secret_file.display().to_string());
+            arguments.extend(servers);
+            return arguments;
+        }
         let mut arguments: Vec<String> = [
             ["operator", "add"],
             [name, "--provider"],
@@ -246,7 +267,10 @@ impl Operator {
         .map(str::to_owned)
         .collect();
         arguments.push(secret_file);
-        arguments.extend(servers.iter().flat_map(|server| ["--name-server".to_owned(), server.clone()]));
+        if self.server == Server::PowerDnsByUpdate {
+            arguments.push("--own-keys-apart".to_owned());
+        }
+        arguments.extend(servers);
         arguments
     }
 
@@ -332,6 +356,7 @@ fn start_signer(
     match server {
         Server::Bind => signers::start_bind(dir),
         Server::Knot => signers::start_knot(dir),
+        Server::PowerDns | Server::PowerDnsByUpdate => powerdns::start(dir),
     }
 }
 
@@ -343,6 +368,9 @@ fn configure_signer(server: Server, dir: &Path, spec: OperatorSpec, number: u8, 
     match server {
         Server::Bind => signers::configure_bind(dir, spec, key, onlooker, &addresses),
         Server::Knot => signers::configure_knot(dir, spec, key, onlooker, &addresses),
+        Server::PowerDns | Server::PowerDnsByUpdate => {
+            powerdns::configure(dir, spec, number, key, onlooker, &addresses)
+        }
     }
 }
 

@@ -35,6 +35,9 @@ impl Operator {
             Server::Knot => {
                 self.knotc(&["zone-key-rollover", CHILD, if roll == Roll::Zsk { "zsk" } else { "ksk" }]);
             }
+            Server::PowerDns | Server::PowerDnsByUpdate => {
+                self.publishes_new(roll);
+            }
         }
         old
     }
@@ -47,7 +50,7 @@ impl Operator {
     /// What a person does for BIND, which does not look at the parent unless it is told to: when every server of the parent
     /// has the new key's DS, BIND is told so, and drops the old key when older DS sets are dead. Knot looks by itself.
     pub async fn tell_of_ds(&self, parent: &Parent, foreign: &[DNSKEY]) {
-        if self.server == Server::Knot {
+        if self.server != Server::Bind {
             return;
         }
         let mut new = Vec::new();
