@@ -6,8 +6,9 @@
 use super::service::{Refusal, RefusalKind, Service};
 use super::token::Token;
 use super::wire::{
-    Certificate, CheckRequest, Control, History, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Plan,
-    PlanRequest, PolicyChange, Problem, SetAnswer, SetGroup, Verb, ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
+    Certificate, CheckRequest, Control, History, KeyRotated, OperatorAdd, OperatorChange, OperatorList, OperatorRotate,
+    OperatorRotated, OperatorShow, OperatorTest, Plan, PlanRequest, PolicyChange, Problem, SetAnswer, SetGroup, Verb,
+    ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
 };
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
@@ -37,7 +38,9 @@ pub fn router(service: Arc<dyn Service>, token: Token) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/api/v1/operators", get(operators).post(add_operator))
-        .route("/api/v1/operators/{name}", get(operator))
+        .route("/api/v1/operators/{name}", get(operator).patch(change_operator))
+        .route("/api/v1/operators/{name}/rotate", post(rotate_operator))
+        .route("/api/v1/key/rotate", post(rotate_key))
         .route("/api/v1/operators/{name}/test", post(test_operator))
         .route("/api/v1/zones", get(zones).post(add_zone))
         .route("/api/v1/zones/{zone}", get(zone))
@@ -100,6 +103,26 @@ async fn operator(State(service): Shared, In(name): In<String>) -> Result<Json<O
 async fn add_operator(State(service): Shared, Asked(add): Asked<OperatorAdd>) -> Result<Response, Refused> {
     let added = to_its_end(async move { service.add_operator(add).await }).await?;
     Ok((StatusCode::CREATED, Json(added)).into_response())
+}
+
+async fn change_operator(
+    State(service): Shared,
+    In(name): In<String>,
+    Asked(change): Asked<OperatorChange>,
+) -> Result<Json<OperatorShow>, Refused> {
+    Ok(Json(to_its_end(async move { service.change_operator(&name, change).await }).await?))
+}
+
+async fn rotate_operator(
+    State(service): Shared,
+    In(name): In<String>,
+    Asked(rotate): Asked<OperatorRotate>,
+) -> Result<Json<OperatorRotated>, Refused> {
+    Ok(Json(to_its_end(async move { service.rotate_operator(&name, rotate).await }).await?))
+}
+
+async fn rotate_key(State(service): Shared) -> Result<Json<KeyRotated>, Refused> {
+    Ok(Json(to_its_end(async move { service.rotate_key().await }).await?))
 }
 
 #[derive(Deserialize)]

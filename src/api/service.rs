@@ -4,8 +4,9 @@
 //! kind `Invalid`. An implementation never puts a secret into an answer or a refusal.
 
 use super::wire::{
-    At, Certificate, Change, Control, History, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Plan,
-    PolicyChange, SetAnswer, SetGroup, Verb, ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
+    At, Certificate, Change, Control, History, KeyRotated, OperatorAdd, OperatorChange, OperatorList, OperatorRotate,
+    OperatorRotated, OperatorShow, OperatorTest, Plan, PolicyChange, SetAnswer, SetGroup, Verb, ZoneAdd, ZoneCheck,
+    ZoneList, ZonePolicy, ZoneShow,
 };
 use async_trait::async_trait;
 
@@ -76,6 +77,12 @@ pub trait Service: Send + Sync {
     async fn operators(&self) -> Result<OperatorList, Refusal>;
     async fn operator(&self, name: &str) -> Result<OperatorShow, Refusal>;
     async fn add_operator(&self, operator: OperatorAdd) -> Result<OperatorShow, Refusal>;
+    /// How an operator is driven, and where it serves, from now on.
+    async fn change_operator(&self, name: &str, change: OperatorChange) -> Result<OperatorShow, Refusal>;
+    /// A new credential takes the old one's place once it has been tried.
+    async fn rotate_operator(&self, name: &str, rotate: OperatorRotate) -> Result<OperatorRotated, Refusal>;
+    /// Another master key takes the present one's place.
+    async fn rotate_key(&self) -> Result<KeyRotated, Refusal>;
     /// Looks, and sends at most writes that change nothing.
     async fn test_operator(&self, name: &str, zone: &str) -> Result<OperatorTest, Refusal>;
 

@@ -93,6 +93,12 @@ pub enum Command {
         #[command(subcommand)]
         command: ZoneCommand,
     },
+    /// The master key, which seals the operators' credentials
+    #[command(after_help = "Example:\n  chorus key rotate", disable_help_subcommand = true)]
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
     /// Run the parent's side: follow the CDS, CDNSKEY and CSYNC of a zone's delegations
     #[command(after_help = "Example:\n  chorus parent-agent --config /etc/chorus/parent-agent.toml")]
     ParentAgent {
@@ -137,6 +143,18 @@ Example:
         #[arg(value_parser = input::operator_name)]
         name: String,
     },
+    /// Change where an operator is driven, and where it serves; what is not named stays
+    #[command(after_help = "\
+Example:
+  chorus operator set a --update 192.0.2.7
+  chorus operator set a --name-server ns1.a.example=192.0.2.1 --name-server ns2.a.example")]
+    Set(OperatorSetArgs),
+    /// Give an operator a new credential: it is tried in the operator's zones, and used if it is good
+    #[command(after_help = "\
+Example:
+  chorus operator rotate a --tsig-name chorus-2027. --secret-file /run/secrets/chorus-2027
+  chorus operator rotate pdns --secret-file -")]
+    Rotate(OperatorRotateArgs),
     /// Check that an operator can take part in a zone, without changing anything
     #[command(after_help = "Example:\n  chorus operator test b --zone example.org")]
     Test {
@@ -185,6 +203,49 @@ pub struct OperatorAddArgs {
     /// A name server of this operator; without addresses they are looked up. Give each, and each address
     #[arg(long, value_name = "HOST[=ADDR[:PORT]]", required = true, value_parser = input::name_server)]
     pub name_server: Vec<NameServer>,
+}
+
+#[derive(Debug, Args)]
+pub struct OperatorSetArgs {
+    #[arg(value_parser = input::operator_name)]
+    pub name: String,
+    /// rfc2136: where DNS updates are sent
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = input::dns_address)]
+    pub update: Option<SocketAddr>,
+    /// powerdns: where the server's API is, without /api/v1
+    #[arg(long, value_name = "URL")]
+    pub api_url: Option<String>,
+    /// powerdns: the server's id in its API
+    #[arg(long, value_name = "ID")]
+    pub server_id: Option<String>,
+    /// A name server of this operator. Give all that it has from now on, and each address
+    #[arg(long, value_name = "HOST[=ADDR[:PORT]]", value_parser = input::name_server)]
+    pub name_server: Vec<NameServer>,
+}
+
+#[derive(Debug, Args)]
+pub struct OperatorRotateArgs {
+    #[arg(value_parser = input::operator_name)]
+    pub name: String,
+    /// A file with the new secret or API key and nothing else; '-' reads it from stdin
+    #[arg(long, value_name = "FILE")]
+    pub secret_file: PathBuf,
+    /// rfc2136: the new TSIG key's name, if it is another
+    #[arg(long, value_name = "NAME")]
+    pub tsig_name: Option<String>,
+    /// rfc2136: the new TSIG key's algorithm, if it is another
+    #[arg(long, value_enum)]
+    pub tsig_algorithm: Option<TsigAlgorithm>,
+    /// Try it in this zone, too: one that the operator serves
+    #[arg(long, value_parser = input::zone_name)]
+    pub zone: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Seal all secrets with a new master key, while everything goes on
+    #[command(after_help = "Example:\n  chorus key rotate")]
+    Rotate,
 }
 
 #[derive(Debug, Subcommand)]

@@ -93,6 +93,17 @@ pub fn api_key(path: &Path) -> Result<Zeroizing<String>, Failure> {
     what.read(path, |key| ApiKey::from_text(key).is_ok())
 }
 
+/// A secret of whatever kind in a file, or on stdin for `-`: which kind it has to be, the daemon knows.
+pub fn any_secret(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let what = Secret {
+        what: "the secret",
+        option: "--secret-file",
+        is_not: "is no secret",
+        form: "Put the secret or API key into it and nothing else",
+    };
+    what.read(path, |key| ApiKey::from_text(key).is_ok())
+}
+
 /// A secret in a file, and how it is spoken of.
 struct Secret {
     what: &'static str,

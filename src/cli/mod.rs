@@ -14,11 +14,14 @@ pub mod serve;
 pub mod wait;
 
 use crate::api::wire::{
-    ApiAdd, Certificate, Change, CheckRequest, Control, History, NameServer, OperatorAdd, OperatorList, OperatorShow,
-    OperatorTest, Outcome, ParentMode, Plan, PlanRequest, PolicyChange, SecretText, SetAnswer, SetGroup, TsigAdd, Verb,
-    ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
+    ApiAdd, Certificate, Change, CheckRequest, Control, History, KeyRotated, NameServer, OperatorAdd, OperatorChange,
+    OperatorList, OperatorRotate, OperatorRotated, OperatorShow, OperatorTest, Outcome, ParentMode, Plan, PlanRequest,
+    PolicyChange, SecretText, SetAnswer, SetGroup, TsigAdd, Verb, ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
 };
-use args::{Cli, Command, Global, OperatorAddArgs, OperatorCommand, Output, ZoneCommand};
+use args::{
+    Cli, Command, Global, KeyCommand, OperatorAddArgs, OperatorCommand, OperatorRotateArgs, OperatorSetArgs, Output,
+    ZoneCommand,
+};
 use client::Client;
 use exit::{Exit, Failure};
 use render::Look;
@@ -34,6 +37,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::ParentAgent { config } => serve::parent_agent(&config).await.map(|()| Exit::Ok),
         Command::Operator { command } => operator(&Asker::new(global)?, command).await,
         Command::Zone { command } => zone(&Asker::new(global)?, command).await,
+        Command::Key { command } => key(&Asker::new(global)?, command).await,
     }
 }
 
@@ -103,6 +107,26 @@ async fn operator(asker: &Asker, command: OperatorCommand) -> Result<Exit, Failu
             let answer = client.get(&["operators", &name], &[]).await?;
             asker.show::<OperatorShow>(answer, |value, _| render::operator(value))?;
         }
+        OperatorCommand::Set(args) => {
+            let name_servers = Some(same_hosts_together(args.name_server)).filter(|servers| !servers.is_empty());
+            let OperatorSetArgs { name, update, api_url: url, server_id, .. } = args;
+            let change = OperatorChange { update, url, server_id, name_servers };
+            if change == OperatorChange::default() {
+                let fix = format!("Say it: see `chorus operator set --help` and `chorus operator show {name}`");
+                return Err(Failure::new(Exit::Usage, "nothing is named that is to change", fix));
+            }
+            let body = client::body(&change)?;
+            let answer = client.send(Method::PATCH, &["operators", &name], &[], Some(body)).await?;
+            asker.show::<OperatorShow>(answer, |value, _| render::operator(value))?;
+        }
+        OperatorCommand::Rotate(args) => {
+            let OperatorRotateArgs { name, secret_file, tsig_name, tsig_algorithm, zone } = args;
+            let secret = SecretText::new(input::any_secret(&secret_file)?);
+            let body = OperatorRotate { secret, tsig_name, tsig_algorithm, zone }.body();
+            let body = body.map_err(|error| Failure::internal(&error))?;
+            let answer = client.send(Method::POST, &["operators", &name, "rotate"], &[], Some(body)).await?;
+            asker.show::<OperatorRotated>(answer, |value, _| render::operator_rotated(value))?;
+        }
         OperatorCommand::Test { name, zone } => {
             let path = ["operators", name.as_str(), "test"];
             let answer = client.send(Method::POST, &path, &[("zone", &zone)], None).await?;
@@ -112,6 +136,13 @@ async fn operator(asker: &Asker, command: OperatorCommand) -> Result<Exit, Failu
             }
         }
     }
+    Ok(Exit::Ok)
+}
+
+async fn key(asker: &Asker, command: KeyCommand) -> Result<Exit, Failure> {
+    let KeyCommand::Rotate = command;
+    let answer = asker.client.send(Method::POST, &["key", "rotate"], &[], None).await?;
+    asker.show::<KeyRotated>(answer, |value, _| render::key_rotated(value))?;
     Ok(Exit::Ok)
 }
 

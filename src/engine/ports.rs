@@ -90,6 +90,11 @@ pub enum NoProvider {
 #[async_trait]
 pub trait Providers: Send + Sync {
     async fn provider(&self, operator: &OperatorRecord) -> Result<Arc<dyn Provider>, NoProvider>;
+
+    /// The same with these settings, and the new secret that is to be tried.
+    async fn staged(&self, operator: &OperatorRecord) -> Result<Arc<dyn Provider>, NoProvider> {
+        self.provider(operator).await
+    }
 }
 
 /// Providers as they are configured in the store.
@@ -103,9 +108,21 @@ pub struct ConfiguredProviders {
 #[async_trait]
 impl Providers for ConfiguredProviders {
     async fn provider(&self, operator: &OperatorRecord) -> Result<Arc<dyn Provider>, NoProvider> {
+        let secret = self.store.operator_secret(&operator.name).await?;
+        self.with_secret(operator, &secret)
+    }
+
+    async fn staged(&self, operator: &OperatorRecord) -> Result<Arc<dyn Provider>, NoProvider> {
+        let none = || NoProvider::Settings { operator: operator.name.clone(), reason: "no new secret is there".into() };
+        let secret = self.store.staged_secret(&operator.name).await?.ok_or_else(none)?;
+        self.with_secret(operator, &secret)
+    }
+}
+
+impl ConfiguredProviders {
+    fn with_secret(&self, operator: &OperatorRecord, secret: &[u8]) -> Result<Arc<dyn Provider>, NoProvider> {
         let failed = |reason: String| NoProvider::Settings { operator: operator.name.clone(), reason };
-        let text = self.store.operator_secret(&operator.name).await?;
-        let text = std::str::from_utf8(&text).map_err(|_| failed("its secret is not text".into()))?;
+        let text = std::str::from_utf8(secret).map_err(|_| failed("its secret is not text".into()))?;
         match &operator.interface {
             Interface::Rfc2136 { update, tsig_name, tsig_algorithm, own_keys_apart } => {
                 let key = TsigKey::new(

@@ -6,15 +6,13 @@ use super::turn::Engine;
 use super::{Random, schedule};
 use crate::observe::net::NetTransport;
 use crate::observe::resolve::{ResolveError, SystemResolver};
-use crate::store::{MasterKey, SealError, Store, StoreError};
+use crate::store::{Keyring, SealError, Store, StoreError};
 use chorus_providers::http::AllowedNets;
 use std::fs::DirBuilder;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-const MASTER_KEY_FILE: &str = "master.key";
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -38,8 +36,13 @@ pub async fn on_this_host(
     let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.map_err(|error| StartError::Directory { path: dir.to_owned(), error })?;
     let random = Arc::new(SystemRandom);
-    let key = MasterKey::from_file(&dir.join(MASTER_KEY_FILE), |octets| random.fill(octets))?;
-    let store = Store::open(dir, key).await?;
+    let keys = Keyring::find(dir, |octets| random.fill(octets))?;
+    let store = Store::open(dir, keys).await?;
+    let fill = random.clone();
+    let resealed = store.finish_rotation(Box::new(move |octets| fill.fill(octets))).await?;
+    if resealed > 0 {
+        tracing::info!("the exchange of the master key is finished: {resealed} secrets were left to seal");
+    }
     let clock = Arc::new(SystemClock);
     let resolver = match resolver {
         Some(address) => SystemResolver::at(address)?,

@@ -10,7 +10,8 @@ use crate::model::history::{History, Kind, Sent};
 use crate::model::policy::Policy;
 use crate::model::time::Time;
 use crate::store::{
-    Control, Event, MemberRecord, OperatorRecord, Records, StoreError, TransitionRecord, TransitionState, ZoneRecord,
+    Control, Event, FillRandom, MemberRecord, OperatorRecord, Records, StoreError, TransitionRecord, TransitionState,
+    ZoneRecord,
 };
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -95,6 +96,28 @@ impl Records for Memory {
     async fn add_operator(&self, operator: &OperatorRecord, _: &[u8], _: [u8; 24]) -> Result<(), StoreError> {
         self.tables().operators.insert(operator.name.clone(), operator.clone());
         Ok(())
+    }
+
+    async fn set_operator(&self, operator: &OperatorRecord) -> Result<(), StoreError> {
+        self.tables().operators.insert(operator.name.clone(), operator.clone());
+        Ok(())
+    }
+
+    // There are no secrets in these worlds.
+    async fn stage_secret(&self, _: &OperatorRecord, _: &[u8], _: [u8; 24]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn take_staged(&self, _: &str, _: [u8; 24]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn drop_staged(&self, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn rotate_master_key(&self, _: FillRandom) -> Result<u64, StoreError> {
+        Ok(0)
     }
 
     async fn operators(&self) -> Result<Vec<OperatorRecord>, StoreError> {

@@ -4,22 +4,26 @@
 //! SQLite and PostgreSQL share, and all of it is in this folder. Nothing is decided here.
 
 mod events;
+mod keyring;
 mod operators;
 mod records;
+mod rotation;
 mod seal;
 mod transitions;
 mod zones;
 
 pub use events::Event;
+pub use keyring::Keyring;
 pub use operators::{Interface, OperatorRecord};
 pub use records::Records;
+pub use rotation::FillRandom;
 pub use seal::{MasterKey, SealError};
 pub use transitions::{Aim, AlgorithmChange, Control, TransitionRecord, TransitionState};
 pub use zones::{MemberRecord, ParentRecord, ZoneRecord};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 /// Why something could not be stored or read back.
@@ -45,12 +49,14 @@ pub enum StoreError {
 #[derive(Clone)]
 pub struct Store {
     pool: SqlitePool,
-    key: Arc<MasterKey>,
+    keys: Arc<RwLock<Keyring>>,
+    /// One exchange of the master key at a time.
+    exchanging: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Store {
     /// Opens or creates `DIR/chorus.db`. Committed means on disk (`synchronous = FULL`): an intent must survive power loss.
-    pub async fn open(dir: &Path, key: MasterKey) -> Result<Store, StoreError> {
+    pub async fn open(dir: &Path, keys: Keyring) -> Result<Store, StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(dir.join("chorus.db"))
             .create_if_missing(true)
@@ -60,7 +66,7 @@ impl Store {
             .busy_timeout(Duration::from_secs(10));
         // One connection: SQLite has one writer, and waiting for a turn here is better than SQLITE_BUSY there.
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        Store::with_pool(pool, key).await
+        Store::with_pool(pool, keys).await
     }
 
     /// A database that lives in memory, for tests and simulations.
@@ -72,7 +78,7 @@ impl Store {
             .max_lifetime(None)
             .connect_with(options)
             .await?;
-        Store::with_pool(pool, key).await
+        Store::with_pool(pool, Keyring::of(key)).await
     }
 
     /// How a commit is made: the journal's mode, and what it waits for (2: until it is on the disk).
@@ -82,9 +88,18 @@ impl Store {
         Ok((mode, waits))
     }
 
-    async fn with_pool(pool: SqlitePool, key: MasterKey) -> Result<Store, StoreError> {
+    async fn with_pool(pool: SqlitePool, keys: Keyring) -> Result<Store, StoreError> {
         sqlx::migrate!("migrations/sqlite").run(&pool).await?;
-        Ok(Store { pool, key: Arc::new(key) })
+        Ok(Store { pool, keys: Arc::new(RwLock::new(keys)), exchanging: Arc::default() })
+    }
+
+    /// Keys are whole even if somebody panicked beside them.
+    fn keys(&self) -> RwLockReadGuard<'_, Keyring> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keys_mut(&self) -> RwLockWriteGuard<'_, Keyring> {
+        self.keys.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

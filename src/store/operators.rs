@@ -52,7 +52,7 @@ impl Store {
         secret: &[u8],
         nonce: [u8; 24],
     ) -> Result<(), StoreError> {
-        let sealed = self.key.seal(&place(&operator.name), secret, nonce)?;
+        let sealed = self.keys().seal(&place(&operator.name), secret, nonce)?;
         let settings = json("operator", &operator.name, operator)?;
         let added = sqlx::query(
             "INSERT INTO operators (name, provider, settings, secret, created_at) VALUES ($1, $2, $3, $4, $5)
@@ -68,6 +68,17 @@ impl Store {
         if added.rows_affected() == 0 {
             return Err(StoreError::Exists { what: "operator", name: operator.name.clone() });
         }
+        Ok(())
+    }
+
+    /// How it is driven, and where it serves, from now on. Its secret stays.
+    pub async fn set_operator(&self, operator: &OperatorRecord) -> Result<(), StoreError> {
+        let settings = json("operator", &operator.name, operator)?;
+        sqlx::query("UPDATE operators SET settings = $2 WHERE name = $1")
+            .bind(&operator.name)
+            .bind(settings)
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 
@@ -89,7 +100,7 @@ impl Store {
     pub async fn operator_secret(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         let (sealed,): (Vec<u8>,) =
             sqlx::query_as("SELECT secret FROM operators WHERE name = $1").bind(name).fetch_one(&self.pool).await?;
-        Ok(self.key.open(&place(name), &sealed)?)
+        Ok(self.keys().open(&place(name), &sealed)?)
     }
 
     /// The zones that an operator is in.
@@ -102,7 +113,7 @@ impl Store {
     }
 }
 
-fn place(name: &str) -> String {
+pub(super) fn place(name: &str) -> String {
     format!("operators/{name}/secret/v1")
 }
 

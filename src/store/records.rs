@@ -2,6 +2,7 @@
 //!
 //! Invariant: each method is one transaction: all of it is kept, or nothing. What they mean is said at [`Store`].
 
+use super::rotation::FillRandom;
 use super::{Control, Event, MemberRecord, OperatorRecord, Store, StoreError, TransitionRecord, ZoneRecord};
 use crate::model::dns::{Name, RecordSet};
 use crate::model::history::{History, Kind, Sent};
@@ -29,6 +30,11 @@ macro_rules! records {
 
 records! {
     async fn add_operator(&self, operator: &OperatorRecord, secret: &[u8], nonce: [u8; 24]) -> ();
+    async fn set_operator(&self, operator: &OperatorRecord) -> ();
+    async fn stage_secret(&self, operator: &OperatorRecord, secret: &[u8], nonce: [u8; 24]) -> ();
+    async fn take_staged(&self, name: &str, nonce: [u8; 24]) -> ();
+    async fn drop_staged(&self, name: &str) -> ();
+    async fn rotate_master_key(&self, random: FillRandom) -> u64;
     async fn operators(&self) -> Vec<OperatorRecord>;
     async fn operator(&self, name: &str) -> Option<OperatorRecord>;
     async fn zones_of(&self, operator: &str) -> Vec<String>;

@@ -5,16 +5,14 @@
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
-const KEY_OCTETS: usize = 32;
+pub(super) const KEY_OCTETS: usize = 32;
 const NONCE_OCTETS: usize = 24;
-/// First octet of what is sealed: the form of the rest.
-const VERSION: u8 = 1;
+/// First octet of what is sealed: the form of the rest. 1 had no key's id in it.
+const VERSION: u8 = 2;
+const VERSION_WITHOUT_ID: u8 = 1;
+pub const KEY_ID_OCTETS: usize = 8;
 
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
@@ -22,9 +20,12 @@ pub enum SealError {
     KeyFile { path: String, reason: String },
     #[error("the secret of {place} does not open: it was sealed with another master key, or moved or changed")]
     DoesNotOpen { place: String },
+    #[error("the master key comes from {from}, and only what Chorus keeps in a file of its own can it exchange")]
+    NotOurs { from: String },
 }
 
 /// The key that seals. It has no Debug, no Display, and is wiped when dropped.
+#[derive(Clone)]
 pub struct MasterKey(Zeroizing<[u8; KEY_OCTETS]>);
 
 impl MasterKey {
@@ -32,59 +33,48 @@ impl MasterKey {
         MasterKey(Zeroizing::new(octets))
     }
 
-    /// Reads `path`, or makes it, readable by its owner only, with octets from `random`.
-    pub fn from_file(path: &Path, mut random: impl FnMut(&mut [u8])) -> Result<MasterKey, SealError> {
-        let failed = |reason: String| SealError::KeyFile { path: path.display().to_string(), reason };
-        let mut octets = Zeroizing::new([0u8; KEY_OCTETS]);
-        match std::fs::read(path) {
-            Ok(mut read) => {
-                let mode = std::fs::metadata(path).map_err(|e| failed(e.to_string()))?.permissions().mode();
-                if mode & 0o077 != 0 {
-                    return Err(failed(format!("others may read it (mode {:o}): chmod 0400", mode & 0o777)));
-                }
-                if read.len() != KEY_OCTETS {
-                    return Err(failed(format!("{} octets instead of {KEY_OCTETS}", read.len())));
-                }
-                octets.copy_from_slice(&read);
-                read.zeroize();
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                random(octets.as_mut_slice());
-                let mut file = OpenOptions::new()
-                    .write(true)
-                    .create_new(true)
-                    .mode(0o400)
-                    .open(path)
-                    .map_err(|e| failed(e.to_string()))?;
-                file.write_all(octets.as_slice()).and_then(|()| file.sync_all()).map_err(|e| failed(e.to_string()))?;
-            }
-            Err(e) => return Err(failed(e.to_string())),
-        }
-        Ok(MasterKey(octets))
+    pub(super) fn octets(&self) -> &[u8; KEY_OCTETS] {
+        &self.0
+    }
+
+    /// Tells keys apart, and says nothing of them: the tag of nothing, under a nonce that is used for this alone.
+    pub fn id(&self) -> [u8; KEY_ID_OCTETS] {
+        let payload = Payload { msg: &[], aad: b"chorus master key id" };
+        let tag = self.cipher().encrypt(&XNonce::from([0; NONCE_OCTETS]), payload).unwrap_or_default();
+        tag.first_chunk().copied().unwrap_or_default()
     }
 
     /// Seals a secret for one place, `table/row/field`. `nonce` must be random.
     pub fn seal(&self, place: &str, secret: &[u8], nonce: [u8; NONCE_OCTETS]) -> Result<Vec<u8>, SealError> {
         let sealed = self.cipher().encrypt(&XNonce::from(nonce), Payload { msg: secret, aad: place.as_bytes() });
         let sealed = sealed.map_err(|_| SealError::DoesNotOpen { place: place.to_owned() })?;
-        Ok([&[VERSION], nonce.as_slice(), &sealed].concat())
+        Ok([&[VERSION], self.id().as_slice(), nonce.as_slice(), &sealed].concat())
     }
 
     /// Opens what was sealed for the same place.
     pub fn open(&self, place: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let failed = || SealError::DoesNotOpen { place: place.to_owned() };
         let (version, rest) = sealed.split_first().ok_or_else(failed)?;
-        let (nonce, text) = rest.split_at_checked(NONCE_OCTETS).ok_or_else(failed)?;
-        let nonce: [u8; NONCE_OCTETS] = nonce.try_into().map_err(|_| failed())?;
-        if *version != VERSION {
-            return Err(failed());
-        }
-        let opened = self.cipher().decrypt(&XNonce::from(nonce), Payload { msg: text, aad: place.as_bytes() });
+        let rest = match *version {
+            VERSION => rest.strip_prefix(self.id().as_slice()).ok_or_else(failed)?,
+            VERSION_WITHOUT_ID => rest,
+            _ => return Err(failed()),
+        };
+        let (nonce, text) = rest.split_first_chunk::<NONCE_OCTETS>().ok_or_else(failed)?;
+        let opened = self.cipher().decrypt(&XNonce::from(*nonce), Payload { msg: text, aad: place.as_bytes() });
         opened.map(Zeroizing::new).map_err(|_| failed())
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(&Key::from(*self.0))
+    }
+}
+
+/// Which key something was sealed with; `None` for what is older than that.
+pub(super) fn sealed_with(sealed: &[u8]) -> Option<[u8; KEY_ID_OCTETS]> {
+    match sealed.split_first() {
+        Some((&VERSION, rest)) => rest.first_chunk().copied(),
+        _ => None,
     }
 }
 
@@ -106,14 +96,18 @@ mod tests {
     }
 
     #[test]
-    fn a_key_file_is_made_for_its_owner_only_and_refused_when_others_may_read_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("master.key");
-        let made = MasterKey::from_file(&path, |octets| octets.fill(3)).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o400);
-        let again = MasterKey::from_file(&path, |_| panic!("it is there")).unwrap();
-        assert_eq!(*made.0, *again.0);
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(MasterKey::from_file(&path, |_| ()).err().unwrap().to_string().contains("chmod 0400"));
+    fn what_an_earlier_version_sealed_without_a_keys_id_still_opens() {
+        let key = MasterKey::from_octets([7; 32]);
+        let sealed = key.seal("operators/a/secret", b"canary", [9; 24]).unwrap();
+        assert_eq!(sealed_with(&sealed), Some(key.id()));
+        let old = [&[VERSION_WITHOUT_ID], &sealed[1 + KEY_ID_OCTETS..]].concat();
+        assert_eq!(sealed_with(&old), None);
+        assert_eq!(key.open("operators/a/secret", &old).unwrap().as_slice(), b"canary");
+    }
+
+    #[test]
+    fn keys_differ_in_their_ids_which_hold_nothing_of_them() {
+        let (one, two) = (MasterKey::from_octets([7; 32]), MasterKey::from_octets([8; 32]));
+        assert_ne!(one.id(), two.id());
     }
 }

@@ -19,6 +19,7 @@ pub struct Fake {
     pub zones: Mutex<Vec<ZoneAdd>>,
     pub sets: Mutex<Vec<SetGroup>>,
     pub controls: Mutex<Vec<(Verb, Control)>>,
+    pub rotated: Mutex<Vec<OperatorRotate>>,
     looks: AtomicU32,
 }
 
@@ -55,6 +56,20 @@ impl Service for Fake {
         let show = sample::operator(&operator.name);
         self.operators.lock().unwrap().push(operator);
         Ok(show)
+    }
+
+    async fn change_operator(&self, name: &str, _: OperatorChange) -> Result<OperatorShow, Refusal> {
+        refusal(name).map(|()| sample::operator(name))
+    }
+
+    async fn rotate_operator(&self, name: &str, rotate: OperatorRotate) -> Result<OperatorRotated, Refusal> {
+        refusal(name)?;
+        self.rotated.lock().unwrap().push(rotate);
+        Ok(OperatorRotated { operator: name.to_owned(), tried_in: vec!["example.org".to_owned()] })
+    }
+
+    async fn rotate_key(&self) -> Result<KeyRotated, Refusal> {
+        Ok(KeyRotated { resealed: 2 })
     }
 
     async fn test_operator(&self, name: &str, zone: &str) -> Result<OperatorTest, Refusal> {

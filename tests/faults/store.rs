@@ -1,7 +1,7 @@
 //! F2, F3, F17: a database that takes nothing, one that is older than the world, and one of a newer Chorus.
 
 use crate::world::World;
-use chorus::store::{MasterKey, Store};
+use chorus::store::{Keyring, MasterKey, Store};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use std::path::Path;
@@ -16,7 +16,7 @@ async fn world(dir: &Path) -> (World, SqliteConnection) {
 }
 
 async fn open(dir: &Path) -> Store {
-    Store::open(dir, MasterKey::from_octets([7; 32])).await.unwrap()
+    Store::open(dir, Keyring::of(MasterKey::from_octets([7; 32]))).await.unwrap()
 }
 
 async fn run(connection: &mut SqliteConnection, sql: String) {
@@ -115,7 +115,8 @@ async fn f17_a_database_of_a_newer_version_is_refused_and_left_as_it_is() {
     let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
                  VALUES (9999, 'of a newer version', TRUE, x'00', 0)";
     run(&mut other, newer.into()).await;
-    let refused = Store::open(dir.path(), MasterKey::from_octets([7; 32])).await.err().unwrap().to_string();
+    let refused =
+        Store::open(dir.path(), Keyring::of(MasterKey::from_octets([7; 32]))).await.err().unwrap().to_string();
     assert!(refused.contains("schema cannot be brought up to date") && refused.contains("9999"), "{refused}");
     run(&mut other, "DELETE FROM _sqlx_migrations WHERE version = 9999".into()).await;
     assert_eq!(open(dir.path()).await.zone_names().await.unwrap(), ["child.example."]);

@@ -177,7 +177,7 @@ impl Rfc2136 {
             let Some(change) = update::idle_change(zone, &current, rtype) else { return Ok(()) };
             let guarded = self.is_guarded(rtype);
             let prerequisites = if guarded { vec![update::as_it_is(zone, &current, rtype)] } else { Vec::new() };
-            match self.submit(zone, &Update { prerequisites, changes: vec![change] }).await {
+            match self.submit(zone, &Update { prerequisites, changes: vec![change], ..Update::default() }).await {
                 Err(ProviderError::PrerequisiteFailed { .. }) => overtaken.at(current),
                 outcome => return outcome,
             }

@@ -1,8 +1,9 @@
 //! From wanted sets to one UPDATE message (RFC 2136), and what its answer means.
 //!
 //! Invariants: one message holds the whole change, so it happens all or not at all; it changes no record that need not
-//! change; it holds only if the sets are still those that the change was computed from. No whole RRset is ever deleted:
-//! servers refuse that for DNSKEY while CDS records exist, and ignore it for NS. Nothing is sent from here.
+//! change; it holds only if the sets are still those that the change was computed from. No whole RRset is ever deleted,
+//! for servers refuse that for DNSKEY while CDS records exist, and ignore it for NS; but CSYNC is, for PowerDNS (4.7) finds
+//! no single CSYNC record that is to go. Nothing is sent from here.
 
 use crate::{Change, Rdata, Rrset, Wanted};
 use hickory_proto::op::{Message, MessageType, OpCode, Query};
@@ -28,10 +29,12 @@ pub struct RecordChange {
     pub change: Change,
 }
 
-/// One UPDATE message. Adds are put before deletes, both in the order given here.
+/// One UPDATE message. Sets that go altogether go first; then adds are put before deletes, both in the order given here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Update {
     pub prerequisites: Vec<Prerequisite>,
+    /// RRsets that are deleted (RFC 2136 §2.5.2).
+    pub deleted: Vec<(Name, RecordType)>,
     pub changes: Vec<RecordChange>,
 }
 
@@ -51,6 +54,11 @@ impl Update {
             for rdata in records {
                 message.add_answer(record(owner, *rtype, 0, DNSClass::IN, rdata));
             }
+        }
+        for (owner, rtype) in &self.deleted {
+            let mut all = Record::update0(owner.clone(), 0, *rtype);
+            all.dns_class = DNSClass::ANY;
+            message.add_authority(all);
         }
         for RecordChange { owner, ttl_s, change } in &self.changes {
             for rdata in &change.added {
@@ -96,7 +104,14 @@ pub(super) fn plan(
         let ttl_s = wanted.iter().find(|w| w.rtype() == change.rtype).map_or(0, |w| match w {
             Wanted::Exactly { ttl_s, .. } | Wanted::Partly { ttl_s, .. } => *ttl_s,
         });
-        update.changes.push(RecordChange { owner: zone.clone(), ttl_s, change: change.clone() });
+        let mut change = change.clone();
+        if change.rtype == RecordType::CSYNC && !change.removed.is_empty() {
+            update.deleted.push((zone.clone(), change.rtype));
+            let kept = current.iter().filter(|set| set.rtype == change.rtype).flat_map(|set| &set.records);
+            change.added.extend(kept.filter(|record| !change.removed.contains(*record)).cloned());
+            change.removed.clear();
+        }
+        update.changes.push(RecordChange { owner: zone.clone(), ttl_s, change });
     }
     update
 }
@@ -175,6 +190,20 @@ mod tests {
             message.answers.iter().map(line).collect::<Vec<_>>(),
             vec![(DNSKEY, DNSClass::IN, 0), (CDS, DNSClass::IN, 0)]
         );
+    }
+
+    #[test]
+    fn a_csync_goes_with_its_set_and_what_is_to_stay_of_it_is_put_back_behind_that() {
+        let csync = |records: &[&[u8]]| Wanted::Exactly { rtype: RecordType::CSYNC, ttl_s: 5, records: set(records) };
+        let current = [rrset(RecordType::CSYNC, &[b"old", b"kept"])];
+        let authorities = |wanted: &[Wanted]| {
+            let message = plan(&zone(), wanted, &current, &difference(wanted, &current), |_| true).message(&zone());
+            message.authorities.iter().map(|r| (r.dns_class, r.ttl)).collect::<Vec<_>>()
+        };
+        use DNSClass::{ANY, IN};
+        assert_eq!(authorities(&[csync(&[])]), [(ANY, 0)]);
+        assert_eq!(authorities(&[csync(&[b"kept", b"new"])]), [(ANY, 0), (IN, 5), (IN, 5)]);
+        assert_eq!(authorities(&[csync(&[b"old", b"kept", b"new"])]), [(IN, 5)], "nothing goes");
     }
 
     #[test]

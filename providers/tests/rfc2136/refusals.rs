@@ -53,7 +53,7 @@ async fn refuses(kind: Kind) {
     assert!(matches!(absent.code(), "read-refused" | "zone-not-served"), "{absent:?}");
     let change = Change { rtype: CSYNC, added: BTreeSet::from([csync()]), removed: BTreeSet::new() };
     let update =
-        Update { prerequisites: vec![], changes: vec![RecordChange { owner: elsewhere.clone(), ttl_s: 5, change }] };
+        Update { changes: vec![RecordChange { owner: elsewhere.clone(), ttl_s: 5, change }], ..Update::default() };
     let absent = provider().submit(&elsewhere, &update).await.unwrap_err();
     assert_eq!((absent.code(), absent.category()), ("zone-not-served", Category::AskHuman));
 }

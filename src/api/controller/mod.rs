@@ -6,6 +6,7 @@
 mod changes;
 mod check;
 mod control;
+mod credentials;
 mod operators;
 mod show;
 mod under_way;
@@ -53,6 +54,22 @@ impl Service for Controller {
 
     async fn add_operator(&self, operator: wire::OperatorAdd) -> Result<wire::OperatorShow, Refusal> {
         self.new_operator(operator).await
+    }
+
+    async fn change_operator(&self, name: &str, change: wire::OperatorChange) -> Result<wire::OperatorShow, Refusal> {
+        self.set_operator(name, change).await
+    }
+
+    async fn rotate_operator(
+        &self,
+        name: &str,
+        rotate: wire::OperatorRotate,
+    ) -> Result<wire::OperatorRotated, Refusal> {
+        self.new_credential(name, rotate).await
+    }
+
+    async fn rotate_key(&self) -> Result<wire::KeyRotated, Refusal> {
+        self.new_master_key().await
     }
 
     async fn test_operator(&self, name: &str, zone: &str) -> Result<wire::OperatorTest, Refusal> {

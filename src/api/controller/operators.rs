@@ -43,23 +43,7 @@ impl Controller {
                 "choose another name",
             ));
         }
-        if add.name_servers.is_empty() {
-            return Err(invalid(
-                "no-name-server",
-                format!("operator {} has no name server", add.name),
-                "say each with --name-server HOST[=ADDR]",
-            ));
-        }
-        let mut name_servers = Vec::new();
-        for server in &add.name_servers {
-            let host = Spec::parse(&server.host)
-                .map_err(|e| invalid("bad-name", e.to_string(), "write it like ns1.example.net"))?
-                .host;
-            if server.addresses.is_empty() {
-                name_servers.push(host.to_ascii());
-            }
-            name_servers.extend(server.addresses.iter().map(|address| format!("{}={address}", host.to_ascii())));
-        }
+        let name_servers = name_servers(&add.name, &add.name_servers)?;
         let (interface, secret) = interface(&add)?;
         let ports = self.engine.ports();
         let record = OperatorRecord { name: add.name.clone(), interface, name_servers, created_at: ports.clock.now() };
@@ -175,33 +159,45 @@ impl Controller {
     }
 }
 
+/// As they are stored.
+pub(super) fn name_servers(operator: &str, given: &[NameServer]) -> Result<Vec<String>, Refusal> {
+    let invalid = |code, text: String, fix: &str| Refusal::new(RefusalKind::Invalid, code, text).with_fix(fix);
+    if given.is_empty() {
+        let text = format!("operator {operator} has no name server");
+        return Err(invalid("no-name-server", text, "say each with --name-server HOST[=ADDR]"));
+    }
+    let mut name_servers = Vec::new();
+    for server in given {
+        let host = Spec::parse(&server.host)
+            .map_err(|e| invalid("bad-name", e.to_string(), "write it like ns1.example.net"))?
+            .host;
+        if server.addresses.is_empty() {
+            name_servers.push(host.to_ascii());
+        }
+        name_servers.extend(server.addresses.iter().map(|address| format!("{}={address}", host.to_ascii())));
+    }
+    Ok(name_servers)
+}
+
 /// What of a request says how the operator is driven, and with which secret.
 fn interface(add: &OperatorAdd) -> Result<(Interface, &SecretText), Refusal> {
     let invalid = |code, text: String, fix: &str| Refusal::new(RefusalKind::Invalid, code, text).with_fix(fix);
-    let secret_of = |e: String, fix| invalid("bad-secret", e, fix);
     let provider = add.provider.as_str();
     match (provider, add.update, &add.tsig, &add.api) {
         ("rfc2136", Some(update), Some(tsig), None) => {
-            Secret::from_base64_text(tsig.secret.expose())
-                .map_err(|e| secret_of(e.to_string(), "give the secret as the name server's key file has it"))?;
             let interface = Interface::Rfc2136 {
                 update: update.to_string(),
                 tsig_name: zone_name(&tsig.name)?.to_ascii(),
                 tsig_algorithm: tsig.algorithm.name().to_owned(),
                 own_keys_apart: add.own_keys_apart,
             };
+            usable(&interface, &tsig.secret)?;
             Ok((interface, &tsig.secret))
         }
         ("powerdns", None, None, Some(api)) => {
-            let key = ApiKey::from_text(api.key.expose())
-                .map_err(|e| secret_of(e.to_string(), "give the key as pdns.conf has it"))?;
-            let config = HttpConfig::new(&api.url, key, AllowedNets::public_only());
-            match PowerDns::new(&config, &api.server_id) {
-                // Which networks are allowed is known when it is used, and told then.
-                Ok(_) | Err(Unusable::NotAllowed(_)) => {}
-                Err(e) => return Err(invalid("bad-url", e.to_string(), "write it like https://pdns.example.net")),
-            }
-            Ok((Interface::PowerDns { url: api.url.clone(), server_id: api.server_id.clone() }, &api.key))
+            let interface = Interface::PowerDns { url: api.url.clone(), server_id: api.server_id.clone() };
+            usable(&interface, &api.key)?;
+            Ok((interface, &api.key))
         }
         ("rfc2136" | "powerdns", ..) => Err(invalid(
             "bad-interface",
@@ -209,6 +205,27 @@ fn interface(add: &OperatorAdd) -> Result<(Interface, &SecretText), Refusal> {
             "rfc2136 needs `update` and `tsig` and nothing else, powerdns `api`",
         )),
         _ => Err(invalid("unknown-provider", format!("there is no provider {provider}"), "use rfc2136 or powerdns")),
+    }
+}
+
+/// Whether an interface can be driven at all with such a secret, as far as can be said without asking it.
+pub(super) fn usable(interface: &Interface, secret: &SecretText) -> Result<(), Refusal> {
+    let invalid = |code, text: String, fix: &str| Refusal::new(RefusalKind::Invalid, code, text).with_fix(fix);
+    match interface {
+        Interface::Rfc2136 { .. } => {
+            let fix = "give the secret as the name server's key file has it";
+            Secret::from_base64_text(secret.expose()).map_err(|e| invalid("bad-secret", e.to_string(), fix))?;
+            Ok(())
+        }
+        Interface::PowerDns { url, server_id } => {
+            let key = ApiKey::from_text(secret.expose())
+                .map_err(|e| invalid("bad-secret", e.to_string(), "give the key as pdns.conf has it"))?;
+            match PowerDns::new(&HttpConfig::new(url, key, AllowedNets::public_only()), server_id) {
+                // Which networks are allowed is known when it is used, and told then.
+                Ok(_) | Err(Unusable::NotAllowed(_)) => Ok(()),
+                Err(e) => Err(invalid("bad-url", e.to_string(), "write it like https://pdns.example.net")),
+            }
+        }
     }
 }
 

@@ -156,6 +156,68 @@ impl OperatorAdd {
     }
 }
 
+/// `PATCH /operators/{name}`: what is not named stays. Name servers are given all or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperatorChange {
+    /// `rfc2136`: where updates are sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<SocketAddr>,
+    /// Of an interface that is driven over HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_servers: Option<Vec<NameServer>>,
+}
+
+/// `POST /operators/{name}/rotate`: a new credential, which is tried in the operator's zones before it is used.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperatorRotate {
+    pub secret: SecretText,
+    /// `rfc2136`: the name of the new key, if it is another.
+    #[serde(default)]
+    pub tsig_name: Option<String>,
+    #[serde(default)]
+    pub tsig_algorithm: Option<TsigAlgorithm>,
+    /// One more zone to try it in.
+    #[serde(default)]
+    pub zone: Option<String>,
+}
+
+impl OperatorRotate {
+    /// The JSON body that asks for this, the secret included; wiped when dropped.
+    pub fn body(&self) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            secret: &'a str,
+            tsig_name: &'a Option<String>,
+            tsig_algorithm: Option<TsigAlgorithm>,
+            zone: &'a Option<String>,
+        }
+        let OperatorRotate { secret, tsig_name, tsig_algorithm, zone } = self;
+        let body = Body { secret: secret.expose(), tsig_name, tsig_algorithm: *tsig_algorithm, zone };
+        serde_json::to_vec(&body).map(Zeroizing::new)
+    }
+}
+
+/// What came of `POST /operators/{name}/rotate`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorRotated {
+    pub operator: String,
+    /// The zones in which the new credential was tried, before it took the old one's place.
+    pub tried_in: Vec<String>,
+}
+
+/// What came of `POST /key/rotate`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRotated {
+    /// So many secrets were sealed with the new master key.
+    pub resealed: u64,
+}
+
 /// A TSIG key without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TsigShow {

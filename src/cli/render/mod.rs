@@ -11,7 +11,7 @@ mod plan;
 mod zone;
 
 pub use check::check;
-pub use operator::{operator, operator_test, operators};
+pub use operator::{key_rotated, operator, operator_rotated, operator_test, operators};
 pub use past::{certificate, history};
 pub use plan::plan;
 pub use zone::{policy, set, zone, zones};

@@ -2,7 +2,7 @@
 
 use super::grid::Grid;
 use super::{Colour, Look};
-use crate::api::wire::{NameServer, OperatorList, OperatorShow, OperatorTest, Outcome};
+use crate::api::wire::{KeyRotated, NameServer, OperatorList, OperatorRotated, OperatorShow, OperatorTest, Outcome};
 use std::fmt::Write;
 
 fn name_server(server: &NameServer) -> String {
@@ -42,6 +42,18 @@ pub fn operators(list: &OperatorList, look: &Look) -> String {
         ]);
     }
     grid.draw(look)
+}
+
+pub fn operator_rotated(rotated: &OperatorRotated) -> String {
+    let OperatorRotated { operator, tried_in } = rotated;
+    format!("the new credential of {operator} is good in {}, and used from now on\n", or_none(tried_in))
+}
+
+pub fn key_rotated(rotated: &KeyRotated) -> String {
+    match rotated.resealed {
+        1 => "1 secret is sealed with a new master key\n".to_owned(),
+        many => format!("{many} secrets are sealed with a new master key\n"),
+    }
 }
 
 pub fn operator(operator: &OperatorShow) -> String {

@@ -19,6 +19,7 @@ pub(super) fn ds_update(child: &Name, change: &DsChange, ttl_s: Option<u32>) -> 
     Update {
         prerequisites: vec![as_it_was(child, RecordType::DS, &change.old)],
         changes: vec![difference(child, RecordType::DS, ttl_s, &change.old.records, &change.new)],
+        ..Update::default()
     }
 }
 
@@ -28,6 +29,7 @@ pub(super) fn ns_update(child: &Name, change: &NsChange, ttl_s: Option<u32>) -> 
     let mut update = Update {
         prerequisites: vec![as_it_was(child, RecordType::NS, &change.old)],
         changes: vec![difference(child, RecordType::NS, ns_ttl_s, &change.old.records, &change.new)],
+        ..Update::default()
     };
     for GlueChange { host, rtype, old, new } in &change.glue {
         // No glue seen is no proof that there is none: servers keep what no delegation names. The NS set guards enough.
