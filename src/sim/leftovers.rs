@@ -53,7 +53,8 @@ impl World {
                 };
                 let owned = content.set.records.iter().filter_map(|record| Some((*record, owner(*record)?)));
                 let asked_out = |record: u16| observed_ms.is_none() && kind == Kind::Ds && self.asks_out(record);
-                let observed = observed_ms.and_then(|at_ms| address.showed_since(kind, at_ms));
+                // An answer may be a little old.
+                let observed = observed_ms.and_then(|at_ms| address.showed_since(kind, at_ms - self.odds.late_ms));
                 let came_since = |record: u16| observed.is_some_and(|then| !then.set.records.contains(&record));
                 let left = owned.filter(|(record, of)| !is_in(*of) && !asked_out(*record) && !came_since(*record));
                 found.extend(left.map(|(record, of)| Leftover {

@@ -1,7 +1,8 @@
 //! The parent: a registry that acts on CDS, CDNSKEY and CSYNC late, in part, or never.
 //!
-//! Assumed of it is what RFC 7344 §6.2 asks for: it never lets an older CDS override a newer one, and enacts in the order
-//! in which it read, within its pipeline. It does not look whether what it is asked for is wise.
+//! Assumed of it is what RFC 7344 §6.2 asks for: it never lets an older CDS out of a cache, or from a server that lags,
+//! override a newer one, and enacts in the order in which it read, within its pipeline. It does not look whether what it is
+//! asked for is wise.
 
 use super::chance::Rng;
 use crate::model::history::Kind;
@@ -27,9 +28,9 @@ pub struct Parent {
     pub delegation: Vec<u16>,
     /// When, DS or delegation, which set.
     enacting: VecDeque<(i64, Kind, Vec<u16>)>,
-    /// The versions that were acted on last.
-    newest_cds: u32,
-    newest_csync: u32,
+    /// The versions that were acted on last, and when they were read.
+    newest_cds: (u32, i64),
+    newest_csync: (u32, i64),
     pub next_scan_ms: i64,
     scan_every_s: (i64, i64),
     pub ds_ttl_s: u32,
@@ -52,8 +53,8 @@ impl Parent {
             ds: Vec::new(),
             delegation: Vec::new(),
             enacting: VecDeque::new(),
-            newest_cds: 0,
-            newest_csync: 0,
+            newest_cds: (0, i64::MIN),
+            newest_csync: (0, i64::MIN),
             next_scan_ms: i64::MAX,
             scan_every_s: (rng.between(5, longest_s), longest_s),
             ds_ttl_s,
@@ -84,13 +85,23 @@ impl Parent {
         last.unwrap_or(if kind == Kind::Ds { &self.ds } else { &self.delegation })
     }
 
-    /// It has read a set that it is to have, in this version. Says when it will be published, if that changes anything.
-    pub fn reads(&mut self, now_ms: i64, kind: Kind, set: &[u16], version: u32, rng: &mut Rng) -> Option<i64> {
+    /// It has read a set that it is to have: in which version, and how old the answer may be. Says when it will be published,
+    /// if that changes anything.
+    pub fn reads(
+        &mut self,
+        now_ms: i64,
+        kind: Kind,
+        set: &[u16],
+        (version, old_ms): (u32, i64),
+        rng: &mut Rng,
+    ) -> Option<i64> {
         let newest = if kind == Kind::Ds { self.newest_cds } else { self.newest_csync };
-        if set.is_empty() || version < newest || set == self.known(kind) {
+        // An answer that is younger than the newest one tells what is served now, however long it has been served.
+        let overrides = version < newest.0 && newest.1.saturating_add(old_ms) >= now_ms;
+        if set.is_empty() || overrides || set == self.known(kind) {
             return None;
         }
-        *(if kind == Kind::Ds { &mut self.newest_cds } else { &mut self.newest_csync }) = version;
+        *(if kind == Kind::Ds { &mut self.newest_cds } else { &mut self.newest_csync }) = (version, now_ms);
         let delay_ms = if rng.chance(30) { 0 } else { rng.between(0, self.publishes_within_ms) };
         let after_ms = self.enacting.back().map_or(0, |(at_ms, _, _)| *at_ms);
         let at_ms = (now_ms + delay_ms).max(after_ms);

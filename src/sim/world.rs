@@ -286,22 +286,22 @@ impl World {
         }
         let cached = rng.chance(20);
         let read = |kind: Kind| {
-            let get = |at: &&'_ Address| -> Option<Arc<Content>> {
-                let shown = at.shows(kind)?;
-                let since_ms = now_ms - if cached { i64::from(shown.set.ttl_s) * 1000 } else { 0 };
-                at.showed_since(kind, since_ms).cloned()
+            let get = |at: &&'_ Address| -> Option<(Arc<Content>, i64)> {
+                let ttl_ms = i64::from(at.shows(kind)?.set.ttl_s) * 1000;
+                let since_ms = now_ms - if cached { ttl_ms } else { 0 };
+                Some((at.showed_since(kind, since_ms).cloned()?, ttl_ms + at.lag_ms))
             };
-            let mut answers = asked.iter().map(get);
-            let first = answers.next()??;
-            let agree = answers.all(|other| other.is_some_and(|other| other.set.records == first.set.records));
-            (agree && !first.set.records.is_empty()).then_some(first)
+            let answers = asked.iter().map(get).collect::<Option<Vec<_>>>()?;
+            let (newest, old_ms) = answers.iter().max_by_key(|(content, _)| content.set.version)?;
+            let agree = answers.iter().all(|(other, _)| other.set.records == newest.set.records);
+            (agree && !newest.set.records.is_empty()).then(|| (newest.clone(), *old_ms))
         };
         let ds = read(Kind::Cds).map(|cds| (Kind::Ds, cds));
         let ns = if ds_only { None } else { read(Kind::Csync).and(read(Kind::Ns)).map(|ns| (Kind::Delegation, ns)) };
-        let found: Vec<(Kind, Arc<Content>)> = ds.into_iter().chain(ns).collect();
-        for (kind, content) in found {
+        let found: Vec<(Kind, (Arc<Content>, i64))> = ds.into_iter().chain(ns).collect();
+        for (kind, (content, old_ms)) in found {
             let set = &content.set;
-            if let Some(at_ms) = self.parent.reads(now_ms, kind, &set.records, set.version, &mut rng) {
+            if let Some(at_ms) = self.parent.reads(now_ms, kind, &set.records, (set.version, old_ms), &mut rng) {
                 let in_ms = at_ms - now_ms;
                 self.log.note(now_ms, format_args!("parent reads {kind} {:?}, to be had in {in_ms} ms", set.records));
             }

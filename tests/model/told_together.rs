@@ -114,6 +114,25 @@ fn a_set_that_takes_a_ds_out_is_put_back_though_keys_are_not_known_to_be_shared(
     assert!(cds.into_iter().all(|change| *change == Change::Exactly(all.clone())), "{decision:?}");
 }
 
+/// b rolls, and asks for its new key by itself; a parent that acts on one answer has done it. b's second address has been
+/// silent since before that, and nobody knows what it serves.
+#[test]
+fn a_set_that_lacks_the_ds_of_a_new_key_is_written_while_its_owner_is_partly_silent_if_the_parent_has_that_ds() {
+    let mut f = roll_of_b();
+    let with_new: RecordSet = cds_for(&f.zone, [&keys("a").0, &keys("b").0, &new_key()], &[2]);
+    for (kind, set) in [(Kind::Cds, with_new.clone()), (Kind::Cdnskey, [keys("a").0, keys("b").0, new_key()].into())] {
+        let (old, server) = (f.server("b", 1), f.server("b", 0));
+        f.fails(1100, old, kind, Failure::Silent);
+        f.sees_at(1100, server, kind, set);
+    }
+    assert!(!cds_written_at(&decide(&f.world(LATER_S))).contains(&"a"), "it would ask the parent for more than it has");
+    f.sees(1200, "parent", Kind::Ds, with_new.clone());
+    let decision = decide(&f.world(LATER_S));
+    let at_a = decision.writes.iter().filter(|write| write.operator == "a").flat_map(|write| &write.sets);
+    let cds = at_a.filter(|(kind, _, _)| *kind == Kind::Cds).map(|(_, _, change)| change.clone()).collect::<Vec<_>>();
+    assert_eq!(cds, [Change::Exactly(with_new)], "{decision:?}");
+}
+
 #[test]
 fn an_operator_that_fails_for_its_damaged_set_alone_gets_it_mended() {
     let mut f = at_rest();

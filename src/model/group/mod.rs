@@ -13,6 +13,7 @@
 //! what was done before, but which records are placements. A set that may not be changed yet is left as it is.
 
 mod algorithm;
+mod ask;
 mod decision;
 mod desired;
 mod forecast;
