@@ -89,13 +89,12 @@ impl Apex {
         sets
     }
 
-    /// Whether one of these sets was written later than the zone was published. So is what somebody wrote as it was: that
-    /// cannot be told apart.
-    fn is_ahead_of(&self, domain: &Domain, types: &[RecordType]) -> bool {
-        let of_types = self.texts.iter().filter(|set| set.apex_type().is_some_and(|rtype| types.contains(&rtype)));
-        of_types
-            .filter_map(RrsetText::touched)
-            .any(|touched| domain.published.as_ref().is_none_or(|last| touched > *last))
+    /// Whether a set that Chorus writes was written later than the zone was published. So is what somebody wrote as it was:
+    /// that cannot be told apart. A set that is gone does not say when; that which was changed to force it out does.
+    fn is_ahead_of(&self, domain: &Domain) -> bool {
+        let ours = self.texts.iter().filter(|set| set.apex_type().is_some_and(|rtype| wanted::TYPES.contains(&rtype)));
+        let mut touched = ours.filter_map(RrsetText::touched);
+        touched.any(|touched| domain.published.as_ref().is_none_or(|last| touched > *last))
     }
 
     /// A set whose TTL can be changed, and that TTL: one that is not served, if there is any.
@@ -191,14 +190,13 @@ impl Desec {
             reason,
         };
         api.permit(1, 1).await.map_err(|e| stuck(format!("{}; {e}", doubt.reason)))?;
-        let types: Vec<RecordType> = now.stored.keys().copied().collect();
         // A set that is gone does not say when.
         let gone = before.stored.keys().any(|rtype| !now.stored.contains_key(rtype));
         let published = if doubt.failed || gone {
             false
         } else {
             let domain = api.domain().await.map_err(|e| stuck(format!("{}; {e}", doubt.reason)))?;
-            !now.is_ahead_of(&domain, &types)
+            !now.is_ahead_of(&domain)
         };
         if published {
             api.give_back(0, 1).await;
@@ -275,7 +273,7 @@ impl Provider for Desec {
             let wanted = write::with_own(wanted, &apex.own);
             let changes = wanted::difference(&wanted, &apex.sets(&types));
             if changes.is_empty() {
-                if apex.is_ahead_of(&domain, &types) {
+                if apex.is_ahead_of(&domain) {
                     api.give_back(1, 0).await;
                     self.force_out(&api, &apex, &domain).await?;
                 } else {
