@@ -1,6 +1,6 @@
 //! The account's budget: asked before each request, and true to how the server throttles.
 
-use crate::desec::{TOKEN, Throttle, config, interface, provider_at, provider_with, start};
+use crate::desec::{TOKEN, Throttle, provider_with, start};
 use crate::records::{csync, exactly};
 use crate::served;
 use crate::servers::{alone, zone};
@@ -94,9 +94,9 @@ fn a_refusal_holds_the_account_back_and_what_comes_after_it_is_answered() {
             for _ in 0..3 {
                 throttle.admit("dns_api_cheap", None, START_MS).unwrap();
             }
-            let mut state = server.state();
-            (state.throttle, state.now_ms, state.retry_after) = (Some(throttle), START_MS, retry_after);
-            drop(state);
+            server.with(|state| {
+                (state.throttle, state.now_ms, state.retry_after) = (Some(throttle), START_MS, retry_after);
+            });
             let refused = provider.read(&zone(), &[NS]).await.unwrap_err();
             assert_eq!((refused.code(), refused.category()), ("too-many-requests", Category::Retry));
             assert_eq!(server.state().requests().len(), 1);
@@ -116,9 +116,7 @@ fn a_refusal_holds_the_account_back_and_what_comes_after_it_is_answered() {
 fn many_changes_of_a_zone_are_never_refused() {
     alone(|| async {
         let server = start().await;
-        let mut state = server.state();
-        (state.throttle, state.now_ms) = (Some(Throttle::new(2000)), START_MS);
-        drop(state);
+        server.with(|state| (state.throttle, state.now_ms) = (Some(Throttle::new(2000)), START_MS));
         let (gate, now_ms) = gate(Limits::default());
         let provider = provider_with(TOKEN, gate);
         let mut limits = BTreeSet::new();
@@ -147,9 +145,6 @@ fn without_limits_only_the_server_s_own_hold() {
             last = unlimited.read(&zone(), &[NS]).await.err();
         }
         assert_eq!(last.unwrap().code(), "too-many-requests");
-        let unreachable = provider_at("127.0.1.11:1".parse().unwrap()).read(&zone(), &[NS]).await.unwrap_err();
-        assert_eq!(unreachable.code(), "no-connection");
-        assert_ne!(config(interface(), TOKEN).url, "");
     });
 }
 

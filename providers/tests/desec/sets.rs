@@ -179,12 +179,12 @@ fn a_long_list_is_read_page_by_page() {
         let types: BTreeSet<RecordType> = whole.keys().map(|(_, rtype)| *rtype).collect();
         assert_eq!((whole.len(), types.contains(&RecordType::TXT)), (4, true));
         // One more than is ever asked for.
-        let mut state = server.state();
-        state.page = 1;
-        for n in 0..37 {
-            state.put((format!("h{n}"), "A".to_owned()), 3600, vec!["192.0.2.1".to_owned()]);
-        }
-        drop(state);
+        server.with(|state| {
+            state.page = 1;
+            for n in 0..37 {
+                state.put((format!("h{n}"), "A".to_owned()), 3600, vec!["192.0.2.1".to_owned()]);
+            }
+        });
         assert_eq!(provider().list(&zone()).await.unwrap(), None);
         assert_eq!(provider().largest_ttl_s(&zone()).await.unwrap(), None);
     });

@@ -199,6 +199,10 @@ impl Server {
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
+
+    pub fn with(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state());
+    }
 }
 
 impl Drop for Server {
