@@ -16,6 +16,7 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The sets of one name, or the keys of a zone: some kilobytes.
 const ANSWER_OCTETS_MAX: usize = 4 * 1024 * 1024;
@@ -34,12 +35,15 @@ pub(super) fn is_additive(rtype: RecordType) -> bool {
     matches!(rtype, RecordType::DNSKEY | RecordType::CDS | RecordType::CDNSKEY)
 }
 
-/// One zone, for one account.
+/// One zone, for one account, and for one thing that is done with it.
 pub(super) struct Api<'a> {
     pub http: &'a Http,
-    pub gate: &'a dyn Gate,
+    gate: &'a dyn Gate,
     /// Absolute and in lower case.
     pub zone: &'a Name,
+    /// Permitted, and not sent yet.
+    reads: AtomicUsize,
+    writes: AtomicUsize,
 }
 
 #[derive(Deserialize)]
@@ -162,27 +166,37 @@ impl RrsetText {
     }
 }
 
-impl Api<'_> {
-    fn write_request(&self) -> Request {
-        Request::Write { zone: self.zone.to_string() }
+impl<'a> Api<'a> {
+    pub fn new(http: &'a Http, gate: &'a dyn Gate, zone: &'a Name) -> Api<'a> {
+        Api { http, gate, zone, reads: AtomicUsize::new(0), writes: AtomicUsize::new(0) }
     }
 
-    /// Permission for so many reads and writes.
+    /// Permission for so many reads and writes at least, with what is left of earlier ones.
     pub async fn permit(&self, reads: usize, writes: usize) -> Result<(), RestError> {
-        self.gate.permit(&self.requests(reads, writes)).await.map_err(|held| RestError::BudgetSpent {
+        let reads = reads.saturating_sub(self.reads.load(Ordering::SeqCst));
+        let writes = writes.saturating_sub(self.writes.load(Ordering::SeqCst));
+        let requests = self.requests(reads, writes);
+        self.gate.permit(&requests).await.map_err(|held| RestError::BudgetSpent {
             server: self.http.server().to_owned(),
             limit: held.limit,
             retry_after_s: held.retry_after_s,
-        })
+        })?;
+        self.reads.fetch_add(reads, Ordering::SeqCst);
+        self.writes.fetch_add(writes, Ordering::SeqCst);
+        Ok(())
     }
 
-    /// Some of them were not needed.
-    pub async fn give_back(&self, reads: usize, writes: usize) {
-        self.gate.given_back(&self.requests(reads, writes)).await;
+    /// At the end, however it ended: what was not sent is given back. A server that fails for hours must not use up the
+    /// zone's writes by none.
+    pub async fn settle(self) {
+        let left = self.requests(self.reads.load(Ordering::SeqCst), self.writes.load(Ordering::SeqCst));
+        if !left.is_empty() {
+            self.gate.given_back(&left).await;
+        }
     }
 
     fn requests(&self, reads: usize, writes: usize) -> Vec<Request> {
-        [vec![Request::Read; reads], vec![self.write_request(); writes]].concat()
+        [vec![Request::Read; reads], vec![Request::write(self.zone); writes]].concat()
     }
 
     fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
@@ -201,7 +215,12 @@ impl Api<'_> {
         body: Option<Vec<u8>>,
         octets_max: usize,
     ) -> Result<Reply, NoReply> {
-        let reply = self.http.send(method, url, body, octets_max).await?;
+        let left = if request == Request::Read { &self.reads } else { &self.writes };
+        let replied = self.http.send(method, url, body, octets_max).await;
+        if !matches!(replied, Err(NoReply { sent: false, .. })) {
+            let _ = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        }
+        let reply = replied?;
         if reply.status == 429 {
             self.gate.refused(&request, reply.retry_after_s).await;
         }
@@ -296,7 +315,7 @@ impl Api<'_> {
     /// Several sets in one request, done all or not at all. Needs permission for a write.
     pub async fn patch(&self, body: Vec<u8>) -> Result<Reply, NoReply> {
         let url = self.url(&["rrsets"], &[]);
-        self.exchange(self.write_request(), Method::PATCH, url, Some(body), ANSWER_OCTETS_MAX).await
+        self.exchange(Request::write(self.zone), Method::PATCH, url, Some(body), ANSWER_OCTETS_MAX).await
     }
 }
 

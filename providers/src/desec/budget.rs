@@ -7,6 +7,7 @@
 //! The server counts in sliding windows, several rates at once per scope. It counts a request when that arrives, we when it
 //! leaves: each window is taken to be a little longer than it is.
 
+use hickory_proto::rr::Name;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -30,7 +31,7 @@ pub const USER_PER_DAY: u32 = 2000;
 pub enum Request {
     /// Any reading of zones and RRsets.
     Read,
-    /// Changing RRsets of a zone, or exporting it as a zone file.
+    /// Changing RRsets of a zone, or exporting it as a zone file. By [`Request::write`].
     Write { zone: String },
     /// Creating or deleting a zone.
     Zone,
@@ -61,6 +62,13 @@ const ACCOUNT_PASSIVE: [Rate; 2] = [rate(50, MINUTE), rate(600, HOUR)];
 const DYNDNS: [Rate; 1] = [rate(2, 2 * MINUTE)];
 
 impl Request {
+    /// A zone has one name here, however it is spelled.
+    pub fn write(zone: &Name) -> Request {
+        let mut zone = zone.to_lowercase();
+        zone.set_fqdn(true);
+        Request::Write { zone: zone.to_string() }
+    }
+
     /// The server's name of the scope, which zone it is kept apart for, and its rates.
     fn scope(&self) -> (&'static str, Option<&str>, &'static [Rate]) {
         match self {

@@ -104,12 +104,8 @@ impl Apex {
     }
 }
 
-/// That a write may have been done, although its answer does not say so.
-struct Doubt {
-    reason: String,
-    /// The server itself says that it failed: what is stored then is not published.
-    failed: bool,
-}
+/// Why it is not known whether a write was done.
+type Doubt = String;
 
 impl Desec {
     /// All zones of an account share one `gate`.
@@ -121,23 +117,80 @@ impl Desec {
         if zone.is_root() {
             return Err(ProviderError::Unsupported { what: String::from("deSEC does not host the root zone") });
         }
-        Ok(Api { http: &self.http, gate: self.gate.as_ref(), zone })
+        Ok(Api::new(&self.http, self.gate.as_ref(), zone))
     }
 
     /// Sends one write, once. `Ok(None)`: it was done. `Ok(Some)`: it may have been. `Err`: it was not.
     async fn submit(&self, api: &Api<'_>, body: Vec<u8>) -> Result<Option<Doubt>, RestError> {
         let reply = match api.patch(body).await {
             Ok(reply) => reply,
-            Err(failed) if failed.sent => {
-                return Ok(Some(Doubt { reason: failed.error.to_string(), failed: false }));
-            }
+            Err(failed) if failed.sent => return Ok(Some(failed.error.to_string())),
             Err(failed) => return Err(failed.error),
         };
         match api.judge(&reply, Doing::Updating) {
             Ok(()) => Ok(None),
-            Err(failing @ RestError::Failing { .. }) => Ok(Some(Doubt { reason: failing.to_string(), failed: true })),
+            Err(failing @ RestError::Failing { .. }) => Ok(Some(failing.to_string())),
             Err(refusal) => Err(refusal),
         }
+    }
+
+    async fn read_by(&self, api: &Api<'_>, types: &[RecordType]) -> Result<Vec<Rrset>, RestError> {
+        let mut distinct = Vec::new();
+        for rtype in types {
+            if !distinct.contains(rtype) {
+                distinct.push(*rtype);
+            }
+        }
+        let with_own = distinct.iter().any(|rtype| is_additive(*rtype));
+        api.permit(1 + usize::from(with_own), 0).await?;
+        let own = if with_own { api.domain().await?.own } else { Own::default() };
+        Ok(Apex::read(api, own, api.apex().await?, &distinct)?.sets(&distinct))
+    }
+
+    async fn apply_by(&self, api: &Api<'_>, wanted: &[Wanted]) -> Result<Vec<Change>, ProviderError> {
+        let types = types_of(wanted);
+        for _ in 0..TRIES {
+            // For all of it: what may not be written need not be read, again and again.
+            api.permit(3, 1).await?;
+            let domain = api.domain().await?;
+            // What is stored is read last: nothing should come between that and a write.
+            let apex = Apex::read(api, domain.own.clone(), api.apex().await?, &types)?;
+            let wanted = write::with_own(wanted, &apex.own);
+            let changes = wanted::difference(&wanted, &apex.sets(&types));
+            if changes.is_empty() {
+                if apex.is_ahead_of(&domain) {
+                    self.force_out(api, &apex, &domain).await?;
+                }
+                return Ok(changes);
+            }
+            let before = Before { stored: &apex.stored, own: &apex.own, minimum_ttl_s: domain.minimum_ttl_s };
+            let submitted = match write::plan(&before, &wanted, &changes)? {
+                Some(body) => self.submit(api, body).await,
+                None => Ok(None),
+            };
+            let doubt = match submitted {
+                // Somebody else made one of the sets just before. Nothing was done.
+                Err(RestError::Rejected { status: 409, .. }) => continue,
+                submitted => submitted?,
+            };
+            tracing::debug!(zone = %api.zone, server = self.http.server(), ?changes, ?doubt, "update sent");
+            return self.confirm(api, &wanted, &apex, &domain, doubt).await.map(|()| changes);
+        }
+        let (server, zone) = (self.http.server().to_owned(), api.zone.to_string());
+        Err(RestError::Contended { server, zone, tries: TRIES }.into())
+    }
+
+    async fn probe_by(&self, api: &Api<'_>) -> Result<(), ProviderError> {
+        api.permit(2, 1).await?;
+        api.domain().await?;
+        let sets = api.apex().await?;
+        let types = sets.iter().filter_map(RrsetText::apex_type).filter(|rtype| wanted::TYPES.contains(rtype));
+        let types: Vec<RecordType> = types.collect();
+        if types.is_empty() {
+            return Ok(());
+        }
+        let reply = api.patch(write::nothing(&types)?).await.map_err(|failed| failed.error)?;
+        Ok(api.judge(&reply, Doing::Updating)?)
     }
 
     /// Reads back after a write that was (`doubt` is none) or may have been done.
@@ -156,7 +209,7 @@ impl Desec {
             Ok(now) => now,
             Err(e) => {
                 let said_yes = || format!("it said yes, but could not be read back: {e}");
-                let reason = doubt.map_or_else(said_yes, |doubt| doubt.reason);
+                let reason = doubt.unwrap_or_else(said_yes);
                 return Err(RestError::OutcomeUnknown { server, zone, reason }.into());
             }
         };
@@ -171,7 +224,7 @@ impl Desec {
                 })
             }
             Some(doubt) if sets.is_empty() => self.see_to_publication(api, before, &now, domain, doubt).await,
-            Some(Doubt { reason, .. }) => Err(RestError::OutcomeUnknown { server, zone, reason }.into()),
+            Some(reason) => Err(RestError::OutcomeUnknown { server, zone, reason }.into()),
         }
     }
 
@@ -189,17 +242,11 @@ impl Desec {
             zone: api.zone.to_string(),
             reason,
         };
-        api.permit(1, 1).await.map_err(|e| stuck(format!("{}; {e}", doubt.reason)))?;
+        let because = |e: RestError| stuck(format!("{doubt}; {e}"));
+        api.permit(1, 1).await.map_err(because)?;
         // A set that is gone does not say when.
         let gone = before.stored.keys().any(|rtype| !now.stored.contains_key(rtype));
-        let published = if doubt.failed || gone {
-            false
-        } else {
-            let domain = api.domain().await.map_err(|e| stuck(format!("{}; {e}", doubt.reason)))?;
-            !now.is_ahead_of(&domain)
-        };
-        if published {
-            api.give_back(0, 1).await;
+        if !gone && !now.is_ahead_of(&api.domain().await.map_err(because)?) {
             return Ok(());
         }
         self.force_out(api, now, domain).await
@@ -219,7 +266,7 @@ impl Desec {
         tracing::info!(zone = %api.zone, server = self.http.server(), %rtype, ok = submitted.is_ok(), "publication forced out");
         match submitted {
             Ok(None) => Ok(()),
-            Ok(Some(doubt)) => Err(stuck(doubt.reason).into()),
+            Ok(Some(doubt)) => Err(stuck(doubt).into()),
             Err(e) => Err(stuck(e.to_string()).into()),
         }
     }
@@ -247,61 +294,19 @@ impl Provider for Desec {
     async fn read(&self, zone: &Name, types: &[RecordType]) -> Result<Vec<Rrset>, ProviderError> {
         let zone = absolute(zone);
         let api = self.api(&zone)?;
-        let mut distinct = Vec::new();
-        for rtype in types {
-            if !distinct.contains(rtype) {
-                distinct.push(*rtype);
-            }
-        }
-        let with_own = distinct.iter().any(|rtype| is_additive(*rtype));
-        api.permit(1 + usize::from(with_own), 0).await?;
-        let own = if with_own { api.domain().await?.own } else { Own::default() };
-        Ok(Apex::read(&api, own, api.apex().await?, &distinct)?.sets(&distinct))
+        let read = self.read_by(&api, types).await;
+        api.settle().await;
+        Ok(read?)
     }
 
     async fn apply(&self, zone: &Name, wanted: &[Wanted]) -> Result<Vec<Change>, ProviderError> {
         wanted::check(wanted)?;
         write::check(wanted)?;
-        let (zone, types) = (absolute(zone), types_of(wanted));
+        let zone = absolute(zone);
         let api = self.api(&zone)?;
-        for _ in 0..TRIES {
-            // For all of it: what may not be written need not be read, again and again.
-            api.permit(3, 1).await?;
-            let domain = api.domain().await?;
-            // What is stored is read last: nothing should come between that and a write.
-            let apex = Apex::read(&api, domain.own.clone(), api.apex().await?, &types)?;
-            let wanted = write::with_own(wanted, &apex.own);
-            let changes = wanted::difference(&wanted, &apex.sets(&types));
-            if changes.is_empty() {
-                if apex.is_ahead_of(&domain) {
-                    api.give_back(1, 0).await;
-                    self.force_out(&api, &apex, &domain).await?;
-                } else {
-                    api.give_back(1, 1).await;
-                }
-                return Ok(changes);
-            }
-            let before = Before { stored: &apex.stored, own: &apex.own, minimum_ttl_s: domain.minimum_ttl_s };
-            let submitted = match write::plan(&before, &wanted, &changes)? {
-                Some(body) => self.submit(&api, body).await,
-                None => {
-                    api.give_back(0, 1).await;
-                    Ok(None)
-                }
-            };
-            let doubt = match submitted {
-                // Somebody else made one of the sets just before. Nothing was done.
-                Err(RestError::Rejected { status: 409, .. }) => {
-                    api.give_back(1, 0).await;
-                    continue;
-                }
-                submitted => submitted?,
-            };
-            tracing::debug!(zone = %zone, server = self.http.server(), ?changes, doubt = doubt.is_some(), "update sent");
-            return self.confirm(&api, &wanted, &apex, &domain, doubt).await.map(|()| changes);
-        }
-        let server = self.http.server().to_owned();
-        Err(RestError::Contended { server, zone: zone.to_string(), tries: TRIES }.into())
+        let applied = self.apply_by(&api, wanted).await;
+        api.settle().await;
+        applied
     }
 
     /// A write of the sets that are there which says nothing of them. It shows that the token may write those; whether it
@@ -309,26 +314,28 @@ impl Provider for Desec {
     async fn probe(&self, zone: &Name) -> Result<(), ProviderError> {
         let zone = absolute(zone);
         let api = self.api(&zone)?;
-        api.permit(2, 1).await?;
-        api.domain().await?;
-        let sets = api.apex().await?;
-        let types = sets.iter().filter_map(RrsetText::apex_type).filter(|rtype| wanted::TYPES.contains(rtype));
-        let reply = api.patch(write::nothing(types)?).await.map_err(|failed| failed.error)?;
-        Ok(api.judge(&reply, Doing::Updating)?)
+        let probed = self.probe_by(&api).await;
+        api.settle().await;
+        probed
     }
 
     /// What deSEC adds to the stored sets has the TTL that is counted with those.
     async fn largest_ttl_s(&self, zone: &Name) -> Result<Option<u32>, ProviderError> {
         let zone = absolute(zone);
-        let whole = self.api(&zone)?.whole().await?;
+        let api = self.api(&zone)?;
+        let whole = api.whole().await;
+        api.settle().await;
         let largest = |sets: Vec<RrsetText>| sets.iter().map(RrsetText::served_ttl_s).chain([ADDITIVE_TTL_S]).max();
-        Ok(whole.and_then(largest))
+        Ok(whole?.and_then(largest))
     }
 
     /// What is stored: own keys, signatures and denials are not among it.
     async fn list(&self, zone: &Name) -> Result<Option<Listing>, ProviderError> {
         let zone = absolute(zone);
-        let Some(whole) = self.api(&zone)?.whole().await? else { return Ok(None) };
+        let api = self.api(&zone)?;
+        let whole = api.whole().await;
+        api.settle().await;
+        let Some(whole) = whole? else { return Ok(None) };
         let sets = whole.iter().map(|set| set.read().map(|(name, set)| ((name, set.rtype), set)));
         Ok(sets.collect::<Option<Listing>>())
     }

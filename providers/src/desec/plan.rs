@@ -4,6 +4,7 @@
 //! permitted, as long as nobody else uses the account. It counts no other waits than those of the limits.
 
 use super::budget::{Budget, Request};
+use hickory_proto::rr::Name;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -18,10 +19,9 @@ pub struct Queued {
 
 impl Queued {
     /// A zone that takes so many steps of one write: each reads twice before, and once after it.
-    pub fn steps(zone: &str, steps: usize) -> Queued {
-        let write = Request::Write { zone: zone.to_owned() };
-        let step = [Request::Read, Request::Read, write, Request::Read];
-        Queued { zone: zone.to_owned(), requests: vec![step; steps].concat() }
+    pub fn steps(zone: &Name, steps: usize) -> Queued {
+        let step = [Request::Read, Request::Read, Request::write(zone), Request::Read];
+        Queued { zone: zone.to_string(), requests: vec![step; steps].concat() }
     }
 }
 
@@ -171,7 +171,8 @@ mod tests {
         for n in 0..99 {
             budget.made(&[Request::Write { zone: format!("{n}") }], start);
         }
-        let planned = budget.plan(&[Queued::steps("a", 1), Queued::steps("b", 1)], start);
+        let planned =
+            budget.plan(&["a.test.", "b.test."].map(|zone| Queued::steps(&Name::from_ascii(zone).unwrap(), 1)), start);
         let days: Vec<_> = planned.iter().map(|one| (Day::of(one.begins_ms).day, Day::of(one.done_ms).day)).collect();
         assert_eq!((Day::of(start).to_string().as_str(), days.as_slice()), ("2026-12-01", &[(1, 2), (2, 2)][..]));
     }

@@ -120,8 +120,8 @@ pub(super) fn nudge(rtype: RecordType, ttl_s: u32, minimum_s: u32) -> Result<Vec
 
 /// A write of these sets that says nothing of them. What is not there is left out: it would have to be written as empty, and
 /// would be deleted if somebody else has just made it.
-pub(super) fn nothing(types: impl Iterator<Item = RecordType>) -> Result<Vec<u8>, ProviderError> {
-    let entries: Vec<Value> = types.map(|rtype| json!({ "subname": "", "type": rtype.to_string() })).collect();
+pub(super) fn nothing(types: &[RecordType]) -> Result<Vec<u8>, ProviderError> {
+    let entries: Vec<Value> = types.iter().map(|rtype| json!({ "subname": "", "type": rtype.to_string() })).collect();
     body(&entries)
 }
 

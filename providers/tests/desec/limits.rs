@@ -1,11 +1,14 @@
 //! The account's budget: asked before each request, and true to how the server throttles.
 
-use crate::desec::{TOKEN, Throttle, provider_with, start};
+use crate::desec::{TOKEN, Throttle, config, provider_with, start};
 use crate::records::{csync, exactly};
 use crate::served;
 use crate::servers::{alone, zone};
-use chorus_providers::desec::{Budget, Day, Gate, InMemory, Limits, Planned, Queued, Request, Unlimited, by_day};
+use chorus_providers::desec::{
+    Budget, Day, Desec, Gate, InMemory, Limits, Planned, Queued, Request, Unlimited, by_day,
+};
 use chorus_providers::{Category, Provider, ProviderError};
+use hickory_proto::rr::Name;
 use hickory_proto::rr::RecordType::{CSYNC, NS};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -79,6 +82,29 @@ fn what_was_permitted_and_not_needed_is_given_back() {
         let others = |count: usize| (0..count).map(|n| Request::Write { zone: n.to_string() }).collect::<Vec<_>>();
         assert!(gate.permit(&others(100 - made + 1)).await.is_err());
         assert_eq!(gate.permit(&others(100 - made)).await, Ok(()));
+    });
+}
+
+/// Few requests a day: what is counted by mistake is missing at once.
+#[test]
+fn what_failed_before_it_was_sent_is_given_back() {
+    alone(|| async {
+        let mut server = start().await;
+        let (gate, _) = gate(Limits { user_per_day: 5, kept_free_per_day: 0 });
+        let nobody = Desec::new(&config("127.0.1.11:1".parse().unwrap(), TOKEN), gate.clone()).unwrap();
+        for _ in 0..5 {
+            let down = nobody.apply(&zone(), &[exactly(CSYNC, [csync()])]).await.unwrap_err();
+            assert_eq!(down.code(), "no-connection");
+        }
+        let provider = provider_with(TOKEN, gate);
+        let signer = server.signer.take();
+        drop(signer);
+        let failing = provider.apply(&zone(), &[exactly(CSYNC, [csync()])]).await.unwrap_err();
+        assert_eq!((failing.code(), server.state().requests().len()), ("read-server-error", 1));
+        for _ in 0..4 {
+            provider.read(&zone(), &[NS]).await.unwrap();
+        }
+        assert_eq!(provider.read(&zone(), &[NS]).await.unwrap_err().code(), "request-budget-spent");
     });
 }
 
@@ -211,7 +237,7 @@ fn work_off(mut budget: Budget, queue: &[Queued], user_per_day: usize, others: &
 }
 
 fn queue() -> Vec<Queued> {
-    (0..300).map(|n| Queued::steps(&format!("zone{n:03}.example"), 6)).collect()
+    (0..300).map(|n| Queued::steps(&Name::from_ascii(format!("zone{n:03}.example.")).unwrap(), 6)).collect()
 }
 
 #[test]

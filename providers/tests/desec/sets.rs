@@ -64,6 +64,11 @@ fn what_somebody_stored_of_an_own_key_is_no_foreign_one() {
         let refused = provider().apply(&zone(), &[dnskeys(&[], &[&own])]).await.unwrap_err();
         assert_eq!((refused.code(), refused.category()), ("update-ignored", Category::AskHuman), "{refused}");
         assert_eq!((stored(&server, "DNSKEY"), served(DNSKEY).await.unwrap().records.len()), (0, 1));
+        server.state().write("DNSKEY", 3600, &[&text]);
+        let foreign = new_key(256);
+        assert_eq!(provider().apply(&zone(), &[dnskeys(&[&foreign, &own], &[])]).await.unwrap().len(), 1);
+        assert_eq!(stored(&server, "DNSKEY"), 1, "it would stay when the key is gone");
+        assert_eq!(served(DNSKEY).await.unwrap().records, BTreeSet::from([own, foreign]));
     });
 }
 
