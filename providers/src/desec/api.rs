@@ -4,9 +4,9 @@
 //! the next page only the cursor is taken, so that no answer says where the token goes; what is sent was permitted before.
 //! What is to be written is worked out in `write`.
 
-use super::budget::Request;
 use super::gate::Gate;
 use super::reason::reason;
+use super::scopes::Request;
 use crate::error::Doing;
 use crate::http::{Http, NoReply, Reply, RestError};
 use crate::{Rdata, Rrset, rdata};

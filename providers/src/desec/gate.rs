@@ -4,7 +4,8 @@
 //! Invariant: permission is given for all requests of a step together, so that none stops half-way for want of the request
 //! that reads back what it wrote; and what is permitted is counted at once.
 
-use super::budget::{Budget, Request, Wait};
+use super::budget::{Budget, Wait};
+use super::scopes::Request;
 use async_trait::async_trait;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -18,11 +18,13 @@ mod budget;
 mod gate;
 mod plan;
 mod reason;
+mod scopes;
 mod write;
 
-pub use budget::{Budget, Limits, Request, USER_PER_DAY, Wait};
+pub use budget::{Budget, Limits, USER_PER_DAY, Wait};
 pub use gate::{ClockMs, Gate, Held, InMemory, Unlimited};
 pub use plan::{Day, Planned, Queued, by_day};
+pub use scopes::Request;
 
 use crate::error::{Doing, NotAsWanted, ProviderError};
 use crate::http::{Http, HttpConfig, RestError, Unusable};
@@ -104,8 +106,13 @@ impl Apex {
     }
 }
 
-/// Why it is not known whether a write was done.
-type Doubt = String;
+/// That it is not known whether a write was done.
+#[derive(Debug)]
+struct Doubt {
+    reason: String,
+    /// The server itself says that it failed: what is stored then is not published, whatever else it says.
+    failed: bool,
+}
 
 impl Desec {
     /// All zones of an account share one `gate`.
@@ -124,12 +131,14 @@ impl Desec {
     async fn submit(&self, api: &Api<'_>, body: Vec<u8>) -> Result<Option<Doubt>, RestError> {
         let reply = match api.patch(body).await {
             Ok(reply) => reply,
-            Err(failed) if failed.sent => return Ok(Some(failed.error.to_string())),
+            Err(failed) if failed.sent => {
+                return Ok(Some(Doubt { reason: failed.error.to_string(), failed: false }));
+            }
             Err(failed) => return Err(failed.error),
         };
         match api.judge(&reply, Doing::Updating) {
             Ok(()) => Ok(None),
-            Err(failing @ RestError::Failing { .. }) => Ok(Some(failing.to_string())),
+            Err(failing @ RestError::Failing { .. }) => Ok(Some(Doubt { reason: failing.to_string(), failed: true })),
             Err(refusal) => Err(refusal),
         }
     }
@@ -209,7 +218,7 @@ impl Desec {
             Ok(now) => now,
             Err(e) => {
                 let said_yes = || format!("it said yes, but could not be read back: {e}");
-                let reason = doubt.unwrap_or_else(said_yes);
+                let reason = doubt.map_or_else(said_yes, |doubt| doubt.reason);
                 return Err(RestError::OutcomeUnknown { server, zone, reason }.into());
             }
         };
@@ -224,7 +233,7 @@ impl Desec {
                 })
             }
             Some(doubt) if sets.is_empty() => self.see_to_publication(api, before, &now, domain, doubt).await,
-            Some(reason) => Err(RestError::OutcomeUnknown { server, zone, reason }.into()),
+            Some(Doubt { reason, .. }) => Err(RestError::OutcomeUnknown { server, zone, reason }.into()),
         }
     }
 
@@ -237,16 +246,12 @@ impl Desec {
         domain: &Domain,
         doubt: Doubt,
     ) -> Result<(), ProviderError> {
-        let stuck = |reason: String| RestError::Unpublished {
-            server: self.http.server().to_owned(),
-            zone: api.zone.to_string(),
-            reason,
-        };
-        let because = |e: RestError| stuck(format!("{doubt}; {e}"));
+        let stuck = |reason: String| stuck(api, reason);
+        let because = |e: RestError| stuck(format!("{}; {e}", doubt.reason));
         api.permit(1, 1).await.map_err(because)?;
         // A set that is gone does not say when.
         let gone = before.stored.keys().any(|rtype| !now.stored.contains_key(rtype));
-        if !gone && !now.is_ahead_of(&api.domain().await.map_err(because)?) {
+        if !doubt.failed && !gone && !now.is_ahead_of(&api.domain().await.map_err(because)?) {
             return Ok(());
         }
         self.force_out(api, now, domain).await
@@ -254,11 +259,7 @@ impl Desec {
 
     /// Makes deSEC publish the zone anew, by a change that matters to nobody. Needs permission for a write.
     async fn force_out(&self, api: &Api<'_>, apex: &Apex, domain: &Domain) -> Result<(), ProviderError> {
-        let stuck = |reason: String| RestError::Unpublished {
-            server: self.http.server().to_owned(),
-            zone: api.zone.to_string(),
-            reason,
-        };
+        let stuck = |reason: String| stuck(api, reason);
         let nothing = || stuck(String::from("no set is at the zone's own name whose TTL could be changed for that"));
         let (rtype, ttl_s) = apex.nudgeable().ok_or_else(nothing)?;
         let nudge = write::nudge(rtype, ttl_s, domain.minimum_ttl_s)?;
@@ -266,10 +267,14 @@ impl Desec {
         tracing::info!(zone = %api.zone, server = self.http.server(), %rtype, ok = submitted.is_ok(), "publication forced out");
         match submitted {
             Ok(None) => Ok(()),
-            Ok(Some(doubt)) => Err(stuck(doubt).into()),
+            Ok(Some(doubt)) => Err(stuck(doubt.reason).into()),
             Err(e) => Err(stuck(e.to_string()).into()),
         }
     }
+}
+
+fn stuck(api: &Api<'_>, reason: String) -> RestError {
+    RestError::Unpublished { server: api.http.server().to_owned(), zone: api.zone.to_string(), reason }
 }
 
 /// Whether nothing is amiss but that own keys are there.

@@ -3,7 +3,8 @@
 //! Invariant: a plan asks a copy of the budget what it would ask the budget itself, so that what it promises is what will be
 //! permitted, as long as nobody else uses the account. It counts no other waits than those of the limits.
 
-use super::budget::{Budget, Request};
+use super::budget::Budget;
+use super::scopes::Request;
 use hickory_proto::rr::Name;
 use std::collections::BTreeMap;
 use std::fmt;

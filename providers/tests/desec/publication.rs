@@ -52,6 +52,30 @@ fn what_stays_stuck_is_told_and_forced_out_by_the_next_try() {
 }
 
 #[test]
+fn what_the_server_failed_at_is_forced_out_whatever_it_says_of_its_publication() {
+    alone(|| async {
+        let server = start().await;
+        server.with(|state| (state.trouble, state.says_published) = (Some((Trouble::Distribution, 1)), true));
+        assert_eq!(provider().apply(&zone(), &[exactly(CSYNC, [csync()])]).await.unwrap().len(), 1);
+        assert_eq!((writes(&server), served(CSYNC).await.is_some()), (2, true));
+    });
+}
+
+/// Without a failure that is told: only that it is gone.
+#[test]
+fn a_withdrawal_whose_answer_is_lost_is_forced_out_to_be_sure() {
+    alone(|| async {
+        let server = start().await;
+        provider().apply(&zone(), &[exactly(CSYNC, [csync()])]).await.unwrap();
+        server.state().trouble = Some((Trouble::Distribution, 1));
+        let proxy = proxy(interface(), |begin| begin.starts_with(b"PATCH "), Fault::ReplyLost).await;
+        let unsure = provider_at(proxy.address).apply(&zone(), &[exactly(CSYNC, [])]).await.unwrap_err();
+        assert_eq!((unsure.code(), proxy.writes()), ("update-unpublished", 2), "{unsure}");
+        assert_eq!(served(CSYNC).await, None);
+    });
+}
+
+#[test]
 fn a_withdrawal_that_is_stuck_is_forced_out_too() {
     alone(|| async {
         let server = start().await;

@@ -104,6 +104,13 @@ fn ttls_are_raised_to_the_zone_s_minimum_and_read_as_they_are_served() {
         for set in read {
             assert_eq!(served(set.rtype).await.unwrap(), set);
         }
+        // Whoever stored it with which TTL, it is served with that of the signer.
+        server.state().write("CDNSKEY", 86_400, &["257 3 13 AQID"]);
+        for rtype in [CDNSKEY, CDS] {
+            let read = provider().read(&zone(), &[rtype]).await.unwrap().pop();
+            assert_eq!((read.as_ref().unwrap().ttl_s, &served(rtype).await), (3600, &read));
+        }
+        assert_eq!(provider().largest_ttl_s(&zone()).await.unwrap(), Some(7200));
         // Where less is allowed, less is had; but not of what the signer gives its own TTL.
         server.state().minimum_ttl_s = 60;
         let wanted = [dnskeys(&[&new_key(256)], &[]), with_ttl(exactly(NS, [ns("ns2.b.test.")]), 60)];

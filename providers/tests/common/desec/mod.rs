@@ -63,6 +63,8 @@ pub struct State {
     pub unpublished: BTreeSet<Key>,
     /// For so many writes.
     pub trouble: Option<(Trouble, usize)>,
+    /// The zone says that it was published although it was not.
+    pub says_published: bool,
     /// So many writes meet another one.
     pub conflicts: usize,
     /// Changes stay unpublished, although the API says that all is well, until this is off and `publish` is called.
@@ -91,6 +93,7 @@ impl State {
             published_us: 0,
             unpublished: BTreeSet::new(),
             trouble: None,
+            says_published: false,
             conflicts: 0,
             late: false,
             throttle: None,

@@ -269,6 +269,9 @@ fn store(state: &mut State, asked: Vec<Asked>, status: u16) -> Response {
     if !changed.is_empty() {
         state.unpublished.extend(changed);
         if trouble == Some(Trouble::Distribution) {
+            if state.says_published {
+                state.published_us = state.tick_us();
+            }
             return Response::detail(500, "Internal error.");
         }
         if state.late {
