@@ -5,6 +5,7 @@
 //! authoritative server afterwards.
 
 mod advice;
+pub mod desec;
 mod error;
 pub mod http;
 pub mod powerdns;

@@ -41,6 +41,19 @@ pub enum RestError {
     #[error("{server} takes no more requests for now (HTTP 429)")]
     TooManyRequests { server: String, retry_after_s: Option<u32> },
 
+    /// We hold the request back, because the server would refuse it: `limit` says which of its limits. Nothing was sent.
+    #[error("no request is made to {server} for {retry_after_s} s: {limit} would be exceeded")]
+    BudgetSpent { server: String, limit: String, retry_after_s: u32 },
+
+    /// Somebody else writes the same sets at the same moment, `tries` times in a row. Nothing was done by us.
+    #[error("somebody else keeps changing {zone} at {server}: {tries} writes in a row met another one (HTTP 409)")]
+    Contended { server: String, zone: String, tries: u32 },
+
+    /// The write is stored, and the server says that it could not hand it on to the name servers. It may be served at any
+    /// time, but not before something else is written.
+    #[error("{server} stored the change of {zone}, but does not publish it: {reason}")]
+    Unpublished { server: String, zone: String, reason: String },
+
     /// HTTP 5xx. A write that this is said to may have been done, which is another error.
     #[error("{server} failed at {doing} {zone} (HTTP {status})")]
     Failing { server: String, zone: String, doing: Doing, status: u16 },
@@ -96,14 +109,15 @@ impl RestError {
             TooManyRequests { .. } | Failing { .. } | Overtaken { .. } | Connection { .. } | Timeout { .. } => {
                 Category::Retry
             }
-            Malformed { .. } => Category::Retry,
+            BudgetSpent { .. } | Contended { .. } | Unpublished { .. } | Malformed { .. } => Category::Retry,
             OutcomeUnknown { .. } => Category::ReadBack,
         }
     }
 
     /// As [`ProviderError::may_have_been_done`](crate::ProviderError::may_have_been_done).
     pub fn may_have_been_done(&self) -> bool {
-        matches!(self, RestError::OutcomeUnknown { .. } | RestError::Overtaken { .. } | RestError::Malformed { .. })
+        use RestError::*;
+        matches!(self, OutcomeUnknown { .. } | Overtaken { .. } | Unpublished { .. } | Malformed { .. })
     }
 
     pub fn code(&self) -> &'static str {
@@ -118,6 +132,9 @@ impl RestError {
             NoSuchZone { .. } => "zone-not-served",
             Rejected { .. } => "update-refused",
             TooManyRequests { .. } => "too-many-requests",
+            BudgetSpent { .. } => "request-budget-spent",
+            Contended { .. } => "update-overtaken",
+            Unpublished { .. } => "update-unpublished",
             Failing { doing: Doing::Updating, .. } => "update-server-error",
             Failing { .. } => "read-server-error",
             Redirected { .. } => "redirected",
@@ -152,16 +169,32 @@ impl RestError {
                 "Check that the URL has the name that is in the server's certificate, that the certificate is valid, and \
                  that this machine's certificate store has its issuer."
             }
-            KeyRefused { .. } => "Hand in the API key again (PowerDNS: `api-key` in pdns.conf).",
+            KeyRefused { .. } => {
+                "Hand in the API key again (PowerDNS: `api-key` in pdns.conf; deSEC: a token that is neither expired nor \
+                 bound to other subnets)."
+            }
             Forbidden { .. } => {
-                "Check what the key may do, and from where (PowerDNS: `webserver-allow-from`, or the proxy before it)."
+                "Check what the key may do, and from where (PowerDNS: `webserver-allow-from`, or the proxy before it; \
+                 deSEC: the token's policies have to permit DNSKEY, CDS, CDNSKEY, CSYNC and NS at the zone's own name)."
             }
             NoSuchZone { .. } => {
                 "Check that the zone is there, spelled exactly so, and that the URL and the server id are those of its \
-                 interface (PowerDNS: `api=yes`; the server id is `localhost`)."
+                 interface (PowerDNS: `api=yes`; the server id is `localhost`. deSEC: a zone of the token's own account)."
             }
             Rejected { .. } => "The reason is the server's own. Its log may have more.",
             TooManyRequests { .. } => "Nothing needs to be done: it is tried again later.",
+            BudgetSpent { .. } => {
+                "Nothing needs to be done: it is done when the limit allows it. The provider can be asked for a higher \
+                 limit of the account, or zones be put into another account."
+            }
+            Contended { .. } => {
+                "Look for another program that writes the same records: a second controller, a script, a web interface. It \
+                 is tried again."
+            }
+            Unpublished { .. } => {
+                "Nothing needs to be done: it is forced out with the next try. If it stays so, ask the provider's support why \
+                 the zone is not handed on to its name servers."
+            }
             Failing { .. } => "The server's log, or that of the proxy before it, has the reason. It is tried again.",
             Redirected { .. } => "Give the URL that the server is really at; redirections are not followed.",
             Status { .. } => "Check that the URL is that of the provider's interface.",

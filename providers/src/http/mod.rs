@@ -16,7 +16,7 @@ pub use reach::trusting_nobody;
 
 use crate::error::Doing;
 use reach::{Checked, Refused, permitted, trusting_this_machine};
-use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, LINK, RETRY_AFTER};
 use reqwest::{Method, Url, redirect};
 use std::error::Error;
 use std::fmt;
@@ -62,8 +62,9 @@ impl ApiKey {
         Ok(ApiKey(Zeroizing::new(text.to_owned())))
     }
 
-    fn header(&self) -> Result<HeaderValue, reqwest::header::InvalidHeaderValue> {
-        let mut value = HeaderValue::from_str(&self.0)?;
+    fn header(&self, scheme: &str) -> Result<HeaderValue, reqwest::header::InvalidHeaderValue> {
+        let text = Zeroizing::new(format!("{scheme}{}", self.0.as_str()));
+        let mut value = HeaderValue::from_str(&text)?;
         value.set_sensitive(true);
         Ok(value)
     }
@@ -124,6 +125,8 @@ pub(crate) struct Http {
     /// Scheme, host and port.
     server: String,
     key: (HeaderName, HeaderValue),
+    /// The key itself, to take it out of what a server says.
+    secret: ApiKey,
     client: reqwest::Client,
     answer_timeout_ms: u64,
 }
@@ -139,6 +142,8 @@ pub(crate) struct Reply {
     /// Whether the content type says so.
     pub json: bool,
     pub retry_after_s: Option<u32>,
+    /// Where lists go on (RFC 8288), as it was sent.
+    pub link: Option<String>,
     /// May hold keys: wiped when dropped, and never to be logged.
     pub body: Zeroizing<Vec<u8>>,
 }
@@ -152,8 +157,8 @@ pub(crate) struct NoReply {
 }
 
 impl Http {
-    /// `header` is the one that carries the key.
-    pub fn new(config: &HttpConfig, header: HeaderName) -> Result<Http, Unusable> {
+    /// `header` is the one that carries the key, after `scheme` (`"Token "`, or nothing).
+    pub fn new(config: &HttpConfig, header: HeaderName, scheme: &str) -> Result<Http, Unusable> {
         let no_url = || Unusable::NoUrl(config.url.clone());
         let base = Url::parse(&config.url).map_err(|_| Unusable::NoUrl(String::from("the given text")))?;
         if !base.username().is_empty() || base.password().is_some() {
@@ -175,7 +180,7 @@ impl Http {
         {
             return Err(Unusable::NotAllowed(Box::new(refused.error(&server))));
         }
-        let key = config.key.header().map_err(|_| Unusable::NoTls(String::from("the key cannot be a header")))?;
+        let key = config.key.header(scheme).map_err(|_| Unusable::NoTls(String::from("the key cannot be a header")))?;
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(if tls { trusting_this_machine() } else { Ok(trusting_nobody()?) }?)
             .https_only(tls)
@@ -189,7 +194,8 @@ impl Http {
             .user_agent(concat!("chorus/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|e| Unusable::NoTls(e.to_string()))?;
-        Ok(Http { base, server, key: (header, key), client, answer_timeout_ms: config.answer_timeout_ms })
+        let (key, secret) = ((header, key), config.key.clone());
+        Ok(Http { base, server, key, secret, client, answer_timeout_ms: config.answer_timeout_ms })
     }
 
     pub fn server(&self) -> &str {
@@ -227,6 +233,7 @@ impl Http {
             status: response.status().as_u16(),
             json: header(CONTENT_TYPE).is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/json")),
             retry_after_s: header(RETRY_AFTER).and_then(|seconds| seconds.parse().ok()),
+            link: header(LINK).map(str::to_owned),
             body: Zeroizing::new(Vec::new()),
         };
         while let Some(part) = response.chunk().await.map_err(|e| NoReply { sent: true, ..self.no_reply(&e) })? {
@@ -243,8 +250,14 @@ impl Http {
         RestError::Malformed { server: self.server.clone(), reason }
     }
 
-    /// What a status means. For a write, 5xx and 408 leave open whether it was done; all other errors are a no.
+    /// What a status means. For a write, 5xx and 408 leave open whether it was done; all other errors are a no. The reason
+    /// for it is the member `error` of an object.
     pub fn judge(&self, reply: &Reply, zone: &str, doing: Doing) -> Result<(), RestError> {
+        self.judge_by(reply, zone, doing, |said| Some(said.get("error")?.as_str()?.to_owned()))
+    }
+
+    /// The same, where the reason is elsewhere in what the server says.
+    pub fn judge_by(&self, reply: &Reply, zone: &str, doing: Doing, reason: ReasonIn) -> Result<(), RestError> {
         let (server, zone, status) = (self.server.clone(), zone.to_owned(), reply.status);
         Err(match status {
             200..=299 => return Ok(()),
@@ -255,10 +268,23 @@ impl Http {
             408 | 500..=599 => RestError::Failing { server, zone, doing, status },
             429 => RestError::TooManyRequests { server, retry_after_s: reply.retry_after_s },
             400..=499 if doing == Doing::Updating => {
-                RestError::Rejected { server, zone, doing, status, reason: reason(reply) }
+                RestError::Rejected { server, zone, doing, status, reason: self.reason(reply, reason) }
             }
             _ => RestError::Status { server, zone, doing, status },
         })
+    }
+
+    /// What the server says to be the reason, if it says it in JSON, in printable characters and not at length. A server
+    /// that repeats the request may repeat the key, which is left out.
+    fn reason(&self, reply: &Reply, reason: ReasonIn) -> String {
+        let said = if reply.json { serde_json::from_slice(&reply.body).ok() } else { None };
+        let Some(said) = said.as_ref().and_then(reason) else { return String::from("it gives no reason") };
+        let plain: String = said.replace(self.secret.0.as_str(), "…").chars().filter(|c| !c.is_control()).collect();
+        let mut text: String = plain.chars().take(REASON_CHARS_MAX).collect();
+        if text.len() < plain.len() {
+            text.push('…');
+        }
+        text
     }
 
     fn no_reply(&self, error: &reqwest::Error) -> NoReply {
@@ -294,20 +320,8 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
     std::iter::successors(Some(error), |cause| (**cause).source())
 }
 
-/// What the server says to be the reason, if it says it in JSON as `error`, in printable characters and not at length.
-fn reason(reply: &Reply) -> String {
-    #[derive(serde::Deserialize)]
-    struct Said {
-        error: String,
-    }
-    let said = if reply.json { serde_json::from_slice::<Said>(&reply.body).ok() } else { None };
-    let Some(Said { error }) = said else { return String::from("it gives no reason") };
-    let mut text: String = error.chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect();
-    if error.chars().count() > REASON_CHARS_MAX {
-        text.push('…');
-    }
-    text
-}
+/// Where the reason is in what a server says: JSON of an interface's own.
+pub(crate) type ReasonIn = fn(&serde_json::Value) -> Option<String>;
 
 #[cfg(test)]
 mod tests {
@@ -315,7 +329,7 @@ mod tests {
 
     fn http(url: &str, nets: AllowedNets) -> Result<Http, Unusable> {
         let key = ApiKey::from_text("do-not-print-me").unwrap();
-        Http::new(&HttpConfig::new(url, key, nets), HeaderName::from_static("x-api-key"))
+        Http::new(&HttpConfig::new(url, key, nets), HeaderName::from_static("x-api-key"), "")
     }
 
     fn refused(url: &str) -> &'static str {
@@ -367,26 +381,37 @@ mod tests {
     fn the_key_is_not_printed() {
         let key = ApiKey::from_text(" do-not-print-me\n").unwrap();
         let config = HttpConfig::new("https://a.test", key.clone(), AllowedNets::public_only());
-        let http = Http::new(&config, HeaderName::from_static("x-api-key")).unwrap();
+        let http = Http::new(&config, HeaderName::from_static("x-api-key"), "Token ").unwrap();
+        assert_eq!(http.key.1.to_str().unwrap(), "Token do-not-print-me");
         let shown = format!("{key:?} {config:#?} {http:?} {:?}", http.key);
         assert!(shown.contains("hidden") && !shown.contains("do-not"), "{shown}");
         assert_eq!(ApiKey::from_text(" \n").unwrap_err(), ApiKeyError::Empty);
         assert_eq!(ApiKey::from_text("a\r\nX-Evil: b").unwrap_err(), ApiKeyError::NotPlain);
     }
 
+    /// The reason of a refused write.
+    fn reason(json: bool, body: &str) -> String {
+        let http = http("https://a.test", AllowedNets::public_only()).unwrap();
+        let body = Zeroizing::new(body.as_bytes().to_vec());
+        let reply = Reply { status: 422, json, retry_after_s: None, link: None, body };
+        match http.judge(&reply, "b.test.", Doing::Updating).unwrap_err() {
+            RestError::Rejected { reason, .. } => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn the_reason_is_taken_from_json_only_and_not_at_length() {
-        let reply = |json, body: &str| Reply {
-            status: 422,
-            json,
-            retry_after_s: None,
-            body: Zeroizing::new(body.as_bytes().to_vec()),
-        };
-        assert_eq!(reason(&reply(true, r#"{"error":"no\u001b[31m such"}"#)), "no[31m such");
+        assert_eq!(reason(true, r#"{"error":"no\u001b[31m such"}"#), "no[31m such");
         for (json, body) in [(false, r#"{"error":"x"}"#), (true, "<html>"), (true, r#"{"errors":[]}"#)] {
-            assert_eq!(reason(&reply(json, body)), "it gives no reason");
+            assert_eq!(reason(json, body), "it gives no reason");
         }
         let long = format!(r#"{{"error":"{}"}}"#, "ä".repeat(1000));
-        assert_eq!(reason(&reply(true, &long)).chars().count(), REASON_CHARS_MAX + 1);
+        assert_eq!(reason(true, &long).chars().count(), REASON_CHARS_MAX + 1);
+    }
+
+    #[test]
+    fn a_reason_that_repeats_the_key_is_told_without_it() {
+        assert_eq!(reason(true, r#"{"error":"bad: Token do-not-print-me!"}"#), "bad: Token …!");
     }
 }

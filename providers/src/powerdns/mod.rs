@@ -77,7 +77,7 @@ impl Apex {
 impl PowerDns {
     /// `server_id` is `localhost` for every PowerDNS that is asked directly.
     pub fn new(config: &HttpConfig, server_id: &str) -> Result<PowerDns, Unusable> {
-        let http = Http::new(config, HeaderName::from_static("x-api-key"))?;
+        let http = Http::new(config, HeaderName::from_static("x-api-key"), "")?;
         Ok(PowerDns { http, server_id: server_id.to_owned() })
     }
 

@@ -81,6 +81,11 @@ pub fn major_version() -> u32 {
 }
 
 pub async fn start(setting: &Setting) -> Server {
+    start_with(setting, ZONE, &["ksk", "zsk"]).await
+}
+
+/// With another zone of the same name, and a key for each of these roles.
+pub async fn start_with(setting: &Setting, zone_text: &str, roles: &[&str]) -> Server {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     std::fs::write(path.join("pdns.conf"), configuration(path, setting)).unwrap();
@@ -88,9 +93,9 @@ pub async fn start(setting: &Setting) -> Server {
         .unwrap_or_else(|e| panic!("{SCHEMA} (of pdns-backend-sqlite3) is needed for this test: {e}"));
     let made = Command::new("sqlite3").arg(path.join("db.sqlite3")).stdin(schema).status().expect("sqlite3");
     assert!(made.success());
-    std::fs::write(path.join("zone"), ZONE).unwrap();
+    std::fs::write(path.join("zone"), zone_text).unwrap();
     let load = format!("load-zone % {}/zone", path.display());
-    let keys = ["ksk", "zsk"].map(|role| format!("add-zone-key % {role} active published ecdsa256"));
+    let keys = roles.iter().map(|role| format!("add-zone-key % {role} active published ecdsa256"));
     let given = ["set-meta % SOA-EDIT-API INCREASE".to_owned()];
     let chosen = setting.commands.iter().map(|command| (*command).to_owned());
     let last = ["rectify-zone %".to_owned()];

@@ -17,10 +17,14 @@ pub fn new_key(flags: u16) -> Rdata {
 }
 
 pub fn cds(dnskey: &Rdata) -> Rdata {
+    cds_of(dnskey, DigestType::SHA256)
+}
+
+pub fn cds_of(dnskey: &Rdata, digest_type: DigestType) -> Rdata {
     let public = PublicKeyBuf::new(dnskey[4..].to_vec(), Algorithm::from_u8(dnskey[3]));
     let key = DNSKEY::with_flags(u16::from_be_bytes([dnskey[0], dnskey[1]]), public);
-    let digest = key.to_digest(&zone(), DigestType::SHA256).unwrap();
-    [&key.calculate_key_tag().unwrap().to_be_bytes()[..], &[13, 2], digest.as_ref()].concat()
+    let digest = key.to_digest(&zone(), digest_type).unwrap();
+    [&key.calculate_key_tag().unwrap().to_be_bytes()[..], &[13, u8::from(digest_type)], digest.as_ref()].concat()
 }
 
 /// SOA serial 0, flags immediate and soaminimum, types A and NS.

@@ -1,12 +1,15 @@
 //! One contract for all providers, held against every real server that each claims. A provider is added by one line at the
 //! end, and a `Subject` that starts its server.
 //!
-//! Needs root (network namespaces) and the servers: BIND, Knot, PowerDNS with its SQLite backend. What is particular to one
+//! Needs root (network namespaces) and the servers: BIND, Knot, PowerDNS with its SQLite backend; deSEC has a stand-in. What is particular to one
 //! interface is tested beside this, in its own directory.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cases;
+#[path = "../common/desec/mod.rs"]
+#[allow(dead_code)]
+mod desec;
 #[path = "../common/pdns.rs"]
 #[allow(dead_code)]
 mod pdns;
@@ -14,6 +17,7 @@ mod pdns;
 #[allow(dead_code)]
 mod proxy;
 #[path = "../common/records.rs"]
+#[allow(dead_code)]
 mod records;
 #[path = "../rfc2136/servers.rs"]
 #[allow(dead_code)]
@@ -53,3 +57,4 @@ macro_rules! contract {
 contract!(rfc2136_on_bind: crate::subjects::DynamicUpdate(crate::servers::Kind::Bind));
 contract!(rfc2136_on_knot: crate::subjects::DynamicUpdate(crate::servers::Kind::Knot));
 contract!(powerdns_on_powerdns: crate::subjects::PowerDns);
+contract!(desec_on_its_stand_in: crate::subjects::Desec);

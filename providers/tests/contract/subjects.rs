@@ -1,9 +1,12 @@
 //! What is held to the contract: each provider on each server that it claims.
 
-use crate::{pdns, servers};
+use crate::records::cds_of;
+use crate::{desec, pdns, servers};
 use async_trait::async_trait;
 use chorus_providers::rfc2136::Rfc2136;
-use chorus_providers::{Category, Provider};
+use chorus_providers::{Category, Provider, Rdata};
+use hickory_proto::dnssec::DigestType;
+use hickory_proto::rr::RecordType;
 use std::any::Any;
 use std::net::SocketAddr;
 
@@ -31,6 +34,21 @@ pub trait Subject {
     /// Whether the serial moves by itself, without a write.
     fn moves_its_serial(&self) -> bool;
     fn bad_answers(&self) -> Vec<BadAnswer>;
+
+    /// How many keys the server has.
+    fn own_keys(&self) -> usize {
+        2
+    }
+
+    /// What is served of this type whether it is wanted or not.
+    fn always_served(&self, _: RecordType, _own_ksk: &Rdata) -> Vec<Rdata> {
+        Vec::new()
+    }
+
+    /// Of the zone, and of what is at `www`.
+    fn largest_ttl_s(&self) -> u32 {
+        300
+    }
 
     fn provider(&self) -> Box<dyn Provider> {
         self.provider_at(self.address())
@@ -89,6 +107,12 @@ impl Subject for DynamicUpdate {
     }
 }
 
+fn bad(status: &str, kind: &str, body: &str, code: &'static str, category: Category) -> BadAnswer {
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close");
+    BadAnswer { octets: format!("{head}\r\n\r\n{body}").into_bytes(), code, category }
+}
+
 //----------- powerdns -------------------------------------------------------
 
 pub struct PowerDns;
@@ -127,12 +151,6 @@ impl Subject for PowerDns {
 
     fn bad_answers(&self) -> Vec<BadAnswer> {
         use Category::{AskHuman, Retry};
-        let bad = |status: &str, kind: &str, body: &str, code, category| {
-            let length = body.len();
-            let head =
-                format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close");
-            BadAnswer { octets: format!("{head}\r\n\r\n{body}").into_bytes(), code, category }
-        };
         let (json, text, html) = ("application/json", "text/plain; charset=utf-8", "text/html");
         let endless = format!("[{}]", " ".repeat(5 * 1024 * 1024));
         vec![
@@ -153,6 +171,84 @@ impl Subject for PowerDns {
             bad("429 Too Many Requests\r\nRetry-After: 7", html, "", "too-many-requests", Retry),
             bad("500 Internal Server Error", text, "Internal Server Error", "read-server-error", Retry),
             bad("502 Bad Gateway", html, "<html>", "read-server-error", Retry),
+        ]
+    }
+}
+
+//----------- desec ----------------------------------------------------------
+
+pub struct Desec;
+
+#[async_trait(?Send)]
+impl Subject for Desec {
+    async fn start(&self) -> Box<dyn Any> {
+        Box::new(desec::start().await)
+    }
+
+    fn address(&self) -> SocketAddr {
+        desec::interface()
+    }
+
+    fn provider_at(&self, address: SocketAddr) -> Box<dyn Provider> {
+        Box::new(desec::provider_at(address))
+    }
+
+    fn with_wrong_credential(&self) -> Box<dyn Provider> {
+        let gate = std::sync::Arc::new(chorus_providers::desec::Unlimited);
+        Box::new(desec::provider_with("another-key", gate))
+    }
+
+    fn is_write(&self) -> fn(&[u8]) -> bool {
+        |begin| begin.starts_with(b"PATCH ")
+    }
+
+    fn keeps_what_others_write(&self) -> bool {
+        false
+    }
+
+    fn moves_its_serial(&self) -> bool {
+        false
+    }
+
+    fn own_keys(&self) -> usize {
+        1
+    }
+
+    fn always_served(&self, rtype: RecordType, own_ksk: &Rdata) -> Vec<Rdata> {
+        match rtype {
+            RecordType::CDS => vec![cds_of(own_ksk, DigestType::SHA256), cds_of(own_ksk, DigestType::SHA384)],
+            RecordType::CDNSKEY => vec![own_ksk.clone()],
+            _ => vec![],
+        }
+    }
+
+    fn largest_ttl_s(&self) -> u32 {
+        7200
+    }
+
+    fn bad_answers(&self) -> Vec<BadAnswer> {
+        use Category::{AskHuman, Retry};
+        let (json, html) = ("application/json", "text/html");
+        let detail = "{\"detail\": \"no\"}";
+        vec![
+            BadAnswer { octets: vec![], code: "no-answer", category: Retry },
+            BadAnswer { octets: b"HTTP/1.1 200 OK\r\nContent-Len".to_vec(), code: "no-connection", category: Retry },
+            bad("200 OK", html, "<html>Log in</html>", "answer-malformed", Retry),
+            bad("200 OK", json, "<html>", "answer-malformed", Retry),
+            bad("200 OK", json, "{}", "answer-malformed", Retry),
+            bad("200 OK", json, "[{}]", "answer-malformed", Retry),
+            bad("301 Moved Permanently\r\nLocation: http://127.0.0.1:1/", html, "", "redirected", AskHuman),
+            bad("400 Bad Request", json, detail, "unexpected-status", AskHuman),
+            bad("401 Unauthorized\r\nWWW-Authenticate: Token", json, detail, "api-key-refused", AskHuman),
+            bad("403 Forbidden", json, detail, "read-refused", AskHuman),
+            bad("404 Not Found", json, detail, "zone-not-served", AskHuman),
+            bad("404 Not Found", html, "<html>", "zone-not-served", AskHuman),
+            bad("405 Method Not Allowed", json, detail, "unexpected-status", AskHuman),
+            bad("429 Too Many Requests\r\nRetry-After: 7", json, detail, "too-many-requests", Retry),
+            bad("429 Too Many Requests", json, detail, "too-many-requests", Retry),
+            bad("500 Internal Server Error", json, detail, "read-server-error", Retry),
+            bad("500 Internal Server Error", html, "<html>", "read-server-error", Retry),
+            bad("503 Service Unavailable", html, "<html>", "read-server-error", Retry),
         ]
     }
 }

@@ -10,6 +10,7 @@ mod pdns;
 #[allow(dead_code)]
 mod proxy;
 #[path = "../common/records.rs"]
+#[allow(dead_code)]
 mod records;
 #[path = "../rfc2136/servers.rs"]
 #[allow(dead_code)]

@@ -6,6 +6,7 @@
 mod faults;
 mod proxy;
 #[path = "../common/records.rs"]
+#[allow(dead_code)]
 mod records;
 mod refusals;
 mod servers;

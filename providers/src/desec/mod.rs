@@ -1,0 +1,357 @@
+//! deSEC (desec.io, or a stack of one's own), driven over its API v1.
+//!
+//! deSEC signs with a key of its own and publishes DNSKEY, CDS (digest types 2 and 4) and CDNSKEY of it by itself; nobody can
+//! take these away, and they are not shown among the stored sets. It answers with the union of its own and the stored ones.
+//! So only foreign records are stored, and what a zone serves is both. CSYNC and NS are stored whole.
+//!
+//! Invariants: no request is made that the account's budget does not permit; a change is one request, done all or not at
+//! all, and read back; a write whose answer is lost is not sent again. The API has only whole sets, and no condition: what
+//! somebody else stores between our reading and our writing is lost.
+//!
+//! After a failure between its parts, deSEC has a change stored, and does not hand it on to its name servers; the same
+//! written again is no change, and does not help. So what was stored later than the zone was published is forced out: a TTL
+//! is changed by a second, by preference one that is not served. That publication reached the name servers is seen by
+//! whoever asks them.
+
+mod api;
+mod budget;
+mod gate;
+mod plan;
+mod reason;
+mod scopes;
+mod write;
+
+pub use budget::{Budget, Limits, USER_PER_DAY, Wait};
+pub use gate::{ClockMs, Gate, Held, InMemory, Unlimited};
+pub use plan::{Day, Planned, Queued, by_day};
+pub use scopes::Request;
+
+use crate::error::{Doing, NotAsWanted, ProviderError};
+use crate::http::{Http, HttpConfig, RestError, Unusable};
+use crate::wanted;
+use crate::{Capabilities, CdsControl, Change, ForeignDnskey, Listing, Provider, Rrset, Wanted, WriteGrouping};
+use api::{ADDITIVE_TTL_S, Api, Domain, Own, RrsetText, Stored, is_additive};
+use async_trait::async_trait;
+use hickory_proto::rr::{Name, RecordType};
+use reqwest::header::AUTHORIZATION;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use write::Before;
+
+/// The API of desec.io.
+pub const URL: &str = "https://desec.io/api/v1";
+
+/// How often a change is worked out anew when somebody else makes the same sets at the same moment.
+const TRIES: u32 = 3;
+
+/// An account at deSEC.
+pub struct Desec {
+    http: Http,
+    gate: Arc<dyn Gate>,
+}
+
+impl fmt::Debug for Desec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desec").field("http", &self.http).finish_non_exhaustive()
+    }
+}
+
+/// What the API shows of a zone's own name.
+struct Apex {
+    own: Own,
+    texts: Vec<RrsetText>,
+    /// Of the types that were asked for.
+    stored: BTreeMap<RecordType, Stored>,
+}
+
+impl Apex {
+    fn read(api: &Api<'_>, own: Own, texts: Vec<RrsetText>, types: &[RecordType]) -> Result<Apex, RestError> {
+        let mut stored = BTreeMap::new();
+        for text in &texts {
+            if let Some(rtype) = text.apex_type().filter(|rtype| types.contains(rtype)) {
+                stored.insert(rtype, text.stored(rtype).map_err(|reason| api.http.malformed(reason))?);
+            }
+        }
+        Ok(Apex { own, texts, stored })
+    }
+
+    /// The sets of these types as they are answered.
+    fn sets(&self, types: &[RecordType]) -> Vec<Rrset> {
+        let mut sets = Vec::new();
+        for rtype in types {
+            let stored = self.stored.get(rtype);
+            let records: BTreeSet<_> = stored.iter().flat_map(|set| set.records.keys()).cloned().collect();
+            let records: BTreeSet<_> = self.own.of(*rtype).into_iter().flatten().cloned().chain(records).collect();
+            let ttl_s = if is_additive(*rtype) { ADDITIVE_TTL_S } else { stored.map_or(0, |set| set.ttl_s) };
+            if !records.is_empty() {
+                sets.push(Rrset { rtype: *rtype, ttl_s, records });
+            }
+        }
+        sets
+    }
+
+    /// Whether a set that Chorus writes was written later than the zone was published. So is what somebody wrote as it was:
+    /// that cannot be told apart. A set that is gone does not say when; that which was changed to force it out does.
+    fn is_ahead_of(&self, domain: &Domain) -> bool {
+        let ours = self.texts.iter().filter(|set| set.apex_type().is_some_and(|rtype| wanted::TYPES.contains(&rtype)));
+        let mut touched = ours.filter_map(RrsetText::touched);
+        touched.any(|touched| domain.published.as_ref().is_none_or(|last| touched > *last))
+    }
+
+    /// A set whose TTL can be changed, and that TTL: one that is not served, if there is any.
+    fn nudgeable(&self) -> Option<(RecordType, u32)> {
+        let find = |rtype: &RecordType| self.texts.iter().find(|set| set.apex_type() == Some(*rtype));
+        wanted::TYPES.iter().find_map(|rtype| find(rtype).map(|set| (*rtype, set.stored_ttl_s())))
+    }
+}
+
+/// That it is not known whether a write was done.
+#[derive(Debug)]
+struct Doubt {
+    reason: String,
+    /// The server itself says that it failed: what is stored then is not published, whatever else it says.
+    failed: bool,
+}
+
+impl Desec {
+    /// All zones of an account share one `gate`.
+    pub fn new(config: &HttpConfig, gate: Arc<dyn Gate>) -> Result<Desec, Unusable> {
+        Ok(Desec { http: Http::new(config, AUTHORIZATION, "Token ")?, gate })
+    }
+
+    fn api<'a>(&'a self, zone: &'a Name) -> Result<Api<'a>, ProviderError> {
+        if zone.is_root() {
+            return Err(ProviderError::Unsupported { what: String::from("deSEC does not host the root zone") });
+        }
+        Ok(Api::new(&self.http, self.gate.as_ref(), zone))
+    }
+
+    /// Sends one write, once. `Ok(None)`: it was done. `Ok(Some)`: it may have been. `Err`: it was not.
+    async fn submit(&self, api: &Api<'_>, body: Vec<u8>) -> Result<Option<Doubt>, RestError> {
+        let reply = match api.patch(body).await {
+            Ok(reply) => reply,
+            Err(failed) if failed.sent => {
+                return Ok(Some(Doubt { reason: failed.error.to_string(), failed: false }));
+            }
+            Err(failed) => return Err(failed.error),
+        };
+        match api.judge(&reply, Doing::Updating) {
+            Ok(()) => Ok(None),
+            Err(failing @ RestError::Failing { .. }) => Ok(Some(Doubt { reason: failing.to_string(), failed: true })),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    async fn read_by(&self, api: &Api<'_>, types: &[RecordType]) -> Result<Vec<Rrset>, RestError> {
+        let mut distinct = Vec::new();
+        for rtype in types {
+            if !distinct.contains(rtype) {
+                distinct.push(*rtype);
+            }
+        }
+        let with_own = distinct.iter().any(|rtype| is_additive(*rtype));
+        api.permit(1 + usize::from(with_own), 0).await?;
+        let own = if with_own { api.domain().await?.own } else { Own::default() };
+        Ok(Apex::read(api, own, api.apex().await?, &distinct)?.sets(&distinct))
+    }
+
+    async fn apply_by(&self, api: &Api<'_>, wanted: &[Wanted]) -> Result<Vec<Change>, ProviderError> {
+        let types = types_of(wanted);
+        for _ in 0..TRIES {
+            // For all of it: what may not be written need not be read, again and again.
+            api.permit(3, 1).await?;
+            let domain = api.domain().await?;
+            // What is stored is read last: nothing should come between that and a write.
+            let apex = Apex::read(api, domain.own.clone(), api.apex().await?, &types)?;
+            let wanted = write::with_own(wanted, &apex.own);
+            let changes = wanted::difference(&wanted, &apex.sets(&types));
+            if changes.is_empty() {
+                if apex.is_ahead_of(&domain) {
+                    self.force_out(api, &apex, &domain).await?;
+                }
+                return Ok(changes);
+            }
+            let before = Before { stored: &apex.stored, own: &apex.own, minimum_ttl_s: domain.minimum_ttl_s };
+            let submitted = match write::plan(&before, &wanted, &changes)? {
+                Some(body) => self.submit(api, body).await,
+                None => Ok(None),
+            };
+            let doubt = match submitted {
+                // Somebody else made one of the sets just before. Nothing was done.
+                Err(RestError::Rejected { status: 409, .. }) => continue,
+                submitted => submitted?,
+            };
+            tracing::debug!(zone = %api.zone, server = self.http.server(), ?changes, ?doubt, "update sent");
+            return self.confirm(api, &wanted, &apex, &domain, doubt).await.map(|()| changes);
+        }
+        let (server, zone) = (self.http.server().to_owned(), api.zone.to_string());
+        Err(RestError::Contended { server, zone, tries: TRIES }.into())
+    }
+
+    async fn probe_by(&self, api: &Api<'_>) -> Result<(), ProviderError> {
+        api.permit(2, 1).await?;
+        api.domain().await?;
+        let sets = api.apex().await?;
+        let types = sets.iter().filter_map(RrsetText::apex_type).filter(|rtype| wanted::TYPES.contains(rtype));
+        let types: Vec<RecordType> = types.collect();
+        if types.is_empty() {
+            return Ok(());
+        }
+        let reply = api.patch(write::nothing(&types)?).await.map_err(|failed| failed.error)?;
+        Ok(api.judge(&reply, Doing::Updating)?)
+    }
+
+    /// Reads back after a write that was (`doubt` is none) or may have been done.
+    async fn confirm(
+        &self,
+        api: &Api<'_>,
+        wanted: &[Wanted],
+        before: &Apex,
+        domain: &Domain,
+        doubt: Option<Doubt>,
+    ) -> Result<(), ProviderError> {
+        let (server, zone) = (self.http.server().to_owned(), api.zone.to_string());
+        let types = types_of(wanted);
+        let read = async { Apex::read(api, before.own.clone(), api.apex().await?, &types) };
+        let now = match read.await {
+            Ok(now) => now,
+            Err(e) => {
+                let said_yes = || format!("it said yes, but could not be read back: {e}");
+                let reason = doubt.map_or_else(said_yes, |doubt| doubt.reason);
+                return Err(RestError::OutcomeUnknown { server, zone, reason }.into());
+            }
+        };
+        let sets = wanted::unmet(wanted, &now.sets(&types));
+        match doubt {
+            None if sets.is_empty() => Ok(()),
+            None => {
+                let unmoved = now.stored == before.stored;
+                Err(match unmoved || only_own(&sets, &now.own) {
+                    true => RestError::Ignored { server, zone, sets }.into(),
+                    false => RestError::Overtaken { server, zone, sets }.into(),
+                })
+            }
+            Some(doubt) if sets.is_empty() => self.see_to_publication(api, before, &now, domain, doubt).await,
+            Some(Doubt { reason, .. }) => Err(RestError::OutcomeUnknown { server, zone, reason }.into()),
+        }
+    }
+
+    /// What may have been done is stored: it has to get to the name servers, too.
+    async fn see_to_publication(
+        &self,
+        api: &Api<'_>,
+        before: &Apex,
+        now: &Apex,
+        domain: &Domain,
+        doubt: Doubt,
+    ) -> Result<(), ProviderError> {
+        let stuck = |reason: String| stuck(api, reason);
+        let because = |e: RestError| stuck(format!("{}; {e}", doubt.reason));
+        api.permit(1, 1).await.map_err(because)?;
+        // A set that is gone does not say when.
+        let gone = before.stored.keys().any(|rtype| !now.stored.contains_key(rtype));
+        if !doubt.failed && !gone && !now.is_ahead_of(&api.domain().await.map_err(because)?) {
+            return Ok(());
+        }
+        self.force_out(api, now, domain).await
+    }
+
+    /// Makes deSEC publish the zone anew, by a change that matters to nobody. Needs permission for a write.
+    async fn force_out(&self, api: &Api<'_>, apex: &Apex, domain: &Domain) -> Result<(), ProviderError> {
+        let stuck = |reason: String| stuck(api, reason);
+        let nothing = || stuck(String::from("no set is at the zone's own name whose TTL could be changed for that"));
+        let (rtype, ttl_s) = apex.nudgeable().ok_or_else(nothing)?;
+        let nudge = write::nudge(rtype, ttl_s, domain.minimum_ttl_s)?;
+        let submitted = self.submit(api, nudge).await;
+        tracing::info!(zone = %api.zone, server = self.http.server(), %rtype, ok = submitted.is_ok(), "publication forced out");
+        match submitted {
+            Ok(None) => Ok(()),
+            Ok(Some(doubt)) => Err(stuck(doubt.reason).into()),
+            Err(e) => Err(stuck(e.to_string()).into()),
+        }
+    }
+}
+
+fn stuck(api: &Api<'_>, reason: String) -> RestError {
+    RestError::Unpublished { server: api.http.server().to_owned(), zone: api.zone.to_string(), reason }
+}
+
+/// Whether nothing is amiss but that own keys are there.
+fn only_own(sets: &[NotAsWanted], own: &Own) -> bool {
+    sets.iter().all(|set| set.missing.is_empty() && set.left_over.iter().all(|rdata| own.has(set.rtype, rdata)))
+}
+
+#[async_trait]
+impl Provider for Desec {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            foreign_dnskey: ForeignDnskey::All,
+            cds: CdsControl::AdditiveToOwn,
+            csync: true,
+            ns_add_foreign: true,
+            ns_remove_own: true,
+            tells_own_keys: true,
+            grouping: WriteGrouping::RrsetReplace,
+        }
+    }
+
+    async fn read(&self, zone: &Name, types: &[RecordType]) -> Result<Vec<Rrset>, ProviderError> {
+        let zone = absolute(zone);
+        let api = self.api(&zone)?;
+        let read = self.read_by(&api, types).await;
+        api.settle().await;
+        Ok(read?)
+    }
+
+    async fn apply(&self, zone: &Name, wanted: &[Wanted]) -> Result<Vec<Change>, ProviderError> {
+        wanted::check(wanted)?;
+        write::check(wanted)?;
+        let zone = absolute(zone);
+        let api = self.api(&zone)?;
+        let applied = self.apply_by(&api, wanted).await;
+        api.settle().await;
+        applied
+    }
+
+    /// A write of the sets that are there which says nothing of them. It shows that the token may write those; whether it
+    /// may write a type that is not there yet is seen when that is written first.
+    async fn probe(&self, zone: &Name) -> Result<(), ProviderError> {
+        let zone = absolute(zone);
+        let api = self.api(&zone)?;
+        let probed = self.probe_by(&api).await;
+        api.settle().await;
+        probed
+    }
+
+    /// What deSEC adds to the stored sets has the TTL that is counted with those.
+    async fn largest_ttl_s(&self, zone: &Name) -> Result<Option<u32>, ProviderError> {
+        let zone = absolute(zone);
+        let api = self.api(&zone)?;
+        let whole = api.whole().await;
+        api.settle().await;
+        let largest = |sets: Vec<RrsetText>| sets.iter().map(RrsetText::served_ttl_s).chain([ADDITIVE_TTL_S]).max();
+        Ok(whole?.and_then(largest))
+    }
+
+    /// What is stored: own keys, signatures and denials are not among it.
+    async fn list(&self, zone: &Name) -> Result<Option<Listing>, ProviderError> {
+        let zone = absolute(zone);
+        let api = self.api(&zone)?;
+        let whole = api.whole().await;
+        api.settle().await;
+        let Some(whole) = whole? else { return Ok(None) };
+        let sets = whole.iter().map(|set| set.read().map(|(name, set)| ((name, set.rtype), set)));
+        Ok(sets.collect::<Option<Listing>>())
+    }
+}
+
+fn absolute(zone: &Name) -> Name {
+    let mut zone = zone.to_lowercase();
+    zone.set_fqdn(true);
+    zone
+}
+
+fn types_of(wanted: &[Wanted]) -> Vec<RecordType> {
+    wanted.iter().map(Wanted::rtype).collect()
+}
