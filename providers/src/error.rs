@@ -144,6 +144,15 @@ impl ProviderError {
         }
     }
 
+    /// How long it is to wait at least, in seconds, where that is said.
+    pub fn retry_after_s(&self) -> Option<u32> {
+        match self {
+            ProviderError::Rest(RestError::TooManyRequests { retry_after_s, .. }) => *retry_after_s,
+            ProviderError::Rest(RestError::BudgetSpent { retry_after_s, .. }) => Some(*retry_after_s),
+            _ => None,
+        }
+    }
+
     /// Whether some of what was sent may be served in spite of this, now or later. A refusal that is not signed with our key
     /// is nobody's word.
     pub fn may_have_been_done(&self) -> bool {

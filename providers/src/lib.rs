@@ -101,6 +101,8 @@ pub struct Capabilities {
     /// Whether the interface tells the operator's own keys from foreign ones.
     pub tells_own_keys: bool,
     pub grouping: WriteGrouping,
+    /// Whether an account may make only so many requests: then even asking whether all is well has its price.
+    pub requests_are_limited: bool,
 }
 
 /// An operator's interface, for any of its zones.

@@ -132,7 +132,8 @@ Example:
   chorus operator add a --provider rfc2136 --update 192.0.2.1 --tsig-name chorus --tsig-algorithm hmac-sha256 \\
     --tsig-secret-file a.secret --name-server ns1.a.example=192.0.2.1 --name-server ns2.a.example
   chorus operator add b --provider powerdns --api-url https://pdns.b.example --secret-file b.key \\
-    --name-server ns1.b.example --name-server ns2.b.example")]
+    --name-server ns1.b.example --name-server ns2.b.example
+  chorus operator add c --provider desec --secret-file desec.token")]
     Add(OperatorAddArgs),
     /// All operators
     #[command(after_help = "Example:\n  chorus operator list -o json")]
@@ -174,7 +175,7 @@ pub struct OperatorAddArgs {
     #[arg(value_parser = input::operator_name)]
     pub name: String,
     /// The kind of interface
-    #[arg(long, value_parser = ["rfc2136", "powerdns"])]
+    #[arg(long, value_parser = ["rfc2136", "powerdns", "desec"])]
     pub provider: String,
     /// rfc2136: where DNS updates are sent
     #[arg(long, value_name = "ADDR[:PORT]", value_parser = input::dns_address, required_if_eq("provider", "rfc2136"))]
@@ -191,17 +192,17 @@ pub struct OperatorAddArgs {
     /// rfc2136: the server keeps its own keys apart from what updates change, as PowerDNS does
     #[arg(long, requires = "update")]
     pub own_keys_apart: bool,
-    /// powerdns: where the server's API is, without /api/v1
+    /// powerdns: where the server's API is, without /api/v1; desec: of a deSEC of your own [default: https://desec.io/api/v1]
     #[arg(long, value_name = "URL", required_if_eq("provider", "powerdns"), conflicts_with_all = RFC2136_ARGS)]
     pub api_url: Option<String>,
     /// powerdns: the server's id in its API [default: localhost]
     #[arg(long, value_name = "ID", requires = "api_url")]
     pub server_id: Option<String>,
-    /// powerdns: a file with the API key and nothing else; '-' reads it from stdin
-    #[arg(long, value_name = "FILE", required_if_eq("provider", "powerdns"), conflicts_with_all = RFC2136_ARGS)]
+    /// powerdns, desec: a file with the API key or token and nothing else; '-' reads it from stdin
+    #[arg(long, value_name = "FILE", required_if_eq_any([("provider", "powerdns"), ("provider", "desec")]), conflicts_with_all = RFC2136_ARGS)]
     pub secret_file: Option<PathBuf>,
-    /// A name server of this operator; without addresses they are looked up. Give each, and each address
-    #[arg(long, value_name = "HOST[=ADDR[:PORT]]", required = true, value_parser = input::name_server)]
+    /// A name server of this operator; without addresses they are looked up. Give each, and each address [desec: its two]
+    #[arg(long, value_name = "HOST[=ADDR[:PORT]]", required_if_eq_any([("provider", "rfc2136"), ("provider", "powerdns")]), value_parser = input::name_server)]
     pub name_server: Vec<NameServer>,
 }
 

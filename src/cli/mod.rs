@@ -153,8 +153,9 @@ fn operator_add(args: OperatorAddArgs) -> Result<OperatorAdd, Failure> {
         }
         _ => None,
     };
-    let api = match (args.api_url, &args.secret_file) {
-        (Some(url), Some(file)) => {
+    let api = match &args.secret_file {
+        Some(file) => {
+            let url = args.api_url;
             let server_id = args.server_id.unwrap_or_else(|| "localhost".to_owned());
             Some(ApiAdd { url, server_id, key: SecretText::new(input::api_key(file)?) })
         }

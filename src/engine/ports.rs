@@ -1,5 +1,6 @@
 //! What the engine is given: everything that is not a decision.
 
+use super::budgets::StoredBudget;
 use super::clock::{Clock, Random};
 use crate::model::dns::Name;
 use crate::model::history::Server;
@@ -11,6 +12,7 @@ use crate::observe::transport::{Protocol, Transport};
 use crate::store::{Interface, OperatorRecord, Records, Store, StoreError};
 use async_trait::async_trait;
 use chorus_providers::Provider;
+use chorus_providers::desec::Desec;
 use chorus_providers::http::{AllowedNets, ApiKey, HttpConfig};
 use chorus_providers::powerdns::PowerDns;
 use chorus_providers::rfc2136::{Rfc2136, Rfc2136Config};
@@ -141,6 +143,13 @@ impl ConfiguredProviders {
                 let key = ApiKey::from_text(text).map_err(|e| failed(e.to_string()))?;
                 let config = HttpConfig::new(url, key, self.nets.clone());
                 Ok(Arc::new(PowerDns::new(&config, server_id).map_err(|e| failed(e.to_string()))?))
+            }
+            Interface::Desec { url } => {
+                let key = ApiKey::from_text(text).map_err(|e| failed(e.to_string()))?;
+                let config = HttpConfig::new(url, key, self.nets.clone());
+                let (store, operator, clock) = (self.store.clone(), operator.name.clone(), self.clock.clone());
+                let budget = Arc::new(StoredBudget { store, operator, clock });
+                Ok(Arc::new(Desec::new(&config, budget).map_err(|e| failed(e.to_string()))?))
             }
         }
     }

@@ -21,6 +21,8 @@ use std::time::Duration;
 
 /// What is tried again after so long at the latest.
 const PATIENCE_MAX: Duration = Duration::from_secs(60);
+/// The same where requests are counted.
+const PATIENCE_MAX_LIMITED: Duration = Duration::from_secs(1800);
 const PATIENCE_MIN: Duration = Duration::from_millis(150);
 
 /// What came of a round's writes.
@@ -48,6 +50,8 @@ struct Attempt {
     write: Write,
     times: u32,
     next: Time,
+    /// The pause after which it is tried again.
+    pause: Duration,
     waiting: WaitingFor,
 }
 
@@ -62,18 +66,32 @@ impl Attempts {
 
     fn still_waiting(&self, write: &Write, now: Time) -> Option<&WaitingFor> {
         let attempt = self.0.get(&write.operator)?;
-        // Further away than the longest pause: the clock was set back.
-        let pausing = attempt.next > now && attempt.next <= now.plus(PATIENCE_MAX);
+        // Further away than it was when the pause began: the clock was set back.
+        let pausing = attempt.next > now && attempt.next <= now.plus(attempt.pause);
         (same_sets(&attempt.write, write) && pausing).then_some(&attempt.waiting)
     }
 
-    fn again(&mut self, write: &Write, now: Time, waiting: WaitingFor, quick: bool) {
+    /// Tried again after a pause that grows.
+    fn again(&mut self, write: &Write, now: Time, waiting: WaitingFor, pace: Pace) {
         let before = self.0.remove(&write.operator).filter(|attempt| same_sets(&attempt.write, write));
         let times = before.map_or(0, |attempt| attempt.times + 1);
-        let first = if quick { PATIENCE_MIN } else { PATIENCE_MIN * 8 };
-        let next = now.plus((first * 2u32.saturating_pow(times.min(16))).min(PATIENCE_MAX));
-        self.0.insert(write.operator.clone(), Attempt { write: write.clone(), times, next, waiting });
+        let first = if pace.quick { PATIENCE_MIN } else { PATIENCE_MIN * 8 };
+        let longest = if pace.limited { PATIENCE_MAX_LIMITED } else { PATIENCE_MAX };
+        let pause = (first * 2u32.saturating_pow(times.min(16))).min(longest).max(pace.at_least);
+        let next = now.plus(pause);
+        self.0.insert(write.operator.clone(), Attempt { write: write.clone(), times, next, pause, waiting });
     }
+}
+
+/// How soon something is tried again.
+#[derive(Clone, Copy, Default)]
+struct Pace {
+    /// It may only not be served yet.
+    quick: bool,
+    /// Requests to the operator are counted.
+    limited: bool,
+    /// The operator says when.
+    at_least: Duration,
 }
 
 fn same_sets(a: &Write, b: &Write) -> bool {
@@ -109,7 +127,7 @@ impl Engine {
                 let code = "operator-reverted".to_owned();
                 let waiting = WaitingFor { step: write.step, code, text, until: Some(until) };
                 self.report(known, write, &waiting.code, &waiting.text, attempts).await?;
-                attempts.again(write, now, waiting.clone(), false);
+                attempts.again(write, now, waiting.clone(), Pace::default());
                 written.waiting.push(waiting);
                 continue;
             }
@@ -124,11 +142,12 @@ impl Engine {
                         until: None,
                     };
                     self.report(known, write, &waiting.code, &waiting.text, attempts).await?;
-                    attempts.again(write, now, waiting.clone(), false);
+                    attempts.again(write, now, waiting.clone(), Pace::default());
                     written.waiting.push(waiting);
                     continue;
                 }
             };
+            let pace = Pace { limited: provider.capabilities().requests_are_limited, ..Pace::default() };
             let before = planned.len();
             planned.extend(planned_by(known, write));
             if let Some(objected) = self.objection(known, write, &planned) {
@@ -163,11 +182,11 @@ impl Engine {
                     note(lately, write, now);
                     written.done.push(Done { at: self.ports.clock.now(), operator: write.operator.clone(), text });
                     // The same again, if somebody undoes it, only with growing patience.
-                    attempts.again(write, now, lagging(write), true);
+                    attempts.again(write, now, lagging(write), Pace { quick: true, ..pace });
                     written.waiting.push(lagging(write));
                 }
                 Ok(None) => {
-                    attempts.again(write, now, lagging(write), true);
+                    attempts.again(write, now, lagging(write), Pace { quick: true, ..pace });
                     written.waiting.push(lagging(write));
                 }
                 Err(e) => {
@@ -175,15 +194,17 @@ impl Engine {
                         // It was refused, or not sent at all: nothing of it is on its way.
                         self.expect_no_more(known, &write.operator, &sent).await?;
                     }
+                    let at_least = Duration::from_secs(u64::from(e.retry_after_s().unwrap_or_default()));
                     let waiting = WaitingFor {
                         step: write.step,
                         code: e.code().to_owned(),
                         text: format!("{}: {e}; {}", write.operator, e.advice()),
-                        until: None,
+                        until: e.retry_after_s().map(|_| now.plus(at_least)),
                     };
                     let text = format!("{}: {}: {e}", write.operator, write.why);
                     self.report(known, write, e.code(), &text, attempts).await?;
-                    attempts.again(write, now, waiting.clone(), e.category() == Category::ReadBack);
+                    let quick = e.category() == Category::ReadBack;
+                    attempts.again(write, now, waiting.clone(), Pace { quick, at_least, ..pace });
                     written.waiting.push(waiting);
                 }
             }

@@ -33,6 +33,10 @@ pub enum Interface {
         url: String,
         server_id: String,
     },
+    /// One account.
+    Desec {
+        url: String,
+    },
 }
 
 impl Interface {
@@ -40,6 +44,7 @@ impl Interface {
         match self {
             Interface::Rfc2136 { .. } => "rfc2136",
             Interface::PowerDns { .. } => "powerdns",
+            Interface::Desec { .. } => "desec",
         }
     }
 }

@@ -285,6 +285,7 @@ impl Provider for Interface {
             ns_remove_own: true,
             tells_own_keys: false,
             grouping: WriteGrouping::AtomicWithPrerequisites,
+            requests_are_limited: false,
         }
     }
 

@@ -2,10 +2,15 @@
 
 use crate::every_step::{Case, is_full, run};
 use crate::lab::{CHILD, in_own_network};
-use crate::stage::{BIND, Cast, KNOT, LIMIT, POWERDNS, POWERDNS_BY_UPDATE, POWERDNS_CSK, Player, Stage};
+use crate::stage::{BIND, Cast, DESEC, KNOT, LIMIT, POWERDNS, POWERDNS_BY_UPDATE, POWERDNS_CSK, Player, Stage};
 
-const KINDS: [(&str, Player); 4] =
-    [("bind", BIND), ("knot", KNOT), ("powerdns", POWERDNS), ("powerdns-by-update", POWERDNS_BY_UPDATE)];
+const KINDS: [(&str, Player); 5] = [
+    ("bind", BIND),
+    ("knot", KNOT),
+    ("powerdns", POWERDNS),
+    ("powerdns-by-update", POWERDNS_BY_UPDATE),
+    ("desec", DESEC),
+];
 
 fn joins_and_takes_over(name: &'static str, players: [Player; 2]) {
     in_own_network(LIMIT, move || async move {
@@ -27,7 +32,15 @@ fn each_kind_of_operator_joins_and_takes_over_at_every_other() {
             cases.push(Case::new(name, move |name| joins_and_takes_over(name, [player, newcomer])));
         }
     }
-    run(cases, &["powerdns-after-bind", "knot-after-powerdns", "powerdns-by-update-after-powerdns"]);
+    run(
+        cases,
+        &[
+            "powerdns-after-bind",
+            "desec-after-powerdns",
+            "powerdns-by-update-after-desec",
+            "knot-after-powerdns-by-update",
+        ],
+    );
 }
 
 /// Three of a kind each: combined keys beside split ones, NSEC3 beside NSEC, TTLs that differ.

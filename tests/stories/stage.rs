@@ -39,6 +39,7 @@ pub const KNOT: Player = (Server::Knot, Keys::KskZsk, Algorithm::Ecdsa);
 pub const KNOT_CSK: Player = (Server::Knot, Keys::Csk, Algorithm::Ecdsa);
 pub const POWERDNS: Player = (Server::PowerDns, Keys::KskZsk, Algorithm::Ecdsa);
 pub const POWERDNS_CSK: Player = (Server::PowerDns, Keys::Csk, Algorithm::Ecdsa);
+pub const DESEC: Player = (Server::Desec, Keys::Csk, Algorithm::Ecdsa);
 pub const POWERDNS_BY_UPDATE: Player = (Server::PowerDnsByUpdate, Keys::KskZsk, Algorithm::Ecdsa);
 pub const KNOT_RSA: Player = (Server::Knot, Keys::KskZsk, Algorithm::Rsa2048);
 
@@ -122,7 +123,7 @@ impl Stage {
         let names = cast.by_name_only.then(|| Unbound::start(&lab, "unbound-names", 200, false, &[], &stubs(&parent)));
         let mut serving: Vec<String> =
             names.iter().flat_map(|unbound| ["--resolver".to_owned(), unbound.ip.to_string()]).collect();
-        if operators.iter().any(|operator| operator.server == Server::PowerDns) {
+        if operators.iter().any(|operator| matches!(operator.server, Server::PowerDns | Server::Desec)) {
             serving.extend(["--allow-provider-net", "127.0.0.0/8"].map(str::to_owned));
         }
         let chorus = lab.chorus_serving(&cast.env, serving).await;

@@ -42,6 +42,9 @@ use write::Before;
 /// The API of desec.io.
 pub const URL: &str = "https://desec.io/api/v1";
 
+/// Where desec.io serves every zone.
+pub const NAME_SERVERS: [&str; 2] = ["ns1.desec.io", "ns2.desec.org"];
+
 /// How often a change is worked out anew when somebody else makes the same sets at the same moment.
 const TRIES: u32 = 3;
 
@@ -293,6 +296,7 @@ impl Provider for Desec {
             ns_remove_own: true,
             tells_own_keys: true,
             grouping: WriteGrouping::RrsetReplace,
+            requests_are_limited: true,
         }
     }
 

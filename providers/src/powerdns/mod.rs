@@ -190,6 +190,7 @@ impl Provider for PowerDns {
             ns_remove_own: true,
             tells_own_keys: true,
             grouping: WriteGrouping::RrsetReplace,
+            requests_are_limited: false,
         }
     }
 

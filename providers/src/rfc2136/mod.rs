@@ -225,6 +225,7 @@ impl Provider for Rfc2136 {
             ns_remove_own: true,
             tells_own_keys: false,
             grouping: WriteGrouping::AtomicWithPrerequisites,
+            requests_are_limited: false,
         }
     }
 

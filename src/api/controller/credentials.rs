@@ -35,7 +35,13 @@ impl Controller {
                 url: new_url.unwrap_or_else(|| url.clone()),
                 server_id: new_server_id.unwrap_or_else(|| server_id.clone()),
             },
-            (Interface::PowerDns { .. }, Some(_), ..) => return Err(not_its("address for updates")),
+            (Interface::Desec { url }, None, new_url, None) => {
+                Interface::Desec { url: new_url.unwrap_or_else(|| url.clone()) }
+            }
+            (Interface::Desec { .. }, None, _, Some(_)) => return Err(not_its("server id")),
+            (Interface::PowerDns { .. } | Interface::Desec { .. }, Some(_), ..) => {
+                return Err(not_its("address for updates"));
+            }
         };
         if let Some(given) = &change.name_servers {
             operator.name_servers = name_servers(name, given)?;
@@ -57,11 +63,13 @@ impl Controller {
                     new.name().clone_into(tsig_algorithm);
                 }
             }
-            Interface::PowerDns { .. } if rotate.tsig_name.is_some() || rotate.tsig_algorithm.is_some() => {
+            Interface::PowerDns { .. } | Interface::Desec { .. }
+                if rotate.tsig_name.is_some() || rotate.tsig_algorithm.is_some() =>
+            {
                 let text = format!("operator {name} is driven over HTTP, and has no TSIG key");
                 return Err(Refusal::new(RefusalKind::Invalid, "bad-interface", text).with_fix("give its API key"));
             }
-            Interface::PowerDns { .. } => {}
+            Interface::PowerDns { .. } | Interface::Desec { .. } => {}
         }
         usable(&operator.interface, &rotate.secret)?;
         let ports = self.engine.ports();

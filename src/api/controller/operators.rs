@@ -13,9 +13,11 @@ use crate::observe::resolve::NameServer as Spec;
 use crate::observe::round::observe_operator_server;
 use crate::observe::transport::Protocol;
 use crate::store::{Interface, OperatorRecord};
+use chorus_providers::desec::{self, Desec};
 use chorus_providers::http::{AllowedNets, ApiKey, HttpConfig, Unusable};
 use chorus_providers::powerdns::PowerDns;
 use chorus_providers::tsig::Secret;
+use std::sync::Arc;
 
 impl Controller {
     pub(super) async fn list_operators(&self) -> Result<OperatorList, Refusal> {
@@ -43,8 +45,15 @@ impl Controller {
                 "choose another name",
             ));
         }
-        let name_servers = name_servers(&add.name, &add.name_servers)?;
         let (interface, secret) = interface(&add)?;
+        let of_provider = match &interface {
+            Interface::Desec { url } if url == desec::URL && add.name_servers.is_empty() => {
+                let named = |host: &&str| NameServer { host: (*host).to_owned(), addresses: Vec::new() };
+                desec::NAME_SERVERS.iter().map(named).collect()
+            }
+            _ => add.name_servers.clone(),
+        };
+        let name_servers = name_servers(&add.name, &of_provider)?;
         let ports = self.engine.ports();
         let record = OperatorRecord { name: add.name.clone(), interface, name_servers, created_at: ports.clock.now() };
         let mut nonce = [0; 24];
@@ -142,7 +151,8 @@ impl Controller {
                 let algorithm = algorithm.ok_or_else(|| damaged("the algorithm"))?;
                 (Some(update), Some(TsigShow { name: tsig_name, algorithm }), None)
             }
-            Interface::PowerDns { url, server_id } => (None, None, Some(ApiShow { url, server_id })),
+            Interface::PowerDns { url, server_id } => (None, None, Some(ApiShow { url, server_id: Some(server_id) })),
+            Interface::Desec { url } => (None, None, Some(ApiShow { url, server_id: None })),
         };
         Ok(OperatorShow {
             name: operator.name.clone(),
@@ -195,16 +205,26 @@ fn interface(add: &OperatorAdd) -> Result<(Interface, &SecretText), Refusal> {
             Ok((interface, &tsig.secret))
         }
         ("powerdns", None, None, Some(api)) => {
-            let interface = Interface::PowerDns { url: api.url.clone(), server_id: api.server_id.clone() };
+            let no_url = || invalid("bad-interface", "where its API is is not said".into(), "say `url`");
+            let url = api.url.clone().ok_or_else(no_url)?;
+            let interface = Interface::PowerDns { url, server_id: api.server_id.clone() };
             usable(&interface, &api.key)?;
             Ok((interface, &api.key))
         }
-        ("rfc2136" | "powerdns", ..) => Err(invalid(
+        ("desec", None, None, Some(api)) => {
+            let interface = Interface::Desec { url: api.url.clone().unwrap_or_else(|| desec::URL.to_owned()) };
+            usable(&interface, &api.key)?;
+            Ok((interface, &api.key))
+        }
+        ("rfc2136" | "powerdns" | "desec", ..) => Err(invalid(
             "bad-interface",
             format!("what is given is not what {provider} needs"),
-            "rfc2136 needs `update` and `tsig` and nothing else, powerdns `api`",
+            "rfc2136 needs `update` and `tsig` and nothing else, powerdns and desec `api`",
         )),
-        _ => Err(invalid("unknown-provider", format!("there is no provider {provider}"), "use rfc2136 or powerdns")),
+        _ => {
+            let text = format!("there is no provider {provider}");
+            Err(invalid("unknown-provider", text, "use rfc2136, powerdns or desec"))
+        }
     }
 }
 
@@ -226,6 +246,15 @@ pub(super) fn usable(interface: &Interface, secret: &SecretText) -> Result<(), R
                 Err(e) => Err(invalid("bad-url", e.to_string(), "write it like https://pdns.example.net")),
             }
         }
+        Interface::Desec { url } => {
+            let key = ApiKey::from_text(secret.expose())
+                .map_err(|e| invalid("bad-secret", e.to_string(), "give the token as deSEC showed it"))?;
+            let config = HttpConfig::new(url, key, AllowedNets::public_only());
+            match Desec::new(&config, Arc::new(desec::Unlimited)) {
+                Ok(_) | Err(Unusable::NotAllowed(_)) => Ok(()),
+                Err(e) => Err(invalid("bad-url", e.to_string(), "write it like https://desec.io/api/v1")),
+            }
+        }
     }
 }
 
@@ -235,6 +264,7 @@ fn permitted(interface: &Interface, zone: &str) -> String {
             format!("{update} takes updates of {zone} signed with {tsig_name}")
         }
         Interface::PowerDns { url, .. } => format!("{url} takes updates of {zone} with the API key"),
+        Interface::Desec { url } => format!("{url} takes updates of {zone} with the token"),
     }
 }
 

@@ -85,8 +85,9 @@ pub struct TsigAdd {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiAdd {
-    /// Without the interface's own paths.
-    pub url: String,
+    /// Without the interface's own paths; of deSEC up to `/api/v1`, and not needed for desec.io.
+    #[serde(default)]
+    pub url: Option<String>,
     #[serde(default = "only_server")]
     pub server_id: String,
     pub key: SecretText,
@@ -101,7 +102,7 @@ fn only_server() -> String {
 #[serde(deny_unknown_fields)]
 pub struct OperatorAdd {
     pub name: String,
-    /// The kind of interface: `rfc2136`, with `update` and `tsig`, or `powerdns`, with `api`.
+    /// The kind of interface: `rfc2136`, with `update` and `tsig`, or `powerdns` or `desec`, with `api`.
     pub provider: String,
     /// Where updates are sent.
     #[serde(default)]
@@ -127,7 +128,8 @@ impl OperatorAdd {
         }
         #[derive(Serialize)]
         struct Api<'a> {
-            url: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            url: Option<&'a str>,
             server_id: &'a str,
             key: &'a str,
         }
@@ -148,7 +150,7 @@ impl OperatorAdd {
         let tsig = self.tsig.as_ref();
         let tsig = tsig.map(|t| Tsig { name: &t.name, algorithm: t.algorithm, secret: t.secret.expose() });
         let api = self.api.as_ref();
-        let api = api.map(|a| Api { url: &a.url, server_id: &a.server_id, key: a.key.expose() });
+        let api = api.map(|a| Api { url: a.url.as_deref(), server_id: &a.server_id, key: a.key.expose() });
         let (name, provider, name_servers) = (&self.name, &self.provider, &self.name_servers);
         let own_keys_apart = self.own_keys_apart;
         serde_json::to_vec(&Body { name, provider, update: self.update, tsig, own_keys_apart, api, name_servers })
@@ -229,7 +231,8 @@ pub struct TsigShow {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiShow {
     pub url: String,
-    pub server_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_id: Option<String>,
 }
 
 /// `GET /operators/{name}`.

@@ -17,8 +17,10 @@ fn name_server(server: &NameServer) -> String {
 fn place(operator: &OperatorShow) -> String {
     match (&operator.update, &operator.api) {
         (Some(update), _) => update.to_string(),
-        (None, Some(api)) if api.server_id == "localhost" => api.url.clone(),
-        (None, Some(api)) => format!("{} ({})", api.url, api.server_id),
+        (None, Some(api)) => match api.server_id.as_deref() {
+            None | Some("localhost") => api.url.clone(),
+            Some(server_id) => format!("{} ({server_id})", api.url),
+        },
         (None, None) => String::new(),
     }
 }

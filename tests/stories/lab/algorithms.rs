@@ -35,7 +35,7 @@ impl Operator {
                 self.knotc(&["reload"]);
                 self.knotc(&["zone-sign", CHILD]);
             }
-            Server::PowerDns | Server::PowerDnsByUpdate => {
+            Server::PowerDns | Server::PowerDnsByUpdate | Server::Desec => {
                 panic!("PowerDNS has no policy that could name an algorithm")
             }
         }
@@ -62,7 +62,7 @@ impl Operator {
                 }
             }
             Server::Knot => self.knotc(&["zone-ksk-submitted", CHILD]),
-            Server::PowerDns | Server::PowerDnsByUpdate => {
+            Server::PowerDns | Server::PowerDnsByUpdate | Server::Desec => {
                 panic!("PowerDNS has no policy that could name an algorithm")
             }
         }
@@ -82,7 +82,7 @@ impl Operator {
                 }
                 self.knotc(&["zone-sign", CHILD]);
             }
-            Server::PowerDns | Server::PowerDnsByUpdate => {
+            Server::PowerDns | Server::PowerDnsByUpdate | Server::Desec => {
                 panic!("PowerDNS has no policy that could name an algorithm")
             }
         }

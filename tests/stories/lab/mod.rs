@@ -6,6 +6,9 @@
 pub mod agent;
 pub mod algorithms;
 pub mod chorus;
+#[path = "../../../providers/tests/common/desec/stand_in/mod.rs"]
+#[allow(dead_code)]
+pub mod desec;
 pub mod dns;
 pub mod network;
 pub mod observer;

@@ -13,7 +13,7 @@ use hickory_proto::rr::RecordType;
 
 use super::process::{Running, TsigKey};
 use super::udp_only::UdpOnly;
-use super::{CHILD, Lab, dns, port53, powerdns, signers, until, v4, v6};
+use super::{CHILD, Lab, desec, dns, port53, powerdns, signers, until, v4, v6};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Server {
@@ -23,6 +23,8 @@ pub enum Server {
     PowerDns,
     /// driven by dynamic updates
     PowerDnsByUpdate,
+    /// the stand-in for deSEC, with a PowerDNS behind it that serves what it stores
+    Desec,
 }
 
 impl Server {
@@ -148,6 +150,8 @@ pub struct Operator {
     pub secondary: Option<Running>,
     silent: Option<(UdpSocket, TcpListener)>,
     udp_only: Option<UdpOnly>,
+    /// The API of the stand-in for deSEC.
+    _desec: Option<desec::Server>,
     own_keys: Vec<DNSKEY>,
 }
 
@@ -164,8 +168,9 @@ impl Operator {
             (UdpSocket::bind(address).expect("silent address"), TcpListener::bind(address).expect("silent address"))
         });
         let udp_only = (spec.second == Second::UdpOnly).then(|| UdpOnly::start(v6(number), v4(number)));
+        let desec = (server == Server::Desec).then(|| powerdns::start_desec(spec, number, &hosts(spec.name)));
         let (secondary, own_keys) = (None, Vec::new());
-        Self { spec, server, number, key, onlooker, dir, process, secondary, silent, udp_only, own_keys }
+        Self { spec, server, number, key, onlooker, dir, process, secondary, silent, udp_only, _desec: desec, own_keys }
     }
 
     /// Signed, and with the CDS that the server publishes by itself; remembers the keys of this moment as its own.
@@ -246,9 +251,12 @@ impl Operator {
         let update = v4(self.number).to_string();
         let secret_file = secret_file.display().to_string();
         let servers = servers.iter().flat_map(|server| ["--name-server".to_owned(), server.clone()]);
-        if self.server == Server::PowerDns {
-            let (url, secret_file) = (powerdns::api_url(self.number), powerdns::api_key_file(&self.dir));
-            let mut arguments = ["operator", "add", name, "--provider", "powerdns"].map(str::to_owned).to_vec();
+        if matches!(self.server, Server::PowerDns | Server::Desec) {
+            let (provider, url, secret_file) = match self.server {
+                Server::Desec => ("desec", powerdns::desec_url(self.number), powerdns::token_file(&self.dir)),
+                _ => ("powerdns", powerdns::api_url(self.number), powerdns::api_key_file(&self.dir)),
+            };
+            let mut arguments = ["operator", "add", name, "--provider", provider].map(str::to_owned).to_vec();
             arguments.extend(["--api-url".to_owned(), url, "--secret-file".to_owned()]);
             arguments.push(secret_file.display().to_string());
             arguments.extend(servers);
@@ -356,7 +364,7 @@ fn start_signer(
     match server {
         Server::Bind => signers::start_bind(dir),
         Server::Knot => signers::start_knot(dir),
-        Server::PowerDns | Server::PowerDnsByUpdate => powerdns::start(dir),
+        Server::PowerDns | Server::PowerDnsByUpdate | Server::Desec => powerdns::start(dir),
     }
 }
 
@@ -368,8 +376,8 @@ fn configure_signer(server: Server, dir: &Path, spec: OperatorSpec, number: u8, 
     match server {
         Server::Bind => signers::configure_bind(dir, spec, key, onlooker, &addresses),
         Server::Knot => signers::configure_knot(dir, spec, key, onlooker, &addresses),
-        Server::PowerDns | Server::PowerDnsByUpdate => {
-            powerdns::configure(dir, spec, number, key, onlooker, &addresses)
+        Server::PowerDns | Server::PowerDnsByUpdate | Server::Desec => {
+            powerdns::configure(dir, server, spec, number, key, onlooker, &addresses)
         }
     }
 }

@@ -9,10 +9,10 @@ use std::time::Duration;
 use hickory_proto::dnssec::rdata::DNSKEY;
 use serde_json::{Value, json};
 
-use super::operator::{Algorithm, Fault, Keys, Operator, OperatorSpec};
+use super::operator::{Algorithm, Fault, Keys, Operator, OperatorSpec, Server};
 use super::process::{Running, TsigKey, binary, run};
 use super::rolls::Roll;
-use super::{CHILD, dns, v4};
+use super::{CHILD, desec, dns, v4};
 
 const SCHEMA: &str = "/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql";
 const API_PORT: u16 = 8081;
@@ -33,8 +33,17 @@ pub fn api_key_file(dir: &Path) -> PathBuf {
 }
 
 /// Caches of what it answers are as by default; only how long it may go on with old keys is shortened.
-pub fn configure(dir: &Path, spec: OperatorSpec, number: u8, key: &TsigKey, onlooker: &TsigKey, addresses: &[IpAddr]) {
+pub fn configure(
+    dir: &Path,
+    server: Server,
+    spec: OperatorSpec,
+    number: u8,
+    key: &TsigKey,
+    onlooker: &TsigKey,
+    addresses: &[IpAddr],
+) {
     std::fs::write(api_key_file(dir), API_KEY).expect("API key");
+    std::fs::write(token_file(dir), desec::TOKEN).expect("token");
     let listen: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
     let shown = dir.display();
     let configuration = format!(
@@ -65,6 +74,7 @@ pub fn configure(dir: &Path, spec: OperatorSpec, number: u8, key: &TsigKey, onlo
     let mut commands = vec![words(&format!("load-zone {CHILD} {shown}/zone"))];
     let roles: &[&str] = match (spec.fault, spec.keys) {
         (Fault::Unsigned, _) => &[],
+        _ if server == Server::Desec => &["ksk"],
         (_, Keys::KskZsk) => &["ksk", "zsk"],
         (_, Keys::Csk) => &["ksk"],
     };
@@ -83,6 +93,11 @@ pub fn configure(dir: &Path, spec: OperatorSpec, number: u8, key: &TsigKey, onlo
         format!("TSIG-ALLOW-AXFR {} {}", transferer.name, onlooker.name),
     ] {
         commands.push(words(&format!("set-meta {CHILD} {metadata}")));
+    }
+    if server == Server::Desec {
+        // It publishes CDS (digest types 2 and 4) and CDNSKEY of its own key, beside what is stored.
+        commands.push(words(&format!("set-publish-cds {CHILD} 2,4")));
+        commands.push(words(&format!("set-publish-cdnskey {CHILD}")));
     }
     if spec.fault == Fault::Nsec3 {
         commands.push(["set-nsec3", CHILD, "1 0 0 ab"].map(str::to_owned).to_vec());
@@ -104,6 +119,33 @@ fn util(dir: &Path, command: &[String]) {
 pub fn start(dir: &Path) -> Running {
     let configuration = format!("--config-dir={}", dir.display());
     Running::start("pdns_server", &binary("pdns_server", "pdns-server"), &[&configuration], dir, &[])
+}
+
+const DESEC_PORT: u16 = 8080;
+
+pub fn desec_url(number: u8) -> String {
+    format!("http://{}/api/v1", SocketAddr::new(v4(number), DESEC_PORT))
+}
+
+pub fn token_file(dir: &Path) -> PathBuf {
+    dir.join("token")
+}
+
+/// The stand-in's API, before the PowerDNS of this operator. Its smallest TTL is that of the story: deSEC's own is an hour.
+pub fn start_desec(spec: OperatorSpec, number: u8, hosts: &[String]) -> desec::Server {
+    let zone = CHILD.trim_end_matches('.').to_owned();
+    let at = desec::Place { zone, signer: api_address(number), signer_key: API_KEY.to_owned() };
+    let (ttl_s, data_ttl_s, address) = (u64::from(spec.ttl_s), u64::from(spec.data_ttl_s), format!("192.0.2.{number}"));
+    let (hosts, text) = (hosts.iter().map(String::as_str).collect::<Vec<_>>(), format!("\"{}\"", spec.name));
+    let sets: [(&str, &str, u64, &[&str]); 4] = [
+        ("", "NS", ttl_s, &hosts),
+        ("www", "A", data_ttl_s, &[&address]),
+        ("www", "TXT", data_ttl_s, &[&text]),
+        ("*.w", "A", ttl_s, &[&address]),
+    ];
+    let mut state = desec::State::new(at, &sets);
+    state.minimum_ttl_s = ttl_s;
+    desec::Server::start(SocketAddr::new(v4(number), DESEC_PORT), state)
 }
 
 /// What its administrator does with its keys.

@@ -38,6 +38,7 @@ impl Operator {
             Server::PowerDns | Server::PowerDnsByUpdate => {
                 self.publishes_new(roll);
             }
+            Server::Desec => panic!("nobody but deSEC rolls its keys"),
         }
         old
     }

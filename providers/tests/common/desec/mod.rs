@@ -1,221 +1,38 @@
-//! A stand-in for deSEC: an HTTP server that behaves as deSEC's API was seen to (its own words for messages), before a real
-//! PowerDNS that signs and serves what is stored, as deSEC's does.
-//!
-//! For tests only. Particular to it are: own DNSKEY, CDS (digest types 2 and 4) and CDNSKEY that are served beside the
-//! stored ones and never shown among them; TTL 3600 for these; atomic bulk writes with four shapes of errors; a store that is
-//! ahead of what is served (late, or stuck after a failure); pages; throttling. It knows one zone and has no accounts.
-//! What is stored is in `State`, which a test may change; rules are in `routes`.
+//! The stand-in for deSEC as these tests have it: with the zone of `servers`, before a PowerDNS of its own.
 
-mod canonical;
-mod http;
-mod routes;
-mod throttle;
+// Of what each target uses a part.
+#![allow(dead_code, unused_imports)]
 
-pub use http::ask;
-pub use throttle::Throttle;
+mod stand_in;
+
+pub use stand_in::{LIMITED_TOKEN, MINIMUM_TTL_S, State, TOKEN, Throttle, Trouble, ask};
 
 use crate::pdns;
 use crate::servers::zone;
-use chorus_providers::desec::{Day, Desec, Gate, Unlimited};
+use chorus_providers::desec::{Desec, Gate, Unlimited};
 use chorus_providers::http::{AllowedNets, ApiKey, HttpConfig};
-use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread::JoinHandle;
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::Arc;
 
-pub const TOKEN: &str = "1234567890abcdefGHJKMNPQrstu";
-/// May write CSYNC and NS, and nothing else.
-pub const LIMITED_TOKEN: &str = "a-token-that-may-write-little";
 pub const INTERFACE: &str = "127.0.1.11:8080";
-pub const MINIMUM_TTL_S: u64 = 3600;
 
 /// One key, which signs everything; in mixed case are names of name servers.
 const ZONE: &str = "$ORIGIN music1.example.\n$TTL 3600\n@ 300 SOA get.desec.io. get.desec.io. 1 86400 3600 2419200 3600\n\
     @ NS Ns1.Music1.Example.\n@ NS ns.Elsewhere.test.\nns1 A 127.0.1.11\nwww 7200 A 192.0.2.1\n\
     txt TXT \"a;b\" \"\\195\\164 \\\"\"\n";
 
-/// An RRset, by subname and type.
-pub type Key = (String, String);
-
-#[derive(Clone)]
-pub struct Set {
-    pub ttl_s: u64,
-    pub records: Vec<String>,
-    pub created_us: u64,
-    pub touched_us: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
-    /// The signing server cannot be reached: nothing is stored, and the answer is a page.
-    Primary,
-    /// What is behind it cannot: the change is stored, not published, and the answer is JSON.
-    Distribution,
-}
-
-pub struct State {
-    pub sets: BTreeMap<Key, Set>,
-    pub minimum_ttl_s: u64,
-    pub published_us: u64,
-    /// Stored, and not yet at the name server.
-    pub unpublished: BTreeSet<Key>,
-    /// For so many writes.
-    pub trouble: Option<(Trouble, usize)>,
-    /// The zone says that it was published although it was not.
-    pub says_published: bool,
-    /// So many writes meet another one.
-    pub conflicts: usize,
-    /// Changes stay unpublished, although the API says that all is well, until this is off and `publish` is called.
-    pub late: bool,
-    pub throttle: Option<Throttle>,
-    /// Whether a refusal says for how long.
-    pub retry_after: bool,
-    /// Unix milliseconds, for throttling.
-    pub now_ms: u64,
-    pub page: usize,
-    /// Which types a token may write at the zone's name; all where there is none.
-    pub tokens: BTreeMap<&'static str, Option<BTreeSet<&'static str>>>,
-    /// What is said to a write instead of what would be: status, content type and body.
-    pub says: Option<(u16, &'static str, String)>,
-    /// Method, path with query, and status of each request.
-    pub log: Vec<String>,
-    last_us: u64,
-    reads: usize,
-}
-
-impl State {
-    fn new() -> State {
-        let mut state = State {
-            sets: BTreeMap::new(),
-            minimum_ttl_s: MINIMUM_TTL_S,
-            published_us: 0,
-            unpublished: BTreeSet::new(),
-            trouble: None,
-            says_published: false,
-            conflicts: 0,
-            late: false,
-            throttle: None,
-            retry_after: true,
-            now_ms: 1_800_000_000_000,
-            page: 500,
-            tokens: BTreeMap::from([(TOKEN, None), (LIMITED_TOKEN, Some(BTreeSet::from(["CSYNC", "NS"])))]),
-            says: None,
-            log: Vec::new(),
-            last_us: 1_800_000_000_000_000,
-            reads: 0,
-        };
-        let sets: [(&str, &str, u64, &[&str]); 4] = [
-            ("", "NS", 3600, &["Ns1.Music1.Example.", "ns.Elsewhere.test."]),
-            ("ns1", "A", 3600, &["127.0.1.11"]),
-            ("www", "A", 7200, &["192.0.2.1"]),
-            ("txt", "TXT", 3600, &["\"a;b\" \"\\195\\164 \\\"\""]),
-        ];
-        for (subname, rtype, ttl_s, records) in sets {
-            state.put((subname.to_owned(), rtype.to_owned()), ttl_s, records.iter().map(|r| (*r).to_owned()).collect());
-        }
-        state.published_us = state.tick_us();
-        state
-    }
-
-    /// Moments that are all different, and later each time. A whole second now and then, which is written shorter.
-    pub fn tick_us(&mut self) -> u64 {
-        self.last_us += 500_000;
-        self.last_us
-    }
-
-    pub fn put(&mut self, key: Key, ttl_s: u64, records: Vec<String>) {
-        let now_us = self.tick_us();
-        let created_us = self.sets.get(&key).map_or(now_us, |set| set.created_us);
-        self.sets.insert(key, Set { ttl_s, records, created_us, touched_us: now_us });
-    }
-
-    /// As somebody else does it: stored and published.
-    pub fn write(&mut self, rtype: &str, ttl_s: u64, records: &[&str]) {
-        let key = (String::new(), rtype.to_owned());
-        match records {
-            [] => drop(self.sets.remove(&key)),
-            _ => self.put(key.clone(), ttl_s, records.iter().map(|r| (*r).to_owned()).collect()),
-        }
-        self.unpublished.insert(key);
-        self.publish();
-    }
-
-    pub fn stored(&self, rtype: &str) -> Option<&Set> {
-        self.sets.get(&(String::new(), rtype.to_owned()))
-    }
-
-    /// Requests that were made, without their query and status, since the last time.
-    pub fn requests(&mut self) -> Vec<String> {
-        let path = |line: &String| line.split(['?', ' ']).take(2).collect::<Vec<_>>().join(" ");
-        self.log.drain(..).map(|line| path(&line)).collect()
-    }
-
-    /// Hands everything on to the name server.
-    pub fn publish(&mut self) {
-        let name = |subname: &str| match subname {
-            "" => zone().to_string(),
-            _ => format!("{subname}.{}", zone()),
-        };
-        let set = |key: &Key| match self.sets.get(key) {
-            None => json!({ "name": name(&key.0), "type": key.1, "changetype": "DELETE" }),
-            Some(set) => {
-                let records: Vec<Value> =
-                    set.records.iter().map(|r| json!({ "content": r, "disabled": false })).collect();
-                json!({ "name": name(&key.0), "type": key.1, "ttl": set.ttl_s, "changetype": "REPLACE", "records": records })
-            }
-        };
-        let rrsets: Vec<Value> = self.unpublished.iter().map(set).collect();
-        let body = json!({ "rrsets": rrsets }).to_string();
-        let (status, said) = powerdns("PATCH", "", &body).expect("PowerDNS is there");
-        assert_eq!(status, 204, "PowerDNS took {body}: {said}");
-        self.unpublished.clear();
-        self.published_us = self.tick_us();
-    }
-}
-
-fn powerdns(method: &str, path: &str, body: &str) -> Option<(u16, String)> {
-    let path = format!("/api/v1/servers/localhost/zones/{}{path}", zone());
-    let headers = [("X-API-Key", pdns::KEY), ("Content-Type", "application/json")];
-    ask(pdns::interface(), method, &path, &headers, body).map(|(status, _, body)| (status, body))
-}
-
-/// `2027-01-15T08:00:00.500000Z`
-fn moment(us: u64) -> String {
-    let (second, fraction) = (us / 1_000_000, us % 1_000_000);
-    let of_day = second % 86_400;
-    let day = Day::of(second * 1000);
-    let fraction = if fraction == 0 { String::new() } else { format!(".{fraction:06}") };
-    format!("{day}T{:02}:{:02}:{:02}{fraction}Z", of_day / 3600, of_day / 60 % 60, of_day % 60)
-}
-
 pub struct Server {
-    state: Arc<Mutex<State>>,
-    ended: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    api: stand_in::Server,
     /// To be ended before the rest by who wants to see that.
     pub signer: Option<pdns::Server>,
 }
 
-impl Server {
-    pub fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap()
-    }
+impl Deref for Server {
+    type Target = stand_in::Server;
 
-    pub fn with(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.state());
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.ended.store(true, Ordering::SeqCst);
-        // So that it looks.
-        let _ = TcpStream::connect(INTERFACE);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+    fn deref(&self) -> &stand_in::Server {
+        &self.api
     }
 }
 
@@ -223,28 +40,19 @@ pub async fn start() -> Server {
     let commands = vec!["set-nsec3 %", "set-publish-cds % 2,4", "set-publish-cdnskey %"];
     let setting = pdns::Setting { commands, ..pdns::Setting::default() };
     let signer = pdns::start_with(&setting, ZONE, &["ksk"]).await;
-    let listener = TcpListener::bind(INTERFACE).unwrap();
-    let (state, ended) = (Arc::new(Mutex::new(State::new())), Arc::new(AtomicBool::new(false)));
-    let (shared, end) = (state.clone(), ended.clone());
-    let thread = std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            if end.load(Ordering::SeqCst) {
-                return;
-            }
-            let (shared, mut stream) = (shared.clone(), stream.unwrap());
-            std::thread::spawn(move || {
-                let Some(request) = http::receive(&mut stream) else { return };
-                let mut state = shared.lock().unwrap();
-                let response = routes::answer(&mut state, &request);
-                let query: Vec<String> = request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
-                state.log.push(format!("{} {}{query} {}", request.method, request.path, response.status));
-                drop(state);
-                http::send(&mut stream, &response);
-            });
-        }
-    });
-    Server { state, ended, thread: Some(thread), signer: Some(signer) }
+    let at = stand_in::Place {
+        zone: zone().to_ascii().trim_end_matches('.').to_owned(),
+        signer: pdns::interface(),
+        signer_key: pdns::KEY.to_owned(),
+    };
+    let sets: [(&str, &str, u64, &[&str]); 4] = [
+        ("", "NS", 3600, &["Ns1.Music1.Example.", "ns.Elsewhere.test."]),
+        ("ns1", "A", 3600, &["127.0.1.11"]),
+        ("www", "A", 7200, &["192.0.2.1"]),
+        ("txt", "TXT", 3600, &["\"a;b\" \"\\195\\164 \\\"\""]),
+    ];
+    let api = stand_in::Server::start(interface(), State::new(at, &sets));
+    Server { api, signer: Some(signer) }
 }
 
 pub fn interface() -> SocketAddr {

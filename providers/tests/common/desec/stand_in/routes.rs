@@ -2,11 +2,10 @@
 
 use super::canonical::{KNOWN, MANAGED, canonical, compared};
 use super::http::{Request, Response};
-use super::{Key, State, Trouble, moment, powerdns};
+use super::{Key, State, Trouble, moment};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-const NAME: &str = "music1.example";
 const TTL_MAX_S: u64 = 86_400;
 
 pub fn answer(state: &mut State, request: &Request) -> Response {
@@ -22,7 +21,7 @@ pub fn answer(state: &mut State, request: &Request) -> Response {
         return Response::detail(406, "Only JSON is spoken here.");
     }
     let reads = request.method == "GET";
-    let known = path.is_empty() || path[0] == NAME;
+    let known = path.is_empty() || path[0] == state.at.zone;
     // Sets of a zone that is not there are not counted; a zone that is not there is.
     if known || path.len() == 1 {
         let (scope, zone) = match reads {
@@ -43,7 +42,8 @@ pub fn answer(state: &mut State, request: &Request) -> Response {
     }
     match (request.method.as_str(), path) {
         ("GET", []) => {
-            let enclosing = |name: &str| name == NAME || name.ends_with(&format!(".{NAME}"));
+            let zone = state.at.zone.clone();
+            let enclosing = |name: &str| name == zone || name.ends_with(&format!(".{zone}"));
             let there = request.query("owns_qname").is_none_or(enclosing);
             let Ok(Value::Object(mut zone)) = domain(state) else { return Response::html(500) };
             zone.remove("keys");
@@ -72,7 +72,7 @@ fn token(state: &State, request: &Request) -> Option<String> {
 
 /// The zone with its keys: those of the signer, and the stored ones. An error when the signer is not there.
 fn domain(state: &State) -> Result<Value, ()> {
-    let (status, keys) = powerdns("GET", "/cryptokeys", "").ok_or(())?;
+    let (status, keys) = state.signer("GET", "/cryptokeys", "").ok_or(())?;
     if status != 200 {
         return Err(());
     }
@@ -96,7 +96,7 @@ fn domain(state: &State) -> Result<Value, ()> {
     let touched_us = state.sets.values().map(|set| set.touched_us).chain([state.published_us]).max().unwrap();
     Ok(json!({
         "created": "2026-01-01T00:00:00Z", "published": moment(state.published_us), "touched": moment(touched_us),
-        "name": NAME, "minimum_ttl": state.minimum_ttl_s, "keys": shown,
+        "name": state.at.zone, "minimum_ttl": state.minimum_ttl_s, "keys": shown,
     }))
 }
 
@@ -107,9 +107,10 @@ fn shown(state: &mut State, key: &Key) -> Value {
     let mut records = set.records.clone();
     let by = state.reads % records.len().max(1);
     records.rotate_left(by);
-    let name = if key.0.is_empty() { format!("{NAME}.") } else { format!("{}.{NAME}.", key.0) };
+    let zone = &state.at.zone;
+    let name = if key.0.is_empty() { format!("{zone}.") } else { format!("{}.{zone}.", key.0) };
     json!({
-        "created": moment(set.created_us), "domain": NAME, "subname": key.0, "name": name, "type": key.1, "ttl": set.ttl_s,
+        "created": moment(set.created_us), "domain": zone, "subname": key.0, "name": name, "type": key.1, "ttl": set.ttl_s,
         "records": records, "touched": moment(set.touched_us),
     })
 }
