@@ -164,7 +164,9 @@ impl<'a> Ladder<'a> {
         let has = |set: &RecordSet, key: &Rdata| set.iter().any(|ds| key_of_ds(world.zone, ds, [key]).is_some());
         let everywhere = |key: &&Rdata| world.shown(world.parent_servers, Kind::Ds, |_, s| has(&s.served.records, key));
         let kept: RecordSet = ds_keys.iter().filter(|key| everywhere(key) == Shown::Everywhere).cloned().collect();
-        for (name, member) in self.present() {
+        let present = self.present();
+        // Of whom the parent cannot ask yet, it takes nothing.
+        for (name, member) in present.into_iter().filter(|(name, _)| is_admitted(&world, name)) {
             let asks = |server| world.history.current(server, Kind::Cds).map(|span| &span.served.records);
             let mut sets = member.servers.iter().filter_map(asks).filter(|set| !set.is_empty());
             if sets.any(|set| kept.iter().any(|key| !has(set, key))) {
