@@ -239,6 +239,11 @@ pub(super) fn state_of(wait: &WaitingFor) -> wire::TransitionState {
         | "update-overtaken"
         | "update-servfail"
         | "read-servfail"
+        | "too-many-requests"
+        | "request-budget-spent"
+        | "update-unpublished"
+        | "update-server-error"
+        | "read-server-error"
         | "algorithm-operator" => wire::TransitionState::WaitingOperator,
         code if code.starts_with("guard-") => wire::TransitionState::WaitingGuard,
         code if code.starts_with("parent-") => wire::TransitionState::WaitingParent,
