@@ -139,9 +139,12 @@ impl Parent {
         self.addresses().iter().all(shows)
     }
 
+    /// How many keys it has a DS of, with whatever digest types.
     pub fn ds_count(&self, ip: IpAddr) -> Option<usize> {
         let answer = dns::ask(ip, CHILD, RecordType::DS, dns::DIRECT).ok()?;
-        Some(dns::rrset(&answer.answers, RecordType::DS).0.len())
+        let records = dns::rrset(&answer.answers, RecordType::DS).0;
+        let keys = records.iter().map(|record| dns::rdata_bytes(record).into_iter().take(3).collect::<Vec<u8>>());
+        Some(keys.collect::<std::collections::BTreeSet<_>>().len())
     }
 }
 
