@@ -3,6 +3,7 @@
 
 mod answers;
 mod clocks;
+mod credentials;
 mod no_time_is_lost;
 mod operators;
 mod parents;

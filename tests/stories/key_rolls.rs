@@ -82,13 +82,13 @@ impl Stage {
 #[test]
 fn keys_are_rolled_at_rest_at_every_server() {
     let mut cases = Vec::new();
-    for server in [Server::Bind, Server::Knot] {
+    for server in [Server::Bind, Server::Knot, Server::PowerDns] {
         for roll in ROLLS {
             let name = format!("{server:?}-{roll:?}-at-rest").to_lowercase();
             cases.push(Case::new(name, move |name| rolls_at_rest(name, server, roll)));
         }
     }
-    run(cases, &["knot-zsk-at-rest"]);
+    run(cases, &["knot-zsk-at-rest", "powerdns-ksk-at-rest"]);
 }
 
 /// A join in which one of the two rolls at one moment, and then the leave, in which it rolls again.

@@ -315,6 +315,11 @@ impl History {
         self.track(server, kind)?.trouble.as_ref()
     }
 
+    /// The addresses of which anything is known, retired ones too.
+    pub fn all_servers(&self) -> impl Iterator<Item = &Server> {
+        self.tracks.keys()
+    }
+
     /// The addresses that were ever sampled and are not retired.
     pub fn servers(&self) -> impl Iterator<Item = &Server> {
         let is_there =
