@@ -120,6 +120,12 @@ pub trait Provider: Send + Sync {
     /// Whether the credential is accepted for the zone: a write that changes nothing.
     async fn probe(&self, zone: &Name) -> Result<(), ProviderError>;
 
+    /// What the credential may change that Chorus never changes, tried without leaving anything behind; `None` where that
+    /// cannot be tried.
+    async fn oversteps(&self, _zone: &Name) -> Result<Option<Vec<String>>, ProviderError> {
+        Ok(None)
+    }
+
     /// The largest TTL of any record in the zone, in seconds; `None` where the interface does not show all records.
     async fn largest_ttl_s(&self, zone: &Name) -> Result<Option<u32>, ProviderError>;
 

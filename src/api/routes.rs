@@ -6,9 +6,9 @@
 use super::service::{Refusal, RefusalKind, Service};
 use super::token::Token;
 use super::wire::{
-    Certificate, CheckRequest, Control, History, KeyRotated, OperatorAdd, OperatorChange, OperatorList, OperatorRotate,
-    OperatorRotated, OperatorShow, OperatorTest, Plan, PlanRequest, PolicyChange, Problem, SetAnswer, SetGroup, Verb,
-    ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
+    Capabilities, Certificate, CheckRequest, Control, History, KeyRotated, OperatorAdd, OperatorChange, OperatorCheck,
+    OperatorList, OperatorRotate, OperatorRotated, OperatorShow, OperatorTest, Plan, PlanRequest, PolicyChange,
+    Problem, SetAnswer, SetGroup, Verb, ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
 };
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
@@ -40,6 +40,7 @@ pub fn router(service: Arc<dyn Service>, token: Token) -> Router {
         .route("/api/v1/operators", get(operators).post(add_operator))
         .route("/api/v1/operators/{name}", get(operator).patch(change_operator))
         .route("/api/v1/operators/{name}/rotate", post(rotate_operator))
+        .route("/api/v1/operators/{name}/check", post(check_operator))
         .route("/api/v1/key/rotate", post(rotate_key))
         .route("/api/v1/operators/{name}/test", post(test_operator))
         .route("/api/v1/zones", get(zones).post(add_zone))
@@ -119,6 +120,14 @@ async fn rotate_operator(
     Asked(rotate): Asked<OperatorRotate>,
 ) -> Result<Json<OperatorRotated>, Refused> {
     Ok(Json(to_its_end(async move { service.rotate_operator(&name, rotate).await }).await?))
+}
+
+async fn check_operator(
+    State(service): Shared,
+    In(name): In<String>,
+    Asked(check): Asked<OperatorCheck>,
+) -> Result<Json<Capabilities>, Refused> {
+    Ok(Json(to_its_end(async move { service.check_operator(&name, check).await }).await?))
 }
 
 async fn rotate_key(State(service): Shared) -> Result<Json<KeyRotated>, Refused> {

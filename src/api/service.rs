@@ -4,9 +4,9 @@
 //! kind `Invalid`. An implementation never puts a secret into an answer or a refusal.
 
 use super::wire::{
-    At, Certificate, Change, Control, History, KeyRotated, OperatorAdd, OperatorChange, OperatorList, OperatorRotate,
-    OperatorRotated, OperatorShow, OperatorTest, Plan, PolicyChange, SetAnswer, SetGroup, Verb, ZoneAdd, ZoneCheck,
-    ZoneList, ZonePolicy, ZoneShow,
+    At, Capabilities, Certificate, Change, Control, History, KeyRotated, OperatorAdd, OperatorChange, OperatorCheck,
+    OperatorList, OperatorRotate, OperatorRotated, OperatorShow, OperatorTest, Plan, PolicyChange, SetAnswer, SetGroup,
+    Verb, ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
 };
 use async_trait::async_trait;
 
@@ -81,6 +81,8 @@ pub trait Service: Send + Sync {
     async fn change_operator(&self, name: &str, change: OperatorChange) -> Result<OperatorShow, Refusal>;
     /// A new credential takes the old one's place once it has been tried.
     async fn rotate_operator(&self, name: &str, rotate: OperatorRotate) -> Result<OperatorRotated, Refusal>;
+    /// What it can do, tried in a zone that is named for this.
+    async fn check_operator(&self, name: &str, check: OperatorCheck) -> Result<Capabilities, Refusal>;
     /// Another master key takes the present one's place.
     async fn rotate_key(&self) -> Result<KeyRotated, Refusal>;
     /// Looks, and sends at most writes that change nothing.

@@ -156,6 +156,24 @@ Example:
   chorus operator rotate a --tsig-name chorus-2027. --secret-file /run/secrets/chorus-2027
   chorus operator rotate pdns --secret-file -")]
     Rotate(OperatorRotateArgs),
+    /// What an operator can do: add and remove keys, CDS, CSYNC, NS. With --write each is tried, and seen at every address
+    #[command(after_help = "\
+Example:
+  chorus operator check b --zone test.example.org --write
+  chorus operator check b --zone test.example.org --write --markdown")]
+    Check {
+        #[arg(value_parser = input::operator_name)]
+        name: String,
+        /// A zone of no importance that the operator serves
+        #[arg(long, value_parser = input::zone_name)]
+        zone: String,
+        /// Place harmless records in that zone, look for them at every address, and take them away again
+        #[arg(long)]
+        write: bool,
+        /// As a table in Markdown
+        #[arg(long)]
+        markdown: bool,
+    },
     /// Check that an operator can take part in a zone, without changing anything
     #[command(after_help = "Example:\n  chorus operator test b --zone example.org")]
     Test {

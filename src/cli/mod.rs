@@ -14,9 +14,10 @@ pub mod serve;
 pub mod wait;
 
 use crate::api::wire::{
-    ApiAdd, Certificate, Change, CheckRequest, Control, History, KeyRotated, NameServer, OperatorAdd, OperatorChange,
-    OperatorList, OperatorRotate, OperatorRotated, OperatorShow, OperatorTest, Outcome, ParentMode, Plan, PlanRequest,
-    PolicyChange, SecretText, SetAnswer, SetGroup, TsigAdd, Verb, ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
+    ApiAdd, Capabilities, Certificate, Change, CheckRequest, Control, History, KeyRotated, NameServer, OperatorAdd,
+    OperatorChange, OperatorCheck, OperatorList, OperatorRotate, OperatorRotated, OperatorShow, OperatorTest, Outcome,
+    ParentMode, Plan, PlanRequest, PolicyChange, SecretText, SetAnswer, SetGroup, TsigAdd, Verb, ZoneAdd, ZoneCheck,
+    ZoneList, ZonePolicy, ZoneShow,
 };
 use args::{
     Cli, Command, Global, KeyCommand, OperatorAddArgs, OperatorCommand, OperatorRotateArgs, OperatorSetArgs, Output,
@@ -126,6 +127,17 @@ async fn operator(asker: &Asker, command: OperatorCommand) -> Result<Exit, Failu
             let body = body.map_err(|error| Failure::internal(&error))?;
             let answer = client.send(Method::POST, &["operators", &name, "rotate"], &[], Some(body)).await?;
             asker.show::<OperatorRotated>(answer, |value, _| render::operator_rotated(value))?;
+        }
+        OperatorCommand::Check { name, zone, write, markdown } => {
+            let body = client::body(&OperatorCheck { zone, write })?;
+            let answer = client.send(Method::POST, &["operators", &name, "check"], &[], Some(body)).await?;
+            let shown = asker.show::<Capabilities>(answer, |value, look| match markdown {
+                true => render::capabilities_markdown(std::slice::from_ref(value)),
+                false => render::capabilities(value, look),
+            })?;
+            if shown.abilities.iter().any(|ability| ability.is_there == Some(false)) {
+                return Ok(Exit::Blocked);
+            }
         }
         OperatorCommand::Test { name, zone } => {
             let path = ["operators", name.as_str(), "test"];

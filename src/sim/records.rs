@@ -11,7 +11,7 @@ use crate::model::policy::Policy;
 use crate::model::time::Time;
 use crate::store::{
     Control, Event, FillRandom, MemberRecord, OperatorRecord, Records, StoreError, TransitionRecord, TransitionState,
-    ZoneRecord,
+    Trial, ZoneRecord,
 };
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -118,6 +118,19 @@ impl Records for Memory {
 
     async fn rotate_master_key(&self, _: FillRandom) -> Result<u64, StoreError> {
         Ok(0)
+    }
+
+    // Nobody tries what an operator can do in these worlds.
+    async fn begin_trial(&self, _: &Trial) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn trials(&self) -> Result<Vec<Trial>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn end_trial(&self, _: &str, _: &str) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn operators(&self) -> Result<Vec<OperatorRecord>, StoreError> {

@@ -11,6 +11,7 @@ mod records;
 mod rotation;
 mod seal;
 mod transitions;
+mod trials;
 mod zones;
 
 pub use events::Event;
@@ -20,6 +21,7 @@ pub use records::Records;
 pub use rotation::FillRandom;
 pub use seal::{MasterKey, SealError};
 pub use transitions::{Aim, AlgorithmChange, Control, TransitionRecord, TransitionState};
+pub use trials::{Before, Trial};
 pub use zones::{MemberRecord, ParentRecord, ZoneRecord};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};

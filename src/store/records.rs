@@ -3,7 +3,7 @@
 //! Invariant: each method is one transaction: all of it is kept, or nothing. What they mean is said at [`Store`].
 
 use super::rotation::FillRandom;
-use super::{Control, Event, MemberRecord, OperatorRecord, Store, StoreError, TransitionRecord, ZoneRecord};
+use super::{Control, Event, MemberRecord, OperatorRecord, Store, StoreError, TransitionRecord, Trial, ZoneRecord};
 use crate::model::dns::{Name, RecordSet};
 use crate::model::history::{History, Kind, Sent};
 use crate::model::policy::Policy;
@@ -35,6 +35,9 @@ records! {
     async fn take_staged(&self, name: &str, nonce: [u8; 24]) -> ();
     async fn drop_staged(&self, name: &str) -> ();
     async fn rotate_master_key(&self, random: FillRandom) -> u64;
+    async fn begin_trial(&self, trial: &Trial) -> ();
+    async fn trials(&self) -> Vec<Trial>;
+    async fn end_trial(&self, operator: &str, zone: &str) -> ();
     async fn operators(&self) -> Vec<OperatorRecord>;
     async fn operator(&self, name: &str) -> Option<OperatorRecord>;
     async fn zones_of(&self, operator: &str) -> Vec<String>;

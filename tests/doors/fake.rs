@@ -68,6 +68,10 @@ impl Service for Fake {
         Ok(OperatorRotated { operator: name.to_owned(), tried_in: vec!["example.org".to_owned()] })
     }
 
+    async fn check_operator(&self, name: &str, check: OperatorCheck) -> Result<Capabilities, Refusal> {
+        refusal(name).map(|()| sample::capabilities(name, check.write))
+    }
+
     async fn rotate_key(&self) -> Result<KeyRotated, Refusal> {
         Ok(KeyRotated { resealed: 2 })
     }

@@ -341,3 +341,23 @@ pub fn certificate() -> Certificate {
         assumptions: vec!["resolvers use expired records for no longer than 3 days".to_owned()],
     }
 }
+
+pub fn capabilities(name: &str, tried: bool) -> Capabilities {
+    let ability = |ability: &str, text: &str, is_there: bool, evidence: &str| AbilityShow {
+        ability: ability.into(),
+        text: text.into(),
+        is_there: tried.then_some(is_there),
+        evidence: if tried { evidence.into() } else { "not tried: that takes --write".into() },
+    };
+    Capabilities {
+        operator: name.into(),
+        provider: "rfc2136".into(),
+        zone: "test.example".into(),
+        way: "D".into(),
+        abilities: vec![
+            ability("add-dnskey", "serves another operator's key beside its own", true, "seen at 2 addresses"),
+            ability("remove-own-ns", "leaves out a name server of its own", false, "update-refused: it refuses"),
+        ],
+        oversteps: tried.then(|| vec!["a TXT record at the apex".to_owned()]),
+    }
+}

@@ -12,6 +12,7 @@
 mod algorithm_roll;
 mod bad_days;
 mod bad_input;
+mod capabilities;
 mod control;
 mod control_at_every_step;
 mod every_step;

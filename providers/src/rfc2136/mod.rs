@@ -269,6 +269,29 @@ impl Provider for Rfc2136 {
         Ok(())
     }
 
+    /// Each record is added and deleted in one message: whoever permits it has nothing left of it.
+    async fn oversteps(&self, zone: &Name) -> Result<Option<Vec<String>>, ProviderError> {
+        let zone = absolute(zone);
+        let below = Name::from_ascii("chorus-check").and_then(|label| label.append_domain(&zone));
+        let below = below.map_err(|e| ProviderError::Unsupported { what: format!("a name below {zone}: {e}") })?;
+        let text = [&[12], b"chorus-check".as_slice()].concat();
+        let mut permitted = Vec::new();
+        for (owner, rtype, rdata, what) in [
+            (&zone, RecordType::TXT, text, "a TXT record at the apex"),
+            (&below, RecordType::A, vec![192, 0, 2, 1], "an address record below the apex"),
+        ] {
+            let records = std::collections::BTreeSet::from([rdata]);
+            let change = Change { rtype, added: records.clone(), removed: records };
+            let changes = vec![RecordChange { owner: owner.clone(), ttl_s: 60, change }];
+            match self.submit(&zone, &Update { changes, ..Update::default() }).await {
+                Ok(()) => permitted.push(what.to_owned()),
+                Err(ProviderError::Refused { .. } | ProviderError::BadKey { .. } | ProviderError::NotAuth { .. }) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(Some(permitted))
+    }
+
     async fn largest_ttl_s(&self, zone: &Name) -> Result<Option<u32>, ProviderError> {
         self.transfer_ttl_s(&absolute(zone)).await
     }

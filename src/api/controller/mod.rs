@@ -3,6 +3,7 @@
 //! Invariant: a request that is refused has changed nothing. Whoever changes a zone's group holds the same lock as its
 //! turn.
 
+mod abilities;
 mod changes;
 mod check;
 mod control;
@@ -66,6 +67,10 @@ impl Service for Controller {
         rotate: wire::OperatorRotate,
     ) -> Result<wire::OperatorRotated, Refusal> {
         self.new_credential(name, rotate).await
+    }
+
+    async fn check_operator(&self, name: &str, check: wire::OperatorCheck) -> Result<wire::Capabilities, Refusal> {
+        self.check_abilities(name, check).await
     }
 
     async fn rotate_key(&self) -> Result<wire::KeyRotated, Refusal> {

@@ -17,8 +17,9 @@ pub use certificate::{Certificate, Event, History};
 pub use check::{CheckRequest, Finding, Severity, ZoneCheck};
 pub use control::{Control, EndsAt, StopShow, Takes, Verb};
 pub use operator::{
-    ApiAdd, ApiShow, Check, KeyRotated, NameServer, OperatorAdd, OperatorChange, OperatorList, OperatorRotate,
-    OperatorRotated, OperatorShow, OperatorTest, Outcome, SecretText, TsigAdd, TsigAlgorithm, TsigShow,
+    AbilityShow, ApiAdd, ApiShow, Capabilities, Check, KeyRotated, NameServer, OperatorAdd, OperatorChange,
+    OperatorCheck, OperatorList, OperatorRotate, OperatorRotated, OperatorShow, OperatorTest, Outcome, SecretText,
+    TsigAdd, TsigAlgorithm, TsigShow,
 };
 pub use plan::{Actor, Change, Guard, GuardNumber, Plan, PlanRequest, SetAnswer, SetGroup, Step, StepState, Write};
 pub use zone::{

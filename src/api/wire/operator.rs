@@ -220,6 +220,42 @@ pub struct KeyRotated {
     pub resealed: u64,
 }
 
+/// `POST /operators/{name}/check`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperatorCheck {
+    pub zone: String,
+    /// Whether harmless records may be placed in the zone, and taken away again.
+    #[serde(default)]
+    pub write: bool,
+}
+
+/// What an operator can do, as far as it was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capabilities {
+    pub operator: String,
+    pub provider: String,
+    pub zone: String,
+    /// `D`: by dynamic updates, `R`: by a REST API.
+    pub way: String,
+    pub abilities: Vec<AbilityShow>,
+    /// What the credential may change that Chorus never changes; absent where it was not, or cannot be, tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oversteps: Option<Vec<String>>,
+}
+
+/// One thing that an operator can do, or cannot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AbilityShow {
+    /// `add-dnskey`, `remove-own-ns`, ...
+    pub ability: String,
+    pub text: String,
+    /// Absent: not tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_there: Option<bool>,
+    pub evidence: String,
+}
+
 /// A TSIG key without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TsigShow {

@@ -11,7 +11,9 @@ mod plan;
 mod zone;
 
 pub use check::check;
-pub use operator::{key_rotated, operator, operator_rotated, operator_test, operators};
+pub use operator::{
+    capabilities, capabilities_markdown, key_rotated, operator, operator_rotated, operator_test, operators,
+};
 pub use past::{certificate, history};
 pub use plan::plan;
 pub use zone::{policy, set, zone, zones};

@@ -2,7 +2,9 @@
 
 use super::grid::Grid;
 use super::{Colour, Look};
-use crate::api::wire::{KeyRotated, NameServer, OperatorList, OperatorRotated, OperatorShow, OperatorTest, Outcome};
+use crate::api::wire::{
+    Capabilities, KeyRotated, NameServer, OperatorList, OperatorRotated, OperatorShow, OperatorTest, Outcome,
+};
 use std::fmt::Write;
 
 fn name_server(server: &NameServer) -> String {
@@ -44,6 +46,52 @@ pub fn operators(list: &OperatorList, look: &Look) -> String {
         ]);
     }
     grid.draw(look)
+}
+
+pub fn capabilities(seen: &Capabilities, look: &Look) -> String {
+    let by = if seen.way == "D" { "dynamic updates" } else { "a REST API" };
+    let mut text = format!("{} ({}, driven by {by}) in {}\n", seen.operator, seen.provider, seen.zone);
+    let mut grid = Grid::new(["ABILITY", "", "WHAT IT IS", "SEEN"]);
+    for ability in &seen.abilities {
+        let verdict = match ability.is_there {
+            Some(true) => look.paint(Colour::Good, "yes"),
+            Some(false) => look.paint(Colour::Bad, "no"),
+            None => "?".to_owned(),
+        };
+        grid.row(vec![ability.ability.clone(), verdict, ability.text.clone(), ability.evidence.clone()]);
+    }
+    text.push_str(&grid.draw(look));
+    match &seen.oversteps {
+        None => {}
+        Some(none) if none.is_empty() => text.push_str("the credential may change nothing else that was tried\n"),
+        Some(may) => {
+            let _ = writeln!(text, "the credential may change more than Chorus needs: {}", may.join(", "));
+        }
+    }
+    text
+}
+
+/// One column for each operator; a letter says by which way it can.
+pub fn capabilities_markdown(seen: &[Capabilities]) -> String {
+    let mut text = String::from("| ability |");
+    for one in seen {
+        let _ = write!(text, " {} |", one.operator);
+    }
+    let _ = writeln!(text, "\n|---|{}", "---|".repeat(seen.len()));
+    for ability in seen.first().map(|one| one.abilities.as_slice()).unwrap_or_default() {
+        let _ = write!(text, "| `{}`: {} |", ability.ability, ability.text);
+        for one in seen {
+            let of = one.abilities.iter().find(|other| other.ability == ability.ability);
+            let cell = match of.map(|other| other.is_there) {
+                Some(Some(true)) => one.way.as_str(),
+                Some(Some(false)) => "–",
+                _ => "?",
+            };
+            let _ = write!(text, " {cell} |");
+        }
+        text.push('\n');
+    }
+    text
 }
 
 pub fn operator_rotated(rotated: &OperatorRotated) -> String {
