@@ -213,15 +213,9 @@ fn assemble(
         };
         members.insert(operator.name, member);
     }
-    // A name server that its operator has no longer still leads resolvers there that hold an older NS set.
-    let former = history.all_servers().filter_map(|server| match &server.who {
-        Who::Operator(operator) if members.contains_key(operator) => Some((server.host.clone(), operator.clone())),
-        _ => None,
-    });
-    let mut hosts: BTreeMap<Name, String> = former.collect();
     let named =
         members.iter().flat_map(|(op, m): (&String, &Member)| m.hosts.iter().map(move |h| (h.clone(), op.clone())));
-    hosts.extend(named);
+    let hosts = named.collect();
     let mut lifetimes = Lifetimes::new(record.policy.clone());
     lifetimes.zone_ttls_s = record.zone_ttls_s.clone();
     let mut picture = Picture { record, history, lifetimes, members, hosts, places, transition, observed_at };

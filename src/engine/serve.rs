@@ -39,9 +39,13 @@ pub async fn on_this_host(
     let keys = Keyring::find(dir, |octets| random.fill(octets))?;
     let store = Store::open(dir, keys).await?;
     let fill = random.clone();
-    let resealed = store.finish_rotation(Box::new(move |octets| fill.fill(octets))).await?;
-    if resealed > 0 {
-        tracing::info!("the exchange of the master key is finished: {resealed} secrets were left to seal");
+    match store.finish_rotation(Box::new(move |octets| fill.fill(octets))).await {
+        Ok(0) => {}
+        Ok(resealed) => {
+            tracing::info!("the exchange of the master key is finished: {resealed} secrets were left to seal")
+        }
+        // Both keys are at hand, and zones are looked after; whose secret does not open is told.
+        Err(e) => tracing::error!("the exchange of the master key cannot be finished: {e}"),
     }
     let clock = Arc::new(SystemClock);
     let resolver = match resolver {

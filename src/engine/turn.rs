@@ -168,9 +168,10 @@ impl Engine {
             let protocol = if at_rest { Protocol::Udp } else { Protocol::Tcp };
             self.set_right(&mut known, &mut memory.status).await?;
             let observed = self.observe(&mut known, protocol).await;
-            self.see_what_arrived(&mut known).await?;
             self.tell_done(&known, std::mem::take(&mut done)).await?;
+            // What came and went is stored before it is no longer in flight.
             observed?;
+            self.see_what_arrived(&mut known).await?;
             if self.set_right(&mut known, &mut memory.status).await? {
                 // In the middle of the round: nothing is decided from what was seen by two clocks.
                 (memory.attempts, memory.awaiting) = (Attempts::default(), None);

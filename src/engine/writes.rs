@@ -194,7 +194,8 @@ impl Engine {
                         // It was refused, or not sent at all: nothing of it is on its way.
                         self.expect_no_more(known, &write.operator, &sent).await?;
                     }
-                    let at_least = Duration::from_secs(u64::from(e.retry_after_s().unwrap_or_default()));
+                    // Whatever an interface says, it is asked again within a day.
+                    let at_least = Duration::from_secs(u64::from(e.retry_after_s().unwrap_or_default())).min(LAG_MAX);
                     let waiting = WaitingFor {
                         step: write.step,
                         code: e.code().to_owned(),

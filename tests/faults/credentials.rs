@@ -8,9 +8,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use chorus::api::controller::Controller;
 use chorus::api::service::RefusalKind;
 use chorus::api::token::Token;
-use chorus::api::wire::{NameServer, OperatorChange, OperatorRotate, SecretText, Standing};
+use chorus::api::wire::{NameServer, OperatorChange, OperatorRotate, SecretText};
 use chorus::api::{routes, service::Service};
-use chorus::model::history::Failure;
 use chorus::store::{Keyring, MasterKey, Store};
 use chorus_providers::ProviderError;
 use std::io::Write;
@@ -58,20 +57,14 @@ async fn a_new_credential_that_is_refused_or_can_be_tried_nowhere_changes_nothin
 }
 
 #[tokio::test]
-async fn an_address_that_is_gone_for_good_stops_nothing_once_it_is_named_no_longer() {
+async fn the_names_of_name_servers_change_only_where_no_zone_leads_to_them() {
     let world = World::adopted().await;
-    world.join("b").await;
-    world.lock().operator("b").addresses[1].failure = Some(Failure::Silent);
-    world.waits_for("operator-unreachable").await;
-    let address = world.lock().operator("b").addresses[0].server.address;
-    let alive = NameServer { host: "ns1.b.example".into(), addresses: vec![address] };
-    let change = OperatorChange { name_servers: Some(vec![alive]), ..OperatorChange::default() };
-    let shown = world.controller.change_operator("b", change).await.unwrap();
+    let server = NameServer { host: "ns9.example".into(), addresses: vec!["192.0.2.9:53".parse().unwrap()] };
+    let change = || OperatorChange { name_servers: Some(vec![server.clone()]), ..OperatorChange::default() };
+    let refusal = world.controller.change_operator("a", change()).await.unwrap_err();
+    assert_eq!((refusal.kind, refusal.code), (RefusalKind::Conflict, "in-use"));
+    let shown = world.controller.change_operator("b", change()).await.unwrap();
     assert_eq!(shown.name_servers.len(), 1);
-    world.comes_to_rest().await;
-    let show = world.shown().await;
-    assert_eq!(show.operators.iter().filter(|operator| operator.standing == Standing::Serving).count(), 2, "{show:?}");
-    world.assert_nobody_failed().await;
 }
 
 #[tokio::test]

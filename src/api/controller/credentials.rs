@@ -9,12 +9,18 @@ use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire::{KeyRotated, OperatorChange, OperatorRotate, OperatorRotated, OperatorShow};
 use crate::model::dns::Name;
 use crate::store::{Interface, OperatorRecord, SealError, StoreError};
+use std::collections::BTreeSet;
+
+fn plain_text(zone: &str) -> &str {
+    zone.trim_end_matches('.')
+}
 
 /// In so many of an operator's zones a new credential is tried: it is good for all of them, or for none, with most servers.
 const ZONES_TRIED: usize = 5;
 
 impl Controller {
     pub(super) async fn set_operator(&self, name: &str, change: OperatorChange) -> Result<OperatorShow, Refusal> {
+        let _alone = self.credentials.lock().await;
         let mut operator = self.operator_record(name).await?;
         let not_its = |what: &str| {
             let text = format!("operator {name} is driven by {}, and has no {what}", operator.interface.provider());
@@ -44,7 +50,22 @@ impl Controller {
             }
         };
         if let Some(given) = &change.name_servers {
-            operator.name_servers = name_servers(name, given)?;
+            let new = name_servers(name, given)?;
+            let zones = self.engine.ports().store.zones_of(name).await.map_err(of_store)?;
+            let hosts = |servers: &[String]| -> BTreeSet<String> {
+                servers.iter().map(|server| server.split('=').next().unwrap_or_default().to_owned()).collect()
+            };
+            if let Some(zone) = zones.first().filter(|_| hosts(&new) != hosts(&operator.name_servers)) {
+                // NS sets in caches lead to the old ones, and nothing would wait for those to die.
+                let text = format!(
+                    "{name} serves {}: its name servers' addresses can be changed, their names cannot",
+                    plain_text(zone)
+                );
+                return Err(Refusal::new(RefusalKind::Conflict, "in-use", text).with_fix(
+                    "add the new name servers as another operator, and replace this one by it: `chorus zone replace`",
+                ));
+            }
+            operator.name_servers = new;
         }
         operator.interface = interface;
         self.engine.ports().store.set_operator(&operator).await.map_err(of_store)?;
@@ -53,6 +74,7 @@ impl Controller {
     }
 
     pub(super) async fn new_credential(&self, name: &str, rotate: OperatorRotate) -> Result<OperatorRotated, Refusal> {
+        let _alone = self.credentials.lock().await;
         let mut operator = self.operator_record(name).await?;
         match &mut operator.interface {
             Interface::Rfc2136 { tsig_name, tsig_algorithm, .. } => {

@@ -24,11 +24,13 @@ use std::sync::Arc;
 
 pub struct Controller {
     engine: Arc<Engine>,
+    /// Of two who change an operator at once, one is first.
+    credentials: tokio::sync::Mutex<()>,
 }
 
 impl Controller {
     pub fn new(engine: Arc<Engine>) -> Controller {
-        Controller { engine }
+        Controller { engine, credentials: tokio::sync::Mutex::default() }
     }
 }
 

@@ -279,28 +279,18 @@ impl<'a> World<'a> {
         members.flat_map(|member| member.hosts.iter().map(ns_rdata)).collect()
     }
 
-    /// Which operator a name server belongs to, or belonged to when it was last asked.
+    /// Which operator a name server belongs to.
     pub fn operator_of_host(&self, host: &Name) -> Option<&'a str> {
-        let now = self.members.iter().find(|(_, member)| member.hosts.contains(host)).map(|(name, _)| name.as_str());
-        let before = || self.members.keys().find(|name| self.former_hosts(name).any(|of| of == host));
-        now.or_else(|| before().map(String::as_str))
-    }
-
-    /// The name servers of an operator that were ever asked. One that it has no longer may still be named somewhere.
-    fn former_hosts(&self, operator: &str) -> impl Iterator<Item = &'a Name> {
-        let its = move |server: &&Server| matches!(&server.who, Who::Operator(name) if name == operator);
-        self.history.all_servers().filter(its).map(|server| &server.host)
+        self.members.iter().find(|(_, member)| member.hosts.contains(host)).map(|(name, _)| name.as_str())
     }
 
     /// Whether an NS set names one of the operator's servers.
     pub fn names(&self, ns: &RecordSet, operator: &str) -> bool {
         let Some(member) = self.members.get(operator) else { return false };
         if let Some(memo) = self.memo_of(operator) {
-            let all = || member.hosts.iter().chain(self.former_hosts(operator)).map(ns_rdata).collect();
-            return !ns.is_disjoint(memo.ns.get_or_init(all));
+            return !ns.is_disjoint(memo.ns.get_or_init(|| member.hosts.iter().map(ns_rdata).collect()));
         }
-        let is_its = |host: &Name| member.hosts.contains(host) || self.former_hosts(operator).any(|of| of == host);
-        ns.iter().filter_map(|ns| ns_name(ns).ok()).any(|host| is_its(&host))
+        ns.iter().filter_map(|ns| ns_name(ns).ok()).any(|host| member.hosts.contains(&host))
     }
 
     /// The operators whose keys and DS are wanted.

@@ -174,10 +174,10 @@ impl History {
         }
     }
 
-    /// Whether an address answered so late that it cannot be behind any more with what was sent, or will not answer again.
+    /// Whether an address answered so late that it cannot be behind any more with what was sent.
     pub fn is_overdue(&self, server: &Server, kind: Kind, sent: &Sent) -> bool {
         let after = sent.at.plus(LAG_MAX);
-        let answered = |track: &Track| track.lost || track.spans.last().is_some_and(|span| span.last_seen > after);
+        let answered = |track: &Track| track.spans.last().is_some_and(|span| span.last_seen > after);
         self.track(server, kind).is_some_and(answered)
     }
 
@@ -315,11 +315,6 @@ impl History {
         self.track(server, kind)?.trouble.as_ref()
     }
 
-    /// The addresses of which anything is known, retired ones too.
-    pub fn all_servers(&self) -> impl Iterator<Item = &Server> {
-        self.tracks.keys()
-    }
-
     /// The addresses that were ever sampled and are not retired.
     pub fn servers(&self) -> impl Iterator<Item = &Server> {
         let is_there =
@@ -341,11 +336,15 @@ impl History {
         changes
     }
 
-    /// The spans that samples at or after `at` opened, prolonged or closed.
+    /// The spans that samples at or after `at` opened, prolonged or closed; also one that had ended before that, and of which
+    /// only the next one tells so: that of an address that was given up, and is back.
     pub fn touched_since(&self, at: Time) -> impl Iterator<Item = (&Server, Kind, &Span)> {
         self.tracks().flat_map(move |(server, kind, track)| {
-            let touched = track.spans.iter().filter(move |span| span.last_seen >= at || span.until >= Some(at));
-            touched.map(move |span| (server, kind, span))
+            let next = track.spans.iter().skip(1).map(Some).chain([None]);
+            let touched = track.spans.iter().zip(next).filter(move |(span, next)| {
+                span.last_seen >= at || span.until >= Some(at) || next.is_some_and(|next| next.first_seen >= at)
+            });
+            touched.map(move |(span, _)| (server, kind, span))
         })
     }
 }
