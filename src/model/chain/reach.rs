@@ -95,7 +95,11 @@ fn named<'a>(scene: &Scene<'a>, ns: &RecordSet) -> Vec<&'a str> {
 }
 
 fn add_to<'a>(reach: &mut Reach<'a>, operators: &[&'a str], usable: Interval) -> bool {
-    operators.iter().fold(false, |changed, operator| reach.entry(operator).or_default().add(usable) || changed)
+    let mut changed = false;
+    for operator in operators {
+        changed |= reach.entry(operator).or_default().add(usable);
+    }
+    changed
 }
 
 /// Whether the parent may have read `earlier` before `now` began, and not have published it yet when it did.

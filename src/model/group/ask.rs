@@ -109,7 +109,7 @@ impl<'a> Ladder<'a> {
     }
 
     /// What an operator is to ask the parent for, if these keys are to have a DS, and where it does not yet.
-    fn to_ask(&self, name: &String, member: &Member, ds_keys: &RecordSet) -> Option<ToAsk> {
+    fn to_ask(&self, name: &str, member: &Member, ds_keys: &RecordSet) -> Option<ToAsk> {
         let world = &self.world;
         let keys = if world.paused { asked_in_a_pause(world, name) } else { asked_at(world, name, ds_keys) };
         if world.paused && keys.is_empty() {
