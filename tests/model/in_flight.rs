@@ -87,7 +87,7 @@ fn what_was_sent_is_there_when_it_shows_what_it_changed_whatever_else_the_operat
 
 /// The versions of a kind at an address, as (TTL, since, until).
 fn versions(f: &Fixture, who: &str, kind: Kind) -> Vec<(usize, u32, Option<Time>, Option<Time>)> {
-    let track = f.history.track(&f.server(who, 0), kind).expect("it was asked");
+    let track = f.history.track(&f.server(who, 0), kind).unwrap();
     track.spans.iter().map(|s| (s.served.records.len(), s.served.ttl_s, s.since, s.until)).collect()
 }
 

@@ -8,7 +8,6 @@
 
 mod cases;
 #[path = "../common/desec/mod.rs"]
-#[allow(dead_code)]
 mod desec;
 #[path = "../common/pdns.rs"]
 #[allow(dead_code)]
