@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// So long an operator's servers may lag before what was written counts as not served.
 const SERVED_WITHIN: Duration = Duration::from_secs(60);
+/// So often a limit of requests is waited for.
+const TRIES: usize = 5;
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// What is tried, in this order: what comes later needs what was placed before it.
@@ -104,8 +106,30 @@ impl Engine {
         let foreign = unhex(&trial.before.foreign).unwrap_or_default();
         let without = BTreeSet::from([foreign]);
         wanted.push(Wanted::Partly { rtype: Kind::Dnskey.record_type(), ttl_s: 0, with: BTreeSet::new(), without });
-        provider.apply(&zone, &wanted).await?;
+        self.apply_patiently(provider, &zone, &wanted).await?;
         Ok(self.ports().store.end_trial(&trial.operator, &trial.zone).await.map_err(EngineError::from)?)
+    }
+
+    /// Where requests are counted by the second or the minute, a trial takes its time.
+    async fn apply_patiently(
+        &self,
+        provider: &dyn Provider,
+        zone: &Name,
+        wanted: &[Wanted],
+    ) -> Result<(), ProviderError> {
+        for _ in 0..TRIES {
+            match provider.apply(zone, wanted).await {
+                Err(e) => match e.retry_after_s().map(|wait_s| Duration::from_secs(wait_s.into())) {
+                    Some(wait) if wait <= SERVED_WITHIN => {
+                        let clock = &self.ports().clock;
+                        clock.sleep_until(clock.now().plus(wait)).await;
+                    }
+                    _ => return Err(e),
+                },
+                Ok(_) => return Ok(()),
+            }
+        }
+        provider.apply(zone, wanted).await.map(|_| ())
     }
 
     async fn take(&self, step: &Step, provider: &dyn Provider, zone: &Name, servers: &[Server]) -> Tried {
@@ -113,7 +137,7 @@ impl Engine {
         if step.wanted.is_empty() {
             return failed("not tried: its only name server would be gone".into());
         }
-        if let Err(e) = provider.apply(zone, &step.wanted).await {
+        if let Err(e) = self.apply_patiently(provider, zone, &step.wanted).await {
             return failed(format!("{}: {e}", e.code()));
         }
         let clock = &self.ports().clock;

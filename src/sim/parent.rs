@@ -1,8 +1,9 @@
 //! The parent: a registry that acts on CDS, CDNSKEY and CSYNC late, in part, or never.
 //!
-//! Assumed of it is what RFC 7344 §6.2 asks for: it never lets an older CDS out of a cache, or from a server that lags,
-//! override a newer one, and enacts in the order in which it read, within its pipeline. It does not look whether what it is
-//! asked for is wise.
+//! Assumed of it is what RFC 7344 §6.2 asks for: it never lets an older CDS override a newer one, and enacts in the order in
+//! which it read, within its pipeline. For CSYNC there is no such rule: there an older set out of a cache, or from a server
+//! that lags, does not override a newer one, but what is served is taken. It does not look whether what it is asked for is
+//! wise.
 
 use super::chance::Rng;
 use crate::model::history::Kind;
@@ -96,9 +97,8 @@ impl Parent {
         rng: &mut Rng,
     ) -> Option<i64> {
         let newest = if kind == Kind::Ds { self.newest_cds } else { self.newest_csync };
-        // An answer that is younger than the newest one tells what is served now, however long it has been served.
-        let overrides = version < newest.0 && newest.1.saturating_add(old_ms) >= now_ms;
-        if set.is_empty() || overrides || set == self.known(kind) {
+        let may_be_old = kind == Kind::Ds || newest.1.saturating_add(old_ms) >= now_ms;
+        if set.is_empty() || version < newest.0 && may_be_old || set == self.known(kind) {
             return None;
         }
         *(if kind == Kind::Ds { &mut self.newest_cds } else { &mut self.newest_csync }) = (version, now_ms);

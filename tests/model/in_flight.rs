@@ -146,3 +146,21 @@ fn what_was_sent_is_given_up_only_where_the_address_answers_and_still_does_not_s
     f.sees_at(200_100, server.clone(), Kind::Ns, f.ns(&["a"]));
     assert!(f.history.is_overdue(&server, Kind::Ns, &lost));
 }
+
+#[test]
+fn what_arrived_with_a_change_of_the_operators_own_is_not_awaited_again_when_it_is_told_anew() {
+    let mut f = b_is_trusted();
+    let server = f.server("a", 0);
+    f.sees(50, "a", Kind::Cds, f.ds(&["a"]));
+    let both = sent(100, f.ds(&["a", "b"]), None);
+    f.history.expect(&server, Kind::Cds, &both);
+    // The operator adds one of its own at the same time, so that the set as it was sent is never seen.
+    f.sees(110, "a", Kind::Cds, f.ds(&["a", "b", "c"]));
+    assert!(f.history.coming(&server, Kind::Cds).is_empty());
+    // Another address has not shown it, so it is still in flight, and is told to all after a restart.
+    f.history.expect(&server, Kind::Cds, &both);
+    assert!(f.history.coming(&server, Kind::Cds).is_empty());
+    let track = f.history.track(&server, Kind::Cds).unwrap();
+    let versions: Vec<&RecordSet> = track.spans.iter().map(|span| &span.served.records).collect();
+    assert!(versions.contains(&&f.ds(&["a", "b"])), "it may have been served in between");
+}

@@ -1,12 +1,80 @@
-//! What an operator can do, tried on a real server: whatever happens, it is left as it was.
+//! What each kind of operator can do, tried on real servers; the matrix is `docs/capabilities.md`. To write it anew, set
+//! `CHORUS_WRITE_CAPABILITIES`.
+
+use std::fmt::Write;
 
 use hickory_proto::rr::RecordType;
+use serde_json::Value;
 
 use crate::lab::{CHILD, in_own_network};
-use crate::stage::{Cast, KNOT, LIMIT, Stage};
+use crate::stage::{BIND, Cast, DESEC, KNOT, LIMIT, POWERDNS, POWERDNS_BY_UPDATE, Stage};
 
 const TYPES: [RecordType; 5] =
     [RecordType::DNSKEY, RecordType::CDS, RecordType::CDNSKEY, RecordType::CSYNC, RecordType::NS];
+
+const HEADS: [&str; 5] = ["BIND 9.18", "Knot 3.2", "PowerDNS 4.7, API", "PowerDNS 4.7, updates", "deSEC (stand-in)"];
+
+const FOREWORD: &str = "# What operators can do
+
+Each value was seen: `chorus operator check NAME --zone ZONE --write` placed a record, found it at every address of the operator,
+and took it away again. `D`: by dynamic updates (RFC 2136), `R`: by a REST API, `–`: it cannot. The settings are those of the
+README. This table is written by a test that runs the check on real servers; deSEC's column is that of its stand-in.
+";
+
+#[test]
+fn each_kind_of_operator_can_do_what_the_table_says_and_is_left_as_it_was() {
+    in_own_network(2 * LIMIT, || async {
+        let players = [BIND, KNOT, POWERDNS, POWERDNS_BY_UPDATE, DESEC];
+        let stage = Stage::set("capabilities", Cast::bad_day(&players)).await;
+        let mut seen: Vec<Value> = Vec::new();
+        for operator in &stage.operators {
+            let before = TYPES.map(|rtype| operator.served(rtype));
+            let arguments = ["operator", "check", operator.name(), "--zone", CHILD, "--write", "-o", "json"];
+            let output = stage.chorus.cli(&arguments).await;
+            let told = serde_json::from_str(&output.stdout);
+            seen.push(told.unwrap_or_else(|_| panic!("{}: {}", operator.name(), output.stderr)));
+            assert_eq!(TYPES.map(|rtype| operator.served(rtype)), before, "{} is left as it was", operator.name());
+        }
+        let table = table(&seen);
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/capabilities.md");
+        if std::env::var_os("CHORUS_WRITE_CAPABILITIES").is_some() {
+            std::fs::write(&path, &table).expect("the table");
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), table, "docs/capabilities.md; seen: {seen:#?}");
+    });
+}
+
+fn table(seen: &[Value]) -> String {
+    let mut text = format!("{FOREWORD}\n| ability |");
+    for head in HEADS {
+        let _ = write!(text, " {head} |");
+    }
+    let _ = writeln!(text, "\n|---|{}", "---|".repeat(HEADS.len()));
+    let abilities = seen[0]["abilities"].as_array().expect("abilities");
+    for (nth, ability) in abilities.iter().enumerate() {
+        let _ = write!(text, "| `{}`: {} |", text_of(ability, "ability"), text_of(ability, "text"));
+        for one in seen {
+            let can = one["abilities"][nth]["is_there"] == true;
+            let _ = write!(text, " {} |", if can { text_of(one, "way") } else { "–" });
+        }
+        text.push('\n');
+    }
+    let _ = write!(text, "| the credential may change more than Chorus needs |");
+    for one in seen {
+        let cell = match one["oversteps"].as_array() {
+            None => "not tried",
+            Some(may) if may.is_empty() => "no",
+            Some(_) => "yes",
+        };
+        let _ = write!(text, " {cell} |");
+    }
+    text.push('\n');
+    text
+}
+
+fn text_of<'v>(value: &'v Value, key: &str) -> &'v str {
+    value[key].as_str().unwrap_or_default()
+}
 
 /// The daemon dies in the middle of a trial; the next one puts back what was there.
 #[test]

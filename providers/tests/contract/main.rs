@@ -1,8 +1,8 @@
 //! One contract for all providers, held against every real server that each claims. A provider is added by one line at the
 //! end, and a `Subject` that starts its server.
 //!
-//! Needs root (network namespaces) and the servers: BIND, Knot, PowerDNS with its SQLite backend; deSEC has a stand-in. What is particular to one
-//! interface is tested beside this, in its own directory.
+//! Needs root (network namespaces) and the servers: BIND, Knot, PowerDNS with its SQLite backend; deSEC has a stand-in. What is
+//! particular to one interface is tested beside this, in its own directory.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

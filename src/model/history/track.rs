@@ -151,13 +151,19 @@ impl History {
     /// What was sent to the operator of this address: it may be served here from now on.
     pub fn expect(&mut self, server: &Server, kind: Kind, sent: &Sent) {
         let track = self.tracks.entry(server.clone()).or_default().entry(kind).or_default();
-        let now = track.spans.last().filter(|span| span.until.is_none() || track.lost);
-        let coming = Coming::new(sent, now);
-        let shown = now.map(|span| span.served.records.clone()).unwrap_or_default();
+        // What it changes is what differs from that which was served when it was sent: since then the operator may have made
+        // changes of its own, and this may be told anew, after a restart.
+        let then = track.spans.iter().rfind(|span| span.first_seen <= sent.at);
+        let coming = Coming::new(sent, then);
+        let seen_since = track.spans.iter().filter(|span| span.last_seen > sent.at);
+        let shown = seen_since.map(|span| span.served.records.clone()).collect::<Vec<_>>();
+        let now = track.current().map(|span| span.served.records.clone()).unwrap_or_default();
         track.coming.retain(|other| other.sent != *sent);
         track.coming.push(coming);
         // What may have come and gone was put down when these records were seen.
-        track.arrived(&shown);
+        for records in shown.iter().chain([&now]) {
+            track.arrived(records);
+        }
     }
 
     /// What was sent there is not expected any more: it was refused, or it has not been seen for longer than any server lags.
