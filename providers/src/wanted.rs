@@ -5,13 +5,24 @@
 
 use crate::error::{NotAsWanted, ProviderError};
 use crate::{Change, Rdata, Rrset, Wanted};
-use hickory_proto::rr::RecordType;
+use hickory_proto::rr::{Name, RecordType};
 use std::collections::BTreeSet;
 
 /// The types that `apply` takes, in the order of their adds. Deletes go the other way round: no server should see, not
 /// even within the message, a CDS without the DNSKEYs of its algorithm, or an NS set run empty.
 pub(crate) const TYPES: [RecordType; 5] =
     [RecordType::DNSKEY, RecordType::CDNSKEY, RecordType::CDS, RecordType::CSYNC, RecordType::NS];
+
+/// A zone's name as it is sent and compared: in lower case, and from the root.
+pub(crate) fn absolute(zone: &Name) -> Name {
+    let mut zone = zone.to_lowercase();
+    zone.set_fqdn(true);
+    zone
+}
+
+pub(crate) fn types_of(wanted: &[Wanted]) -> Vec<RecordType> {
+    wanted.iter().map(Wanted::rtype).collect()
+}
 
 /// Refuses what no interface can be told.
 pub(crate) fn check(wanted: &[Wanted]) -> Result<(), ProviderError> {

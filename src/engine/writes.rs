@@ -72,12 +72,12 @@ impl Attempts {
     }
 
     /// Tried again after a pause that grows.
-    fn again(&mut self, write: &Write, now: Time, waiting: WaitingFor, pace: Pace) {
+    fn again(&mut self, write: &Write, now: Time, waiting: WaitingFor, patience: Patience) {
         let before = self.0.remove(&write.operator).filter(|attempt| same_sets(&attempt.write, write));
         let times = before.map_or(0, |attempt| attempt.times + 1);
-        let first = if pace.quick { PATIENCE_MIN } else { PATIENCE_MIN * 8 };
-        let longest = if pace.limited { PATIENCE_MAX_LIMITED } else { PATIENCE_MAX };
-        let pause = (first * 2u32.saturating_pow(times.min(16))).min(longest).max(pace.at_least);
+        let first = if patience.quick { PATIENCE_MIN } else { PATIENCE_MIN * 8 };
+        let longest = if patience.limited { PATIENCE_MAX_LIMITED } else { PATIENCE_MAX };
+        let pause = (first * 2u32.saturating_pow(times.min(16))).min(longest).max(patience.at_least);
         let next = now.plus(pause);
         self.0.insert(write.operator.clone(), Attempt { write: write.clone(), times, next, pause, waiting });
     }
@@ -85,7 +85,7 @@ impl Attempts {
 
 /// How soon something is tried again.
 #[derive(Clone, Copy, Default)]
-struct Pace {
+struct Patience {
     /// It may only not be served yet.
     quick: bool,
     /// Requests to the operator are counted.
@@ -127,7 +127,7 @@ impl Engine {
                 let code = "operator-reverted".to_owned();
                 let waiting = WaitingFor { step: write.step, code, text, until: Some(until) };
                 self.report(known, write, &waiting.code, &waiting.text, attempts).await?;
-                attempts.again(write, now, waiting.clone(), Pace::default());
+                attempts.again(write, now, waiting.clone(), Patience::default());
                 written.waiting.push(waiting);
                 continue;
             }
@@ -142,12 +142,12 @@ impl Engine {
                         until: None,
                     };
                     self.report(known, write, &waiting.code, &waiting.text, attempts).await?;
-                    attempts.again(write, now, waiting.clone(), Pace::default());
+                    attempts.again(write, now, waiting.clone(), Patience::default());
                     written.waiting.push(waiting);
                     continue;
                 }
             };
-            let pace = Pace { limited: provider.capabilities().requests_are_limited, ..Pace::default() };
+            let patience = Patience { limited: provider.capabilities().requests_are_limited, ..Patience::default() };
             let before = planned.len();
             planned.extend(planned_by(known, write));
             if let Some(objected) = self.objection(known, write, &planned) {
@@ -182,11 +182,11 @@ impl Engine {
                     note(lately, write, now);
                     written.done.push(Done { at: self.ports.clock.now(), operator: write.operator.clone(), text });
                     // The same again, if somebody undoes it, only with growing patience.
-                    attempts.again(write, now, lagging(write), Pace { quick: true, ..pace });
+                    attempts.again(write, now, lagging(write), Patience { quick: true, ..patience });
                     written.waiting.push(lagging(write));
                 }
                 Ok(None) => {
-                    attempts.again(write, now, lagging(write), Pace { quick: true, ..pace });
+                    attempts.again(write, now, lagging(write), Patience { quick: true, ..patience });
                     written.waiting.push(lagging(write));
                 }
                 Err(e) => {
@@ -205,7 +205,7 @@ impl Engine {
                     let text = format!("{}: {}: {e}", write.operator, write.why);
                     self.report(known, write, e.code(), &text, attempts).await?;
                     let quick = e.category() == Category::ReadBack;
-                    attempts.again(write, now, waiting.clone(), Pace { quick, at_least, ..pace });
+                    attempts.again(write, now, waiting.clone(), Patience { quick, at_least, ..patience });
                     written.waiting.push(waiting);
                 }
             }

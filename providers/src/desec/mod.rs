@@ -28,7 +28,7 @@ pub use scopes::Request;
 
 use crate::error::{Doing, NotAsWanted, ProviderError};
 use crate::http::{Http, HttpConfig, RestError, Unusable};
-use crate::wanted;
+use crate::wanted::{self, absolute, types_of};
 use crate::{Capabilities, CdsControl, Change, ForeignDnskey, Listing, Provider, Rrset, Wanted, WriteGrouping};
 use api::{ADDITIVE_TTL_S, Api, Domain, Own, RrsetText, Stored, is_additive};
 use async_trait::async_trait;
@@ -348,14 +348,4 @@ impl Provider for Desec {
         let sets = whole.iter().map(|set| set.read().map(|(name, set)| ((name, set.rtype), set)));
         Ok(sets.collect::<Option<Listing>>())
     }
-}
-
-fn absolute(zone: &Name) -> Name {
-    let mut zone = zone.to_lowercase();
-    zone.set_fqdn(true);
-    zone
-}
-
-fn types_of(wanted: &[Wanted]) -> Vec<RecordType> {
-    wanted.iter().map(Wanted::rtype).collect()
 }

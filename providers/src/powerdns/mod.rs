@@ -15,7 +15,7 @@ mod write;
 
 use crate::error::{Doing, NotAsWanted, ProviderError};
 use crate::http::{Http, HttpConfig, RestError, Unusable};
-use crate::wanted;
+use crate::wanted::{self, absolute, types_of};
 use crate::{Capabilities, CdsControl, Change, ForeignDnskey, Listing, Provider, Rdata, Rrset, Wanted, WriteGrouping};
 use api::{Api, Stored, Zone};
 use async_trait::async_trait;
@@ -262,14 +262,4 @@ impl Provider for PowerDns {
         let sets = self.api(&zone).whole().await?.and_then(|whole| whole.sets());
         Ok(sets.map(|sets| sets.into_iter().map(|(name, set)| ((name, set.rtype), set)).collect()))
     }
-}
-
-fn absolute(zone: &Name) -> Name {
-    let mut zone = zone.to_lowercase();
-    zone.set_fqdn(true);
-    zone
-}
-
-fn types_of(wanted: &[Wanted]) -> Vec<RecordType> {
-    wanted.iter().map(Wanted::rtype).collect()
 }

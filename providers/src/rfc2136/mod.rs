@@ -15,7 +15,7 @@ pub use update::{Prerequisite, RecordChange, Update};
 
 use crate::error::{Doing, ProviderError};
 use crate::tsig::{Disbelief, Signed, TsigKey};
-use crate::wanted;
+use crate::wanted::{self, absolute, types_of};
 use crate::{Capabilities, CdsControl, Change, ForeignDnskey, Listing, Provider, Rrset, Wanted, WriteGrouping};
 use async_trait::async_trait;
 use hickory_proto::op::{Message, MessageType, ResponseCode};
@@ -299,16 +299,6 @@ impl Provider for Rfc2136 {
     async fn list(&self, zone: &Name) -> Result<Option<Listing>, ProviderError> {
         self.transfer_sets(&absolute(zone)).await
     }
-}
-
-fn absolute(zone: &Name) -> Name {
-    let mut zone = zone.to_lowercase();
-    zone.set_fqdn(true);
-    zone
-}
-
-fn types_of(wanted: &[Wanted]) -> Vec<RecordType> {
-    wanted.iter().map(Wanted::rtype).collect()
 }
 
 /// What an RCODE means.

@@ -19,6 +19,7 @@ const TURNS_MAX: usize = 64;
 /// When each operator could be asked.
 pub(super) type Reach<'a> = BTreeMap<&'a str, Union>;
 
+/// The least fixed point over these versions.
 pub(super) fn reach<'a>(scene: &Scene<'a>, items: &[Item<'a>]) -> Reach<'a> {
     let mut reach: Reach<'a> = BTreeMap::new();
     let delegations = items.iter().filter(|item| item.kind == Kind::Delegation);
