@@ -48,7 +48,7 @@ fn group(operators: u8) -> Bench {
         let servers: Vec<Server> = (1..=2)
             .map(|n| Server {
                 who: Who::Operator(name.clone()),
-                host: hosts[i].clone(),
+                host: hosts[i].clone().into(),
                 address: format!("192.0.{i}.{n}:53").parse().unwrap(),
             })
             .collect();
@@ -74,7 +74,7 @@ fn group(operators: u8) -> Bench {
     let parents: Vec<Server> = (1..=2)
         .map(|n| Server {
             who: Who::Parent,
-            host: "ns.".parse().unwrap(),
+            host: "ns.".parse::<Name>().unwrap().into(),
             address: format!("198.51.100.{n}:53").parse().unwrap(),
         })
         .collect();

@@ -178,7 +178,7 @@ fn known_parent() -> Status {
 }
 
 fn server(who: Who) -> Server {
-    Server { who, host: Name::from_ascii("ns1.a.example.").unwrap(), address: "127.0.0.1:2".parse().unwrap() }
+    Server { who, host: Name::from_ascii("ns1.a.example.").unwrap().into(), address: "127.0.0.1:2".parse().unwrap() }
 }
 
 fn sample(at: Time, record: u8) -> Sample {

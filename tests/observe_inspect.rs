@@ -79,7 +79,7 @@ async fn seen(how: Behaviour) -> (Inspected, Vec<(Name, RecordType)>) {
     let clock = || Time::from_s(1_800_000_000);
     let asker = Asker { transport: &transport, ids: &OneId, clock: &clock };
     let who = Who::Operator("a".into());
-    let server = Server { who, host: name("ns1.a."), address: "192.0.2.1:53".parse().unwrap() };
+    let server = Server { who, host: name("ns1.a.").into(), address: "192.0.2.1:53".parse().unwrap() };
     let mut inspection = inspect(asker, &zone(), &[server], BTreeMap::new()).await;
     assert_eq!(inspection.servers.len(), 1);
     (inspection.servers.remove(0), transport.asked.into_inner().unwrap())

@@ -128,7 +128,7 @@ impl QueryIds for Ones {
 }
 
 fn server(who: Who, port: u16) -> Server {
-    Server { who, host: name("ns1.b.example."), address: ([127, 0, 0, 1], port).into() }
+    Server { who, host: name("ns1.b.example.").into(), address: ([127, 0, 0, 1], port).into() }
 }
 
 fn operator() -> Server {

@@ -52,7 +52,7 @@ pub async fn of_operator(
             Ok(addresses) => found.extend(addresses),
             Err(e) => {
                 let known: Vec<Server> =
-                    history.servers().filter(|s| s.who == who && s.host == server.host).cloned().collect();
+                    history.servers().filter(|s| s.who == who && *s.host == server.host).cloned().collect();
                 if known.is_empty() {
                     return Err(PlaceError::Operator { operator: operator.name.clone(), reason: e.to_string() });
                 }
@@ -91,7 +91,7 @@ pub async fn of_parent(
                 })?
             }
         };
-        let servers = given.into_iter().map(|address| Server { who: Who::Parent, host: name.clone(), address });
+        let servers = given.into_iter().map(|address| Server { who: Who::Parent, host: name.clone().into(), address });
         return Ok((name.clone(), servers.collect()));
     }
     match walk_up(ports, zone).await {

@@ -44,6 +44,8 @@ pub(crate) struct Memory {
     /// Since when the same thing is awaited.
     awaiting: Option<(Step, String, Time)>,
     status: Status,
+    /// The status as the last turn that came to its end stored it: most turns find just that.
+    stored_status: String,
     judged: Judged,
     /// A person has decided anew: what was reverted before is no reason any more not to write it.
     forgiven: bool,
@@ -114,7 +116,9 @@ impl Engine {
             return Err(EngineError::NoZone(zone.clone()));
         };
         // Before anything else can fail: what the last turn found is not known any worse because this one finds nothing.
-        memory.status = Status::read(&record.status);
+        if std::mem::take(&mut memory.stored_status) != record.status {
+            memory.status = Status::read(&record.status);
+        }
         if std::mem::take(&mut memory.forgiven) {
             memory.status.written.clear();
         }
@@ -132,7 +136,8 @@ impl Engine {
             }
             memory.status.trouble = trouble;
         }
-        self.ports.store.set_status(zone, due, &memory.status.write()).await?;
+        memory.stored_status = memory.status.write();
+        self.ports.store.set_status(zone, due, &memory.stored_status).await?;
         drop(memory);
         self.forget(zone, &held);
         Ok(due)

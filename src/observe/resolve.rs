@@ -3,7 +3,7 @@
 //! Invariant: an address that was given is used as it is; a resolver's answer only says where to ask, never what a
 //! server serves. Nothing that comes from a resolver reaches the history.
 
-use crate::model::dns::Name;
+use crate::model::dns::{Host, Name};
 use crate::model::history::{Server, Who};
 use async_trait::async_trait;
 use futures::future::{join, join_all};
@@ -242,7 +242,7 @@ pub async fn servers(
         } else {
             addresses.clone()
         };
-        let servers = addresses.into_iter();
+        let (servers, host) = (addresses.into_iter(), Host::from(host.clone()));
         Ok(servers.map(|address| Server { who: who.clone(), host: host.clone(), address }).collect::<Vec<_>>())
     });
     let found: Result<Vec<Vec<Server>>, ResolveError> = join_all(found).await.into_iter().collect();

@@ -133,7 +133,7 @@ impl World {
             }
         };
         let address = SocketAddr::from((Ipv4Addr::new(198, 51, net, nth), 53));
-        let address = Address::new(operator, Server { who, host: name, address }, host, lag_ms);
+        let address = Address::new(operator, Server { who, host: name.into(), address }, host, lag_ms);
         self.view.push(address.empty_view());
         self.addresses.push(address);
     }

@@ -9,6 +9,7 @@ use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 use sqlx::{Sqlite, Transaction};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How the parent is reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,11 +145,11 @@ impl Store {
         for (who, host, address, kind, first_seen, since, last_seen, until, served) in rows {
             let server = Server {
                 who: read_who(&who),
-                host: host.parse().map_err(|e| damaged("span", &key, e))?,
+                host: host.parse::<Name>().map_err(|e| damaged("span", &key, e))?.into(),
                 address: address.parse().map_err(|e| damaged("span", &key, e))?,
             };
             let span = Span {
-                served: read_json("span", &key, &served)?,
+                served: Arc::new(read_json("span", &key, &served)?),
                 since: since.map(Time),
                 first_seen: Time(first_seen),
                 last_seen: Time(last_seen),

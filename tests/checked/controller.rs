@@ -140,7 +140,7 @@ impl Controller {
                     let (since, last_seen) = (span.since.map(just_before), just_before(span.last_seen));
                     let served = self.served(kind, span.set, span.signers);
                     let until = span.until.map(at);
-                    let span = history::Span { served, since, first_seen: last_seen, last_seen, until };
+                    let span = history::Span { served: served.into(), since, first_seen: last_seen, last_seen, until };
                     history.restore(server.clone(), kind, span);
                 };
                 restore(&mut history, kind);

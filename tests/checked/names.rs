@@ -49,12 +49,12 @@ impl Names {
         let ds = keys.iter().map(|key| cds_for(&zone, [key], &[2]).pop_first().unwrap()).collect();
         let parent = Server {
             who: Who::Parent,
-            host: Name::from_str("ns.parent.").unwrap(),
+            host: Name::from_str("ns.parent.").unwrap().into(),
             address: "192.0.2.1:53".parse().unwrap(),
         };
         let server = |(index, op): (usize, &u8)| Server {
             who: Who::Operator(label(*op)),
-            host: host(*op),
+            host: host(*op).into(),
             address: format!("198.51.100.{}:53", index + 1).parse().unwrap(),
         };
         Names {

@@ -49,7 +49,7 @@ pub struct Address {
 
 impl Address {
     fn new(who: Who, host: Name, address: &str) -> Address {
-        let server = Server { who, host, address: address.parse().unwrap() };
+        let server = Server { who, host: host.into(), address: address.parse().unwrap() };
         let (shows, failures) = (Zone::default(), BTreeMap::new());
         Address { server, shows, failure: None, failures, lag_ms: 0, frozen: false }
     }
@@ -155,7 +155,7 @@ impl Operator {
     }
 
     pub fn hosts(&self) -> BTreeSet<Name> {
-        self.addresses.iter().map(|address| address.server.host.clone()).collect()
+        self.addresses.iter().map(|address| Name::clone(&address.server.host)).collect()
     }
 
     /// The NS records that name it.

@@ -8,7 +8,7 @@ use crate::support::{Fixture, all_keys, keys};
 use chorus::model::chain::{Objection, Planned, Scene, check, judge};
 use chorus::model::dns::{Rdata, RecordSet, cds_for, ns_rdata};
 use chorus::model::group::{Change, Standing, Step, decide, forecast};
-use chorus::model::history::{Failure, Kind, Outcome, Sample};
+use chorus::model::history::{Failure, Kind, Outcome, Sample, Served};
 use chorus::model::preflight::Severity;
 use chorus::model::switches::Switch;
 use chorus::model::time::Time;
@@ -104,7 +104,7 @@ fn a_lags_behind() -> Fixture {
 /// Everything is still as it was.
 fn looks_again(f: &mut Fixture, at_s: i64) {
     let shown = f.history.tracks().filter_map(|(server, kind, _)| {
-        let outcome = Outcome::Served(f.history.current(server, kind)?.served.clone());
+        let outcome = Outcome::Served(Served::clone(&f.history.current(server, kind)?.served));
         Some(Sample { at: Time::from_s(at_s), server: server.clone(), kind, outcome })
     });
     for sample in shown.collect::<Vec<_>>() {

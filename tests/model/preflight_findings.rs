@@ -3,7 +3,7 @@
 use crate::support::{Fixture, all_keys, keys, name};
 use chorus::model::dns::{Rdata, RecordSet, RecordType, cds_for};
 use chorus::model::group::forecast;
-use chorus::model::history::{Failure, Kind, Outcome, Sample};
+use chorus::model::history::{Failure, Kind, Outcome, Sample, Served};
 use chorus::model::preflight::{Answered, Denial, Finding, Inspected, Inspection, Severity, Signature, Soa, check};
 use chorus::model::time::Time;
 use std::collections::BTreeSet;
@@ -148,7 +148,7 @@ fn an_address_family_that_only_some_servers_have_is_a_note_that_names_the_others
     sixth.address = "[2001:db8::b]:53".parse().unwrap();
     b.servers.push(sixth.clone());
     for kind in Kind::OPERATOR {
-        let served = f.history.current(&f.server("b", 0), kind).unwrap().served.clone();
+        let served = Served::clone(&f.history.current(&f.server("b", 0), kind).unwrap().served);
         f.history.record(&Sample { at: Time(0), server: sixth.clone(), kind, outcome: Outcome::Served(served) });
     }
     let words = ["no IPv6 address at ns1.a., ns2.a. and ns2.b."];

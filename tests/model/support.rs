@@ -45,7 +45,7 @@ impl Fixture {
         let policy = Policy { stale_s: 0, data_ttl_max_s: Some(86_400), ..Policy::default() };
         let parents = (1..=2).map(|i| Server {
             who: Who::Parent,
-            host: name(&format!("ns{i}.parent.")),
+            host: name(&format!("ns{i}.parent.")).into(),
             address: format!("192.0.2.{i}:53").parse().unwrap(),
         });
         Fixture {
@@ -64,12 +64,12 @@ impl Fixture {
     pub fn member(&mut self, operator: &str, desired: bool) {
         let servers = (1..=2).map(|i| Server {
             who: Who::Operator(operator.into()),
-            host: name(&format!("ns{i}.{operator}.")),
+            host: name(&format!("ns{i}.{operator}.")).into(),
             address: format!("198.51.100.{}:53", i + 10 * operator.as_bytes()[0] as usize % 200).parse().unwrap(),
         });
         let wanted = if desired { Standing::Serving } else { Standing::Outside };
         let servers: Vec<Server> = servers.collect();
-        let hosts: BTreeSet<Name> = servers.iter().map(|s| s.host.clone()).collect();
+        let hosts: BTreeSet<Name> = servers.iter().map(|s| Name::clone(&s.host)).collect();
         self.members.insert(
             operator.into(),
             Member { hosts, servers, wanted, unreachable: false, placements: BTreeMap::new() },

@@ -20,7 +20,7 @@ fn roll_of_b() -> Fixture {
     f.together(0, &["a", "b"]);
     for who in ["a", "b"] {
         for server in f.members[who].servers.clone() {
-            let old = f.history.current(&server, Kind::Dnskey).unwrap().served.clone();
+            let old = Served::clone(&f.history.current(&server, Kind::Dnskey).unwrap().served);
             let with = |set: &RecordSet| set.iter().cloned().chain([new_key()]).collect::<RecordSet>();
             let signers = if who == "b" { with(&old.signers) } else { old.signers.clone() };
             let served = Served { records: with(&old.records), signers, ..old };
@@ -150,7 +150,7 @@ fn a_ds_is_asked_for_only_when_the_key_is_everywhere_even_while_another_is_being
     f.members.get_mut("a").unwrap().placements.get_mut(&Kind::Dnskey).unwrap().insert(orphan.clone());
     for (index, has_new) in [(0, true), (1, false)] {
         let server = f.server("a", index);
-        let mut served = f.history.current(&server, Kind::Dnskey).unwrap().served.clone();
+        let mut served = Served::clone(&f.history.current(&server, Kind::Dnskey).unwrap().served);
         served.records.insert(orphan.clone());
         if !has_new {
             served.records.remove(&new_key());

@@ -230,7 +230,7 @@ impl World {
             Some(op) => (Who::Operator(label(op)), format!("ns{index}.{}.", label(op)), op + 1),
         };
         let address = format!("198.51.{net}.{index}:53").parse().unwrap();
-        let server = Server { who, host: Name::from_str(&host).unwrap(), address };
+        let server = Server { who, host: Name::from_str(&host).unwrap().into(), address };
         self.addresses.push(Address { server, operator, lag_s, shows: BTreeMap::new(), coming: Vec::new() });
     }
 

@@ -117,7 +117,7 @@ fn unanswered(scene: &Scene<'_>, planned: &[Planned]) -> Vec<Objection> {
         }
         for host in planned.records.iter().filter_map(|ns| ns_name(ns).ok()) {
             let named: Vec<&Server> =
-                scene.history.servers().filter(|s| s.host == host && s.who != Who::Parent).collect();
+                scene.history.servers().filter(|s| *s.host == host && s.who != Who::Parent).collect();
             if !scene.hosts.contains_key(&host) || named.is_empty() {
                 let text = format!("{host} would be a name server, and it is not known to which operator it belongs");
                 objections.push(Objection { text, until: None });

@@ -4,6 +4,7 @@
 //! Nothing here knows servers, time of observation or operators.
 
 mod csync;
+mod host;
 mod keys;
 mod present;
 mod rdata;
@@ -11,7 +12,8 @@ mod verify;
 
 pub use csync::{Csync, IMMEDIATE, SOA_MINIMUM};
 pub use hickory_proto::rr::{Name, RecordType};
+pub use host::Host;
 pub use keys::{DELETE_CDNSKEY, DELETE_CDS, Dnskey, Ds, cds_for, key_of_ds};
 pub use present::{ds_label, key_label, rdata_text, record_label, set_label, type_text};
-pub use rdata::{Rdata, RdataError, RecordSet, hex, ns_name, ns_rdata, same_name, unhex};
+pub use rdata::{Rdata, RdataError, RecordSet, hex, ns_name, ns_rdata, unhex};
 pub use verify::{CLOCK_SKEW_S, OPERATIONS_MAX, Refusal, Rrsig, SignedSet, Verdict, Verification, verify};

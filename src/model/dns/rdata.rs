@@ -131,7 +131,7 @@ fn parse(rtype: RecordType, wire: &[u8]) -> Result<RData, RdataError> {
 }
 
 /// Whether two names are equal. Most that are equal are written alike, and that is seen quicker.
-pub fn same_name(a: &Name, b: &Name) -> bool {
+fn same_name(a: &Name, b: &Name) -> bool {
     a.is_fqdn() == b.is_fqdn() && a.iter().eq(b.iter()) || a == b
 }
 

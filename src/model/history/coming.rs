@@ -7,6 +7,7 @@ use super::{Served, Span};
 use crate::model::dns::RecordSet;
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Longer than this no server that answers lags behind its primary; what was not seen by then was lost.
@@ -45,7 +46,7 @@ impl Sent {
     fn span(&self, signed_as: Option<&Span>) -> Span {
         let signers = signed_as.map(|span| span.served.signers.clone()).unwrap_or_default();
         let ttl_s = signed_as.map_or(self.ttl_s, |span| span.served.ttl_s.max(self.ttl_s));
-        let served = Served { records: self.records.clone(), ttl_s, signers, expires: None };
+        let served = Arc::new(Served { records: self.records.clone(), ttl_s, signers, expires: None });
         Span { served, since: Some(self.at), first_seen: self.at, last_seen: self.at, until: None }
     }
 }
@@ -72,7 +73,7 @@ impl Coming {
     /// Whether who holds what is served now holds nothing that this would have kept longer, or signed otherwise. An operator
     /// that lowers a TTL does not shorten what was fetched before that.
     pub(super) fn is_within(&self, served: &Served) -> bool {
-        let Served { records, ttl_s, signers, .. } = &self.span.served;
+        let Served { records, ttl_s, signers, .. } = &*self.span.served;
         let signed_alike = signers.is_empty() || *signers == served.signers;
         *records == served.records && *ttl_s <= served.ttl_s && signed_alike
     }

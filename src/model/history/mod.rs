@@ -16,7 +16,7 @@ pub use coming::{Coming, LAG_MAX, Sent};
 pub use death::Lifetimes;
 pub use track::{Changes, History, Span, Track, Trouble};
 
-use crate::model::dns::{Name, Rdata, RecordSet, RecordType, same_name};
+use crate::model::dns::{Host, Rdata, RecordSet, RecordType};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -43,19 +43,11 @@ impl fmt::Display for Who {
 
 /// One address of one name server: what can show a version of its own.
 // Addresses first: they tell most servers apart, and names are slow to compare.
-// Equality is the derived one, worked out quicker: what is equal has the same hash.
-#[allow(clippy::derived_hash_with_manual_eq)]
-#[derive(Clone, Debug, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Server {
     pub address: SocketAddr,
     pub who: Who,
-    pub host: Name,
-}
-
-impl PartialEq for Server {
-    fn eq(&self, other: &Server) -> bool {
-        self.address == other.address && self.who == other.who && same_name(&self.host, &other.host)
-    }
+    pub host: Host,
 }
 
 impl fmt::Display for Server {

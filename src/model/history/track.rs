@@ -8,12 +8,14 @@ use crate::model::dns::RecordSet;
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One version at one address, from first to last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
-    pub served: Served,
+    /// Shared by copies: a history is copied for every turn, and few of its versions change.
+    pub served: Arc<Served>,
     /// The last sample that showed something else: it may have been served since then. `None`: nothing is known of the
     /// time before.
     pub since: Option<Time>,
@@ -126,7 +128,9 @@ impl History {
                 since = Some(until);
             } else if same_version(&last.served, served) && unseen.is_empty() {
                 last.last_seen = last.last_seen.max(sample.at);
-                last.served.expires = last.served.expires.max(served.expires);
+                if served.expires > last.served.expires {
+                    Arc::make_mut(&mut last.served).expires = served.expires;
+                }
                 return;
             } else {
                 last.until = Some(sample.at);
@@ -135,7 +139,7 @@ impl History {
         }
         track.came_and_went(unseen.into_iter(), sample.at);
         track.spans.push(Span {
-            served: served.clone(),
+            served: Arc::new(served.clone()),
             since,
             first_seen: sample.at,
             last_seen: sample.at,

@@ -1,7 +1,7 @@
 //! As much of HTTP/1.1 as the stand-in needs: one request per connection, and requests to PowerDNS behind it.
 
 use serde_json::Value;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -88,7 +88,11 @@ pub fn receive(stream: &mut TcpStream) -> Option<Request> {
     stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
     let (mut octets, mut part) = (Vec::new(), [0; 65536]);
     let (head, body) = loop {
-        let length = stream.read(&mut part).ok().filter(|length| *length > 0)?;
+        let length = match stream.read(&mut part) {
+            // The end of a child process (SIGCHLD), see signal(7).
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            read => read.ok().filter(|length| *length > 0)?,
+        };
         octets.extend_from_slice(&part[..length]);
         if let Some(whole) = message(&octets) {
             break whole;
