@@ -7,7 +7,7 @@ use super::places::{PlaceError, Places, name_servers, of_operator, of_parent};
 use super::ports::{NoProvider, Ports};
 use super::status::Status;
 use crate::model::dns::Name;
-use crate::model::group::{Member, World, is_present};
+use crate::model::group::{Member, Memo, World, is_present};
 use crate::model::history::{History, Kind, Lifetimes, Sent, Server, Who};
 use crate::model::time::Time;
 use crate::store::{MemberRecord, OperatorRecord, StoreError, TransitionRecord, ZoneRecord};
@@ -112,7 +112,8 @@ impl Picture {
 
     /// Operators that may not be asked any more need not be: leavers after the last question.
     pub(super) fn servers(&self) -> (Vec<Server>, Vec<Server>) {
-        let world = self.world();
+        let memo = Memo::of(&self.members);
+        let world = World { memo: Some(&memo), ..self.world() };
         let present = |name: &str| is_present(&world, name);
         let operators = self.members.iter().filter(|(name, _)| present(name));
         (operators.flat_map(|(_, member)| member.servers.clone()).collect(), self.places.parent.clone())

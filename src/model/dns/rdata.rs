@@ -168,12 +168,8 @@ impl fmt::Debug for Rdata {
 
 /// Lower-case hexadecimal.
 pub fn hex(octets: &[u8]) -> String {
-    use fmt::Write;
-    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{octet:02x}");
-        text
-    })
+    let digit = |of: u8| char::from_digit(u32::from(of), 16).unwrap_or_default();
+    octets.iter().flat_map(|octet| [digit(octet >> 4), digit(octet & 15)]).collect()
 }
 
 /// Stored as hexadecimal.

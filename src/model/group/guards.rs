@@ -132,7 +132,7 @@ fn last_question_besides(world: &World<'_>, leaver: &str, asking: &BTreeSet<&str
     let naming = spans_of_members(world, Kind::Ns).filter(|(_, span)| world.names(&span.served.records, leaver));
     for (server, span) in naming {
         // What the leaver says of itself reaches nobody before others have said it.
-        let own = server.who == Who::Operator(leaver.to_owned());
+        let own = server.who.is_operator(leaver);
         let left_out = if own { Switch::NsAtLeaver } else { Switch::NsAtOperators };
         if own && !could_be_asked(world, server, span) || world.leaves_out(left_out) {
             continue;

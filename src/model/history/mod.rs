@@ -32,6 +32,12 @@ pub enum Who {
     Operator(String),
 }
 
+impl Who {
+    pub fn is_operator(&self, name: &str) -> bool {
+        matches!(self, Who::Operator(operator) if operator == name)
+    }
+}
+
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
