@@ -105,6 +105,21 @@ pub struct Capabilities {
     pub requests_are_limited: bool,
 }
 
+/// Writes that are ahead in one zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    pub zone: Name,
+    pub writes: usize,
+}
+
+/// What they take of an account's budget of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    pub requests: usize,
+    /// When the last of them is permitted if nobody else uses the account; milliseconds since 1970.
+    pub permitted_ms: u64,
+}
+
 /// An operator's interface, for any of its zones.
 #[async_trait]
 pub trait Provider: Send + Sync {
@@ -128,6 +143,11 @@ pub trait Provider: Send + Sync {
 
     /// The largest TTL of any record in the zone, in seconds; `None` where the interface does not show all records.
     async fn largest_ttl_s(&self, zone: &Name) -> Result<Option<u32>, ProviderError>;
+
+    /// What the writes in these zones, in this order, take out of a limited budget of requests; `None` where requests are not limited, or the budget cannot be looked at.
+    async fn needs(&self, _queue: &[Queue]) -> Option<Vec<Needs>> {
+        None
+    }
 
     /// All RRsets of the zone; `None` where the interface does not show them, or there are too many to be kept.
     async fn list(&self, _zone: &Name) -> Result<Option<Listing>, ProviderError> {

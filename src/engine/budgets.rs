@@ -6,7 +6,7 @@
 use super::Clock;
 use crate::store::{Store, StoreError};
 use async_trait::async_trait;
-use chorus_providers::desec::{Gate, Held, Request};
+use chorus_providers::desec::{Budget, Gate, Held, Planned, Queued, Request};
 use std::sync::Arc;
 
 /// A store that does not answer is asked again after so long.
@@ -50,11 +50,21 @@ impl Gate for StoredBudget {
 
     async fn refused(&self, request: &Request, retry_after_s: Option<u32>) {
         let now_ms = self.now_ms();
-        let refused = |budget: &mut chorus_providers::desec::Budget| {
+        let refused = |budget: &mut Budget| {
             budget.refused(request, now_ms, retry_after_s);
         };
         if let Err(error) = self.store.with_budget(&self.operator, refused).await {
             self.lost(&error);
+        }
+    }
+
+    async fn plan(&self, queue: &[Queued]) -> Option<Vec<Planned>> {
+        match self.store.budget(&self.operator).await {
+            Ok(budget) => Some(budget.plan(queue, self.now_ms())),
+            Err(error) => {
+                self.lost(&error);
+                None
+            }
         }
     }
 }

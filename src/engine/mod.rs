@@ -28,7 +28,7 @@ pub use places::{PlaceError, Places};
 pub use ports::{ByQuestions, ConfiguredProviders, NoProvider, Pace, Ports, Providers, Switches};
 pub use serve::{StartError, on_this_host, run};
 pub use status::{ClockWatch, ParentAwaited, Status, Unanswered, WaitingFor, WrittenLately};
-pub use trial::{Ability, TrialError, Tried};
+pub use trial::{TrialError, Tried};
 pub use turn::Engine;
 
 /// Every address of an operator's name servers, resolved where they are not given.

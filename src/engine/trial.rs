@@ -4,15 +4,19 @@
 //! latest; an ability is one that every address of the operator showed, whatever its interface said. The zone is one that its
 //! owner names for this: while it lasts it has a key and a name server that lead nowhere.
 
+use super::status::Status;
 use super::{Engine, EngineError, PlaceError, addresses};
+use crate::model::ability::{self, Ability};
 use crate::model::dns::{Dnskey, Name, Rdata, RecordSet, cds_for, hex, ns_rdata, unhex};
-use crate::model::history::{History, Kind, Outcome, Server};
+use crate::model::group::{Member, ParentMode, Standing, World};
+use crate::model::history::{History, Kind, Lifetimes, Outcome, Server};
+use crate::model::policy::Policy;
 use crate::observe::ask::Asker;
 use crate::observe::round::observe_operator_server;
 use crate::observe::transport::Protocol;
 use crate::store::{Before, OperatorRecord, Trial};
 use chorus_providers::{Provider, ProviderError, Wanted};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// So long an operator's servers may lag before what was written counts as not served.
@@ -20,20 +24,6 @@ const SERVED_WITHIN: Duration = Duration::from_secs(60);
 /// So often a limit of requests is waited for.
 const TRIES: usize = 5;
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
-
-/// What is tried, in this order: what comes later needs what was placed before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Ability {
-    AddDnskey,
-    AddCds,
-    RemoveCds,
-    AddCsync,
-    RemoveCsync,
-    AddNs,
-    RemoveNs,
-    RemoveOwnNs,
-    RemoveDnskey,
-}
 
 /// What came of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +75,50 @@ impl Engine {
         }
         self.put_back(&trial, provider.as_ref()).await?;
         Ok(tried)
+    }
+
+    /// What an operator has shown in a zone that it can do, with the evidence: out of the zone's history where Chorus has it,
+    /// else out of what is served now.
+    pub async fn read_abilities(
+        &self,
+        operator: &OperatorRecord,
+        zone: &Name,
+    ) -> Result<BTreeMap<Ability, String>, TrialError> {
+        let ports = self.ports();
+        let record = ports.store.zone(zone).await.map_err(EngineError::from)?;
+        if let Some(record) = record.filter(|record| record.members.contains_key(&operator.name)) {
+            let status = Status::read(&record.status);
+            let mut known = ports.load(record, &status).await?;
+            self.look(&mut known, Protocol::Tcp).await;
+            return Ok(ability::shown(&known.world(), &operator.name));
+        }
+        let servers = addresses(self, operator).await?;
+        let mut history = History::default();
+        for server in &servers {
+            self.look_at(server, zone, &mut history).await;
+        }
+        let member = Member {
+            hosts: servers.iter().map(|server| Name::clone(&server.host)).collect(),
+            servers,
+            wanted: Standing::Serving,
+            unreachable: false,
+            placements: BTreeMap::new(),
+        };
+        let (members, lifetimes) =
+            (BTreeMap::from([(operator.name.clone(), member)]), Lifetimes::new(Policy::default()));
+        let world = World {
+            zone,
+            history: &history,
+            lifetimes: &lifetimes,
+            members: &members,
+            parent_servers: &[],
+            parent: ParentMode::Manual,
+            now: ports.clock.now(),
+            algorithm: None,
+            paused: false,
+            memo: None,
+        };
+        Ok(ability::shown(&world, &operator.name))
     }
 
     /// What trials left behind that came to no end, put back.
@@ -160,7 +194,8 @@ impl Engine {
     /// An address that does not show what a step makes.
     async fn lagging(&self, step: &Step, zone: &Name, servers: &[Server]) -> Option<String> {
         for server in servers {
-            let history = self.look_at(server, zone).await;
+            let mut history = History::default();
+            self.look_at(server, zone, &mut history).await;
             let shown = |kind: Kind| history.current(server, kind).map(|span| &span.served.records);
             let has = |(kind, record): &(Kind, Rdata)| shown(*kind).is_some_and(|set| set.contains(record));
             let lacks = |(kind, record): &(Kind, Rdata)| shown(*kind).is_some_and(|set| !set.contains(record));
@@ -173,7 +208,8 @@ impl Engine {
 
     async fn forced_ttl_s(&self, step: &Step, zone: &Name, servers: &[Server]) -> Option<u32> {
         let (server, (kind, _)) = (servers.first()?, step.with.first()?);
-        let history = self.look_at(server, zone).await;
+        let mut history = History::default();
+        self.look_at(server, zone, &mut history).await;
         let served = history.current(server, *kind)?.served.ttl_s;
         let asked = step.wanted.iter().find(|wanted| wanted.rtype() == kind.record_type()).map(|wanted| match wanted {
             Wanted::Exactly { ttl_s, .. } | Wanted::Partly { ttl_s, .. } => *ttl_s,
@@ -181,23 +217,22 @@ impl Engine {
         asked.filter(|asked| *asked != served).map(|_| served)
     }
 
-    async fn look_at(&self, server: &Server, zone: &Name) -> History {
+    async fn look_at(&self, server: &Server, zone: &Name, history: &mut History) {
         let ports = self.ports();
         let clock = || ports.clock.now();
         let asker = Asker { transport: ports.transport.as_ref(), ids: ports, clock: &clock };
-        let mut history = History::default();
         for sample in observe_operator_server(asker, zone, server, Protocol::Tcp).await {
             if matches!(sample.outcome, Outcome::Served(_)) {
                 history.record(&sample);
             }
         }
-        history
     }
 
     async fn served_by(&self, servers: &[Server], zone: &Name) -> Vec<(Kind, Rdata)> {
         let mut all = Vec::new();
         for server in servers.iter().take(1) {
-            let history = self.look_at(server, zone).await;
+            let mut history = History::default();
+            self.look_at(server, zone, &mut history).await;
             for kind in Kind::OPERATOR {
                 let records = history.current(server, kind).map(|span| span.served.records.clone());
                 all.extend(records.unwrap_or_default().into_iter().map(|record| (kind, record)));

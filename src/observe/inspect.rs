@@ -50,7 +50,7 @@ pub async fn inspect(
     let absent = missing_name(asker, zone);
     let questions = sample(zone, &absent, walks.into_iter().flatten(), &listings);
     let inspected = servers.iter().map(|server| look(asker, zone, server, &absent, &questions));
-    Inspection { servers: join_all(inspected).await, listings }
+    Inspection { servers: join_all(inspected).await, listings, ..Inspection::default() }
 }
 
 /// A name that nobody has made: nobody can guess it, so nobody has an answer ready for it.

@@ -4,6 +4,7 @@
 //! side of each.
 
 use super::crash::Crashes;
+use crate::model::ability::{Ability, Known};
 use crate::model::dns::{Name, RecordSet};
 use crate::model::group::Standing;
 use crate::model::history::{History, Kind, Sent};
@@ -131,6 +132,14 @@ impl Records for Memory {
 
     async fn end_trial(&self, _: &str, _: &str) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn saw_abilities(&self, _: &str, _: &BTreeMap<Ability, Known>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn abilities(&self, _: &str) -> Result<BTreeMap<Ability, Known>, StoreError> {
+        Ok(BTreeMap::new())
     }
 
     async fn operators(&self) -> Result<Vec<OperatorRecord>, StoreError> {

@@ -31,4 +31,14 @@ impl Store {
         tx.commit().await?;
         Ok(outcome)
     }
+
+    /// As it is now.
+    pub async fn budget(&self, operator: &str) -> Result<Budget, StoreError> {
+        let row: Option<(String,)> = sqlx::query_as("SELECT budget FROM budgets WHERE operator = $1")
+            .bind(operator)
+            .fetch_optional(&self.pool)
+            .await?;
+        let stored = row.map(|(text,)| read_json::<Budget>("budget", operator, &text)).transpose()?;
+        Ok(stored.unwrap_or_else(|| Budget::new(Limits::default())))
+    }
 }

@@ -3,6 +3,7 @@
 //! Invariant: what a write to an operator depends on is committed before it is sent ([`Store::intend`]). SQL keeps to what
 //! SQLite and PostgreSQL share, and all of it is in this folder. Nothing is decided here.
 
+mod abilities;
 mod budgets;
 mod events;
 mod keyring;

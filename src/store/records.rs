@@ -4,6 +4,7 @@
 
 use super::rotation::FillRandom;
 use super::{Control, Event, MemberRecord, OperatorRecord, Store, StoreError, TransitionRecord, Trial, ZoneRecord};
+use crate::model::ability::{Ability, Known};
 use crate::model::dns::{Name, RecordSet};
 use crate::model::history::{History, Kind, Sent};
 use crate::model::policy::Policy;
@@ -38,6 +39,8 @@ records! {
     async fn begin_trial(&self, trial: &Trial) -> ();
     async fn trials(&self) -> Vec<Trial>;
     async fn end_trial(&self, operator: &str, zone: &str) -> ();
+    async fn saw_abilities(&self, operator: &str, seen: &BTreeMap<Ability, Known>) -> ();
+    async fn abilities(&self, operator: &str) -> BTreeMap<Ability, Known>;
     async fn operators(&self) -> Vec<OperatorRecord>;
     async fn operator(&self, name: &str) -> Option<OperatorRecord>;
     async fn zones_of(&self, operator: &str) -> Vec<String>;

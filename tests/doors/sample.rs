@@ -257,6 +257,13 @@ pub fn plan() -> Plan {
             },
         ],
         ends_earliest: Some(at(600_000)),
+        requests: vec![Requests {
+            operator: "b".to_owned(),
+            writes: 12,
+            requests: 48,
+            zones_ahead: 2,
+            permitted_at: at(7200),
+        }],
         refusals: Vec::new(),
         now: at(0),
     }
@@ -347,13 +354,23 @@ pub fn capabilities(name: &str, tried: bool) -> Capabilities {
         ability: ability.into(),
         text: text.into(),
         is_there: tried.then_some(is_there),
-        evidence: if tried { evidence.into() } else { "not tried: that takes --write".into() },
+        evidence: match tried {
+            true => format!("{evidence} in test.example"),
+            false => "not seen yet, though interfaces of this kind have a way for it; --write tries it".into(),
+        },
+        seen_at: tried.then(|| at(0)),
     };
     Capabilities {
         operator: name.into(),
         provider: "rfc2136".into(),
         zone: "test.example".into(),
         way: "D".into(),
+        interface: Check {
+            code: "interface".into(),
+            outcome: Outcome::Pass,
+            text: "takes writes for the zone with this credential and these settings".into(),
+            fix: None,
+        },
         abilities: vec![
             ability("add-dnskey", "serves another operator's key beside its own", true, "seen at 2 addresses"),
             ability("remove-own-ns", "leaves out a name server of its own", false, "update-refused: it refuses"),

@@ -1,6 +1,7 @@
 //! The core without servers: guards, checks and ladders on histories that are written by hand.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod abilities;
 mod algorithm_roll;
 mod guards_and_check_agree;
 mod histories;

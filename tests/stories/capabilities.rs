@@ -6,8 +6,8 @@ use std::fmt::Write;
 use hickory_proto::rr::RecordType;
 use serde_json::Value;
 
-use crate::lab::{CHILD, in_own_network};
-use crate::stage::{BIND, Cast, DESEC, KNOT, LIMIT, POWERDNS, POWERDNS_BY_UPDATE, Stage};
+use crate::lab::{CHILD, Fault, in_own_network};
+use crate::stage::{Agent, BIND, Cast, DESEC, KNOT, LIMIT, POWERDNS, POWERDNS_BY_UPDATE, Stage};
 
 const TYPES: [RecordType; 5] =
     [RecordType::DNSKEY, RecordType::CDS, RecordType::CDNSKEY, RecordType::CSYNC, RecordType::NS];
@@ -29,12 +29,23 @@ fn each_kind_of_operator_can_do_what_the_table_says_and_is_left_as_it_was() {
         let mut seen: Vec<Value> = Vec::new();
         for operator in &stage.operators {
             let before = TYPES.map(|rtype| operator.served(rtype));
+            let read = stage.chorus.json(&["operator", "check", operator.name(), "--zone", CHILD]).await;
+            assert_eq!(abilities_that(&read, |is_there| is_there.is_boolean()), [""; 0], "{read:#}");
+            assert_eq!(read["interface"]["outcome"], "pass", "{read:#}");
             let arguments = ["operator", "check", operator.name(), "--zone", CHILD, "--write", "-o", "json"];
             let output = stage.chorus.cli(&arguments).await;
             let told = serde_json::from_str(&output.stdout);
             seen.push(told.unwrap_or_else(|_| panic!("{}: {}", operator.name(), output.stderr)));
             assert_eq!(TYPES.map(|rtype| operator.served(rtype)), before, "{} is left as it was", operator.name());
+            // What was seen is remembered.
+            let read = stage.chorus.json(&["operator", "check", operator.name(), "--zone", CHILD]).await;
+            assert_eq!(abilities_that(&read, |is_there| *is_there == true).len(), 9, "{read:#}");
         }
+        let plan = stage.chorus.json(&["zone", "plan", CHILD, "--operators", "a,e"]).await;
+        let requests = &plan["requests"][0];
+        assert_eq!((&requests["operator"], &requests["zones_ahead"]), (&"e".into(), &0.into()), "{plan:#}");
+        let (writes, needed) = (requests["writes"].as_u64(), requests["requests"].as_u64());
+        assert!(writes > Some(1) && needed == writes.map(|writes| 4 * writes), "{requests:#}");
         let table = table(&seen);
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/capabilities.md");
         if std::env::var_os("CHORUS_WRITE_CAPABILITIES").is_some() {
@@ -70,6 +81,60 @@ fn table(seen: &[Value]) -> String {
     }
     text.push('\n');
     text
+}
+
+fn abilities_that(told: &Value, is: impl Fn(&Value) -> bool) -> Vec<String> {
+    let all = told["abilities"].as_array().into_iter().flatten();
+    all.filter(|ability| is(&ability["is_there"])).map(|ability| text_of(ability, "ability").to_owned()).collect()
+}
+
+/// Nothing is written for it: the history of the zone has it.
+#[test]
+fn what_a_join_and_a_leave_have_shown_is_told_without_writing() {
+    in_own_network(LIMIT, || async {
+        let stage = Stage::set("seen", Cast { agent: Agent::Ours, ..Cast::bad_day(&[BIND, KNOT]) }).await;
+        stage.command(&["zone", "join", CHILD, "b"]).await;
+        let joined = stage.chorus.json(&["operator", "check", "a", "--zone", CHILD]).await;
+        assert_eq!(
+            abilities_that(&joined, |is_there| *is_there == true),
+            ["add-dnskey", "add-cds", "add-ns"],
+            "{joined:#}"
+        );
+        stage.command(&["zone", "leave", CHILD, "b"]).await;
+        let left = stage.chorus.json(&["operator", "check", "a", "--zone", CHILD]).await;
+        let seen = abilities_that(&left, |is_there| *is_there == true);
+        for ability in ["add-dnskey", "remove-dnskey", "add-cds", "remove-cds", "add-ns", "remove-ns"] {
+            assert!(seen.iter().any(|seen| seen == ability), "{ability}: {left:#}");
+        }
+        assert_eq!(abilities_that(&left, |is_there| *is_there == false), [""; 0], "{left:#}");
+    });
+}
+
+/// Knot as it comes out of the box says NOERROR and drops foreign keys.
+#[test]
+fn an_operator_that_was_found_unable_is_refused_before_anything_is_written() {
+    in_own_network(LIMIT, || async {
+        let cast = Cast {
+            alter: |spec| spec.fault(if spec.name == "b" { Fault::DefaultDnskeyManagement } else { Fault::None }),
+            ..Cast::bad_day(&[BIND, KNOT])
+        };
+        let mut stage = Stage::set("unable", cast).await;
+        let before = TYPES.map(|rtype| stage.operators[0].served(rtype));
+        let checked = stage.chorus.json(&["operator", "check", "b", "--zone", CHILD, "--write"]).await;
+        assert!(
+            abilities_that(&checked, |is_there| *is_there == false).contains(&"add-dnskey".to_owned()),
+            "{checked:#}"
+        );
+        let words = ["b cannot carry other operators' keys", "`add-dnskey` failed in child.example", "--write` again"];
+        stage.chorus.refuses(&["zone", "join", CHILD, "b"], 4, &words).await;
+        assert_eq!(TYPES.map(|rtype| stage.operators[0].served(rtype)), before, "nothing was written");
+        stage.operators[1].restart_as(Fault::None);
+        let checked = stage.chorus.json(&["operator", "check", "b", "--zone", CHILD, "--write"]).await;
+        assert_eq!(abilities_that(&checked, |is_there| *is_there == false), [""; 0], "{checked:#}");
+        let plan = stage.chorus.json(&["zone", "plan", CHILD, "--operators", "a,b"]).await;
+        assert_eq!(plan["refusals"], Value::Array(Vec::new()), "{plan:#}");
+        stage.assert_clean(&["a"]);
+    });
 }
 
 fn text_of<'v>(value: &'v Value, key: &str) -> &'v str {

@@ -5,6 +5,7 @@
 //! that reads back what it wrote; and what is permitted is counted at once.
 
 use super::budget::{Budget, Wait};
+use super::plan::{Planned, Queued};
 use super::scopes::Request;
 use async_trait::async_trait;
 use std::fmt;
@@ -28,6 +29,11 @@ pub trait Gate: Send + Sync {
 
     /// The server refused one of them with 429.
     async fn refused(&self, request: &Request, retry_after_s: Option<u32>);
+
+    /// When the requests of these zones would be permitted; `None` without limits, or where they cannot be looked at.
+    async fn plan(&self, _queue: &[Queued]) -> Option<Vec<Planned>> {
+        None
+    }
 }
 
 /// No limits: for a server of one's own that has none.
@@ -101,5 +107,10 @@ impl Gate for InMemory {
         let now_ms = (self.clock)();
         tracing::warn!(?request, ?retry_after_s, "deSEC takes no more requests for now");
         self.locked().refused(request, now_ms, retry_after_s);
+    }
+
+    async fn plan(&self, queue: &[Queued]) -> Option<Vec<Planned>> {
+        // Planned from a copy: nobody waits for the plan.
+        Some(self.snapshot().plan(queue, (self.clock)()))
     }
 }

@@ -29,7 +29,9 @@ pub use scopes::Request;
 use crate::error::{Doing, NotAsWanted, ProviderError};
 use crate::http::{Http, HttpConfig, RestError, Unusable};
 use crate::wanted::{self, absolute, types_of};
-use crate::{Capabilities, CdsControl, Change, ForeignDnskey, Listing, Provider, Rrset, Wanted, WriteGrouping};
+use crate::{
+    Capabilities, CdsControl, Change, ForeignDnskey, Listing, Needs, Provider, Queue, Rrset, Wanted, WriteGrouping,
+};
 use api::{ADDITIVE_TTL_S, Api, Domain, Own, RrsetText, Stored, is_additive};
 use async_trait::async_trait;
 use hickory_proto::rr::{Name, RecordType};
@@ -336,6 +338,16 @@ impl Provider for Desec {
         api.settle().await;
         let largest = |sets: Vec<RrsetText>| sets.iter().map(RrsetText::served_ttl_s).chain([ADDITIVE_TTL_S]).max();
         Ok(whole?.and_then(largest))
+    }
+
+    async fn needs(&self, queue: &[Queue]) -> Option<Vec<Needs>> {
+        let queue: Vec<Queued> = queue.iter().map(|of| Queued::steps(&of.zone, of.writes)).collect();
+        let planned = self.gate.plan(&queue).await?;
+        let needs = queue
+            .iter()
+            .zip(planned)
+            .map(|(queued, planned)| Needs { requests: queued.requests.len(), permitted_ms: planned.done_ms });
+        Some(needs.collect())
     }
 
     /// What is stored: own keys, signatures and denials are not among it.

@@ -1,58 +1,99 @@
-//! What an operator can do, as the API tells it: each value was seen, or is said not to have been tried.
+//! What an operator can do, as the API tells it: each value was seen, or is said not to have been.
 
 use super::{Controller, no_operator, of_engine, of_store, plain, zone_name};
 use crate::api::service::{Refusal, RefusalKind};
-use crate::api::wire::{AbilityShow, Capabilities, OperatorCheck};
-use crate::engine::{Ability, TrialError, Tried};
+use crate::api::wire::{AbilityShow, At, Capabilities, Check, OperatorCheck, Outcome};
+use crate::engine::{TrialError, Tried};
+use crate::model::ability::{Ability, Known};
+use crate::model::dns::Name;
 use crate::store::{Interface, OperatorRecord, StoreError};
-
-/// In the order of the table.
-const ABILITIES: [(Ability, &str, &str); 9] = [
-    (Ability::AddDnskey, "add-dnskey", "serves another operator's key beside its own"),
-    (Ability::RemoveDnskey, "remove-dnskey", "gives it up again"),
-    (Ability::AddCds, "add-cds", "serves CDS and CDNSKEY of another operator's key"),
-    (Ability::RemoveCds, "remove-cds", "gives them up again"),
-    (Ability::AddCsync, "add-csync", "serves CSYNC"),
-    (Ability::RemoveCsync, "remove-csync", "gives it up again"),
-    (Ability::AddNs, "add-ns", "names another operator's name server"),
-    (Ability::RemoveNs, "remove-ns", "names it no longer"),
-    (Ability::RemoveOwnNs, "remove-own-ns", "leaves out a name server of its own"),
-];
+use chorus_providers::{self as providers, CdsControl, ForeignDnskey, Provider};
+use std::collections::BTreeMap;
 
 impl Controller {
     pub(super) async fn check_abilities(&self, name: &str, check: OperatorCheck) -> Result<Capabilities, Refusal> {
         let zone = zone_name(&check.zone)?;
         let ports = self.engine.ports();
         let operator = ports.store.operator(name).await.map_err(of_store)?.ok_or_else(|| no_operator(name))?;
+        let provider = ports.providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
+        let interface = interface(provider.as_ref(), &zone).await;
+        let mut seen = self.read_abilities(&operator, &zone).await?;
         let mut oversteps = None;
-        let mut tried = Vec::new();
         if check.write {
-            if ports.store.running_transition(&zone).await.map_err(of_store)?.is_some() {
-                let text = format!("{} is in the middle of a transition: nothing is tried there", plain(&zone));
-                return Err(Refusal::new(RefusalKind::Conflict, "in-transition", text)
-                    .with_fix("name another zone that the operator serves"));
-            }
-            // Nobody else writes there meanwhile.
-            let held = self.engine.memory(&zone);
-            let _memory = held.lock().await;
-            self.engine.end_trials().await.map_err(|e| of_trial(e, &operator))?;
-            tried = self.engine.try_abilities(&operator, &zone).await.map_err(|e| of_trial(e, &operator))?;
-            let provider = ports.providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
+            seen = self.try_abilities(&operator, &zone).await?;
             // What was tried is told whether or not this can be.
             oversteps = provider.oversteps(&zone).await.unwrap_or_else(|e| {
                 tracing::warn!(operator = %name, "what else the credential may change could not be tried: {e}");
                 None
             });
         }
-        let shown = |(ability, name, text): &(Ability, &str, &str)| shown(*ability, name, text, &tried);
+        ports.store.saw_abilities(name, &seen).await.map_err(of_store)?;
+        let known = ports.store.abilities(name).await.map_err(of_store)?;
+        let declared = provider.capabilities();
         Ok(Capabilities {
             operator: name.to_owned(),
             provider: operator.interface.provider().to_owned(),
             zone: plain(&zone),
             way: way(&operator).to_owned(),
-            abilities: ABILITIES.iter().map(shown).collect(),
+            interface,
+            abilities: Ability::ALL.into_iter().map(|ability| shown(ability, known.get(&ability), &declared)).collect(),
             oversteps,
         })
+    }
+
+    /// What can be seen without writing anything. A trial that failed is not outdone by what was seen before it.
+    async fn read_abilities(
+        &self,
+        operator: &OperatorRecord,
+        zone: &Name,
+    ) -> Result<BTreeMap<Ability, Known>, Refusal> {
+        let ports = self.engine.ports();
+        let before = ports.store.abilities(&operator.name).await.map_err(of_store)?;
+        let seen = self.engine.read_abilities(operator, zone).await.map_err(|e| of_trial(e, operator))?;
+        let failed = |ability: &Ability| before.get(ability).is_some_and(|known| !known.is_there);
+        let at = ports.clock.now();
+        let known = |evidence| Known { is_there: true, evidence, zone: plain(zone), at };
+        Ok(seen
+            .into_iter()
+            .filter(|(ability, _)| !failed(ability))
+            .map(|(ability, evidence)| (ability, known(evidence)))
+            .collect())
+    }
+
+    async fn try_abilities(&self, operator: &OperatorRecord, zone: &Name) -> Result<BTreeMap<Ability, Known>, Refusal> {
+        let ports = self.engine.ports();
+        if ports.store.running_transition(zone).await.map_err(of_store)?.is_some() {
+            let text = format!("{} is in the middle of a transition: nothing is tried there", plain(zone));
+            return Err(Refusal::new(RefusalKind::Conflict, "in-transition", text)
+                .with_fix("name another zone that the operator serves"));
+        }
+        // Nobody else writes there meanwhile.
+        let held = self.engine.memory(zone);
+        let _memory = held.lock().await;
+        self.engine.end_trials().await.map_err(|e| of_trial(e, operator))?;
+        let tried = self.engine.try_abilities(operator, zone).await.map_err(|e| of_trial(e, operator))?;
+        let at = ports.clock.now();
+        let known = |Tried { is_there, evidence, forced_ttl_s, .. }: Tried| {
+            let evidence = match forced_ttl_s {
+                Some(ttl_s) => format!("{evidence}, with TTL {ttl_s}, whatever is asked for"),
+                None => evidence,
+            };
+            Known { is_there, evidence, zone: plain(zone), at }
+        };
+        Ok(tried.into_iter().map(|tried| (tried.ability, known(tried))).collect())
+    }
+}
+
+/// The credential, and the settings that the interface shows.
+async fn interface(provider: &dyn Provider, zone: &Name) -> Check {
+    match provider.probe(zone).await {
+        Ok(()) => Check {
+            code: "interface".into(),
+            outcome: Outcome::Pass,
+            text: "takes writes for the zone with this credential and these settings".into(),
+            fix: None,
+        },
+        Err(e) => Check { code: e.code().into(), outcome: Outcome::Fail, text: e.to_string(), fix: Some(e.advice()) },
     }
 }
 
@@ -63,17 +104,55 @@ fn way(operator: &OperatorRecord) -> &'static str {
     }
 }
 
-fn shown(ability: Ability, name: &str, text: &str, tried: &[Tried]) -> AbilityShow {
-    let of = tried.iter().find(|tried| tried.ability == ability);
-    let evidence = match of {
-        None => "not tried: that takes --write".to_owned(),
-        Some(Tried { evidence, forced_ttl_s: Some(ttl_s), .. }) => {
-            format!("{evidence}, with TTL {ttl_s}, whatever is asked for")
-        }
-        Some(tried) => tried.evidence.clone(),
+fn shown(ability: Ability, known: Option<&Known>, declared: &providers::Capabilities) -> AbilityShow {
+    let evidence = match known {
+        Some(known) => format!("{} in {}", known.evidence, known.zone),
+        None => format!("not seen yet, {}; --write tries it", declaration(ability, declared)),
     };
-    let is_there = of.map(|tried| tried.is_there);
-    AbilityShow { ability: name.to_owned(), text: text.to_owned(), is_there, evidence }
+    AbilityShow {
+        ability: ability.code().to_owned(),
+        text: meaning(ability).to_owned(),
+        is_there: known.map(|known| known.is_there),
+        evidence,
+        seen_at: known.map(|known| At::clock(known.at)),
+    }
+}
+
+fn meaning(ability: Ability) -> &'static str {
+    match ability {
+        Ability::AddDnskey => "serves another operator's key beside its own",
+        Ability::RemoveDnskey | Ability::RemoveCsync => "gives it up again",
+        Ability::AddCds => "serves CDS and CDNSKEY of another operator's key",
+        Ability::RemoveCds => "gives them up again",
+        Ability::AddCsync => "serves CSYNC",
+        Ability::AddNs => "names another operator's name server",
+        Ability::RemoveNs => "names it no longer",
+        Ability::RemoveOwnNs => "leaves out a name server of its own",
+    }
+}
+
+/// What is known of interfaces of this kind.
+fn declaration(ability: Ability, declared: &providers::Capabilities) -> &'static str {
+    let can = match ability {
+        Ability::AddDnskey | Ability::RemoveDnskey => match declared.foreign_dnskey {
+            ForeignDnskey::All => Some(true),
+            ForeignDnskey::ZoneSigningOnly | ForeignDnskey::None => Some(false),
+            ForeignDnskey::Unknown => None,
+        },
+        Ability::AddCds | Ability::RemoveCds => match declared.cds {
+            CdsControl::Exact | CdsControl::AdditiveToOwn => Some(true),
+            CdsControl::Fixed | CdsControl::None => Some(false),
+            CdsControl::Unknown => None,
+        },
+        Ability::AddCsync | Ability::RemoveCsync => Some(declared.csync),
+        Ability::AddNs | Ability::RemoveNs => Some(declared.ns_add_foreign),
+        Ability::RemoveOwnNs => Some(declared.ns_remove_own),
+    };
+    match can {
+        Some(true) => "though interfaces of this kind have a way for it",
+        Some(false) => "and interfaces of this kind have no way for it",
+        None => "and it depends on its settings",
+    }
 }
 
 fn of_trial(error: TrialError, operator: &OperatorRecord) -> Refusal {

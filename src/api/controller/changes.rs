@@ -50,6 +50,7 @@ impl Controller {
         let forecast = forecast(&world);
         let nothing = wished.from == wished.to && roll.is_none() && wished.known.transition.is_none();
         let steps = if nothing { Vec::new() } else { forecast.steps };
+        let requests = self.requests(&wished.known, &steps).await?;
         Ok(wire::Plan {
             zone: plain(name),
             trusted: show::trusted(&wished.to),
@@ -58,6 +59,7 @@ impl Controller {
             to: wished.to.into_keys().collect(),
             ends_earliest: if nothing { None } else { wire::At::known(forecast.ends) },
             steps: steps.into_iter().zip(1..).map(|(step, number)| plan_step(step, number)).collect(),
+            requests,
             refusals,
             now: wire::At::clock(self.engine.ports().clock.now()),
         })

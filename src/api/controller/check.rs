@@ -79,7 +79,12 @@ impl Controller {
         let ports = self.engine.ports();
         let clock = || ports.clock.now();
         let asker = Asker { transport: ports.transport.as_ref(), ids: ports, clock: &clock };
-        Ok(inspect(asker, &zone, &servers, listings).await)
+        let mut inspection = inspect(asker, &zone, &servers, listings).await;
+        for operator in known.members.keys() {
+            let abilities = ports.store.abilities(operator).await.map_err(super::of_store)?;
+            inspection.abilities.insert(operator.clone(), abilities);
+        }
+        Ok(inspection)
     }
 
     /// Operators that do not take updates: each is asked for a write that changes nothing.
@@ -98,7 +103,7 @@ impl Controller {
         Ok(findings)
     }
 
-    async fn providers(&self, known: &Picture) -> Result<Vec<(OperatorRecord, Arc<dyn Provider>)>, Refusal> {
+    pub(super) async fn providers(&self, known: &Picture) -> Result<Vec<(OperatorRecord, Arc<dyn Provider>)>, Refusal> {
         // Whoever is said to be gone is not asked for anything.
         let there = known.members.iter().filter(|(_, member)| !member.unreachable);
         let names = there.map(|(name, member)| (name.clone(), MemberRecord::wanted(member.wanted)));

@@ -9,6 +9,7 @@ mod check;
 mod control;
 mod credentials;
 mod operators;
+mod requests;
 mod show;
 mod under_way;
 mod zones;

@@ -21,7 +21,9 @@ pub use operator::{
     OperatorCheck, OperatorList, OperatorRotate, OperatorRotated, OperatorShow, OperatorTest, Outcome, SecretText,
     TsigAdd, TsigAlgorithm, TsigShow,
 };
-pub use plan::{Actor, Change, Guard, GuardNumber, Plan, PlanRequest, SetAnswer, SetGroup, Step, StepState, Write};
+pub use plan::{
+    Actor, Change, Guard, GuardNumber, Plan, PlanRequest, Requests, SetAnswer, SetGroup, Step, StepState, Write,
+};
 pub use zone::{
     AlgorithmShow, DsState, Exposure, HandToRegistrar, KeyRole, KeyShow, OperatorStanding, ParentMode, ParentShow,
     PolicyChange, RollShow, RollState, ServerShow, Standing, TransitionShow, TransitionState, WaitingFor, ZoneAdd,

@@ -3,6 +3,7 @@
 //! Invariant: a secret goes one way. [`SecretText`] can be read from a request and from nothing else, and
 //! [`OperatorAdd::body`] is the one place that writes it, for the command line's request.
 
+use super::At;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
@@ -238,6 +239,9 @@ pub struct Capabilities {
     pub zone: String,
     /// `D`: by dynamic updates, `R`: by a REST API.
     pub way: String,
+    /// Whether the interface takes writes for the zone with the credential and the settings that there are: tried by one
+    /// that changes nothing.
+    pub interface: Check,
     pub abilities: Vec<AbilityShow>,
     /// What the credential may change that Chorus never changes; absent where it was not, or cannot be, tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -250,10 +254,13 @@ pub struct AbilityShow {
     /// `add-dnskey`, `remove-own-ns`, ...
     pub ability: String,
     pub text: String,
-    /// Absent: not tried.
+    /// Absent: not seen yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_there: Option<bool>,
     pub evidence: String,
+    /// When it was seen last, or seen to fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_at: Option<At>,
 }
 
 /// A TSIG key without its secret.

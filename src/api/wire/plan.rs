@@ -116,6 +116,19 @@ pub struct Step {
     pub earliest: Option<At>,
 }
 
+/// What a change takes of the requests that an operator's account may make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requests {
+    pub operator: String,
+    pub writes: u32,
+    /// Each write reads before and after.
+    pub requests: u32,
+    /// Zones of this account whose changes are under way, and go first.
+    pub zones_ahead: u32,
+    /// When the last one is permitted, if nobody else uses the account.
+    pub permitted_at: At,
+}
+
 /// The answer to [`PlanRequest`]. With refusals, the change would not be started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -130,6 +143,9 @@ pub struct Plan {
     pub algorithm: Option<super::AlgorithmShow>,
     /// Empty when the zone is there already.
     pub steps: Vec<Step>,
+    /// Of operators whose accounts may make only so many requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<Requests>,
     pub ends_earliest: Option<At>,
     /// Those that did not pass, and the warnings.
     pub refusals: Vec<super::Check>,

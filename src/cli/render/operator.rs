@@ -51,6 +51,7 @@ pub fn operators(list: &OperatorList, look: &Look) -> String {
 pub fn capabilities(seen: &Capabilities, look: &Look) -> String {
     let by = if seen.way == "D" { "dynamic updates" } else { "a REST API" };
     let mut text = format!("{} ({}, driven by {by}) in {}\n", seen.operator, seen.provider, seen.zone);
+    text.push_str(&checks(std::slice::from_ref(&seen.interface), look));
     let mut grid = Grid::new(["ABILITY", "", "WHAT IT IS", "SEEN"]);
     for ability in &seen.abilities {
         let verdict = match ability.is_there {

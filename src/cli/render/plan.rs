@@ -2,7 +2,7 @@
 
 use super::operator::checks;
 use super::{Colour, Look, ahead, length, people};
-use crate::api::wire::{Actor, Guard, Outcome, Plan, Step, StepState};
+use crate::api::wire::{Actor, Guard, Outcome, Plan, Requests, Step, StepState};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -26,6 +26,19 @@ pub fn plan(plan: &Plan, look: &Look) -> String {
     };
     let _ = writeln!(text, "{}: {verdict}", look.paint(Colour::Bold, &from_to));
     text.push_str(&checks(&plan.refusals, look));
+    for requests in &plan.requests {
+        let Requests { operator, writes, requests, zones_ahead, permitted_at } = requests;
+        let behind = match zones_ahead {
+            0 => String::new(),
+            1 => ", behind 1 zone under way".to_owned(),
+            many => format!(", behind {many} zones under way"),
+        };
+        let _ = writeln!(
+            text,
+            "{operator}: {writes} writes take {requests} requests of its account{behind}; permitted until {}",
+            ahead(*permitted_at, plan.now)
+        );
+    }
     for step in &plan.steps {
         text.push('\n');
         one(&mut text, step, plan, look);

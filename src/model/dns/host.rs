@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn hosts_are_equal_and_ordered_as_their_names_are() {
-        let names = ["ns1.a.example.", "NS1.A.Example.", "ns1.a.example", "a.ns1.example.", "ns.1a.example.", ".", "z."];
+        let names =
+            ["ns1.a.example.", "NS1.A.Example.", "ns1.a.example", "a.ns1.example.", "ns.1a.example.", ".", "z."];
         for a in names {
             for b in names {
                 let (of, and) = (Name::from_str(a).unwrap(), Name::from_str(b).unwrap());

@@ -38,6 +38,7 @@ pub use preflight::{Refused, preflight};
 pub use repair::{REPAIRS_MAX, WITHIN, held_until};
 pub use rest::{Group, Rest, forecast_to, nearest_rest, parent_latency, wanting};
 pub use rolls::{KeyRole, KeyTurn, OwnKey, Phase, Rolling, Turn, key_turns, rolling};
+pub use standing::standing;
 pub use view::{Member, Memo, ParentMode, Shown, World};
 
 use serde::{Deserialize, Serialize};

@@ -8,7 +8,7 @@ use crate::model::dns::key_of_ds;
 use crate::model::history::{Kind, Server};
 
 /// Where an operator stands on the ladder.
-pub(super) fn standing(world: &World<'_>, name: &String) -> Standing {
+pub fn standing(world: &World<'_>, name: &String) -> Standing {
     let Some(member) = world.member(name) else { return Standing::Outside };
     let others = || {
         world

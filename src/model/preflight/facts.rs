@@ -1,6 +1,7 @@
 //! What an inspection saw: plain values, as `observe` and the providers put them together. What they mean is said in the
 //! other files of this folder.
 
+use crate::model::ability::Abilities;
 use crate::model::dns::{Name, RecordSet, RecordType};
 use crate::model::history::{Failure, Server, Who};
 use crate::model::time::Time;
@@ -78,6 +79,8 @@ pub struct Inspection {
     pub servers: Vec<Inspected>,
     /// Of operators that let their zone be listed.
     pub listings: BTreeMap<String, Contents>,
+    /// What was seen of each operator, here or elsewhere.
+    pub abilities: Abilities,
 }
 
 impl Inspection {

@@ -1,0 +1,155 @@
+//! What an operator can do, as far as it was seen: values, and how they are read off a history.
+//!
+//! Invariant: an ability is one that every address of the operator showed. What was only sent, or may have come and gone
+//! unseen, counts for nothing here; and that something was not seen is no proof that it cannot be.
+
+use super::dns::{Rdata, RecordSet, key_of_ds, ns_name};
+use super::group::{Member, World};
+use super::history::{Kind, Span};
+use super::time::Time;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// In the order of the table that people read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ability {
+    AddDnskey,
+    RemoveDnskey,
+    AddCds,
+    RemoveCds,
+    AddCsync,
+    RemoveCsync,
+    AddNs,
+    RemoveNs,
+    RemoveOwnNs,
+}
+
+impl Ability {
+    pub const ALL: [Ability; 9] = [
+        Ability::AddDnskey,
+        Ability::RemoveDnskey,
+        Ability::AddCds,
+        Ability::RemoveCds,
+        Ability::AddCsync,
+        Ability::RemoveCsync,
+        Ability::AddNs,
+        Ability::RemoveNs,
+        Ability::RemoveOwnNs,
+    ];
+
+    /// Stable, kebab-case.
+    pub fn code(self) -> &'static str {
+        match self {
+            Ability::AddDnskey => "add-dnskey",
+            Ability::RemoveDnskey => "remove-dnskey",
+            Ability::AddCds => "add-cds",
+            Ability::RemoveCds => "remove-cds",
+            Ability::AddCsync => "add-csync",
+            Ability::RemoveCsync => "remove-csync",
+            Ability::AddNs => "add-ns",
+            Ability::RemoveNs => "remove-ns",
+            Ability::RemoveOwnNs => "remove-own-ns",
+        }
+    }
+}
+
+/// What came of looking for one, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    pub is_there: bool,
+    /// What was seen, in words.
+    pub evidence: String,
+    /// With the final dot.
+    pub zone: String,
+    pub at: Time,
+}
+
+/// By operator, then by ability.
+pub type Abilities = BTreeMap<String, BTreeMap<Ability, Known>>;
+
+/// Which record of a set tells of which abilities.
+struct Sign {
+    kinds: &'static [Kind],
+    add: Option<Ability>,
+    remove: Ability,
+    what: &'static str,
+}
+
+const SIGNS: [Sign; 5] = [
+    Sign {
+        kinds: &[Kind::Dnskey],
+        add: Some(Ability::AddDnskey),
+        remove: Ability::RemoveDnskey,
+        what: "a key that was placed there",
+    },
+    Sign {
+        kinds: &[Kind::Cds, Kind::Cdnskey],
+        add: Some(Ability::AddCds),
+        remove: Ability::RemoveCds,
+        what: "CDS and CDNSKEY of another operator's key",
+    },
+    Sign { kinds: &[Kind::Csync], add: Some(Ability::AddCsync), remove: Ability::RemoveCsync, what: "CSYNC" },
+    Sign {
+        kinds: &[Kind::Ns],
+        add: Some(Ability::AddNs),
+        remove: Ability::RemoveNs,
+        what: "another operator's name server",
+    },
+    Sign { kinds: &[Kind::Ns], add: None, remove: Ability::RemoveOwnNs, what: "a name server of its own" },
+];
+
+/// What the operator has shown in this zone that it can do, with the evidence.
+pub fn shown(world: &World<'_>, operator: &str) -> BTreeMap<Ability, String> {
+    let mut seen = BTreeMap::new();
+    let Some(member) = world.members.get(operator).filter(|member| !member.servers.is_empty()) else { return seen };
+    let own = world.own_keys(operator);
+    for sign in &SIGNS {
+        let own_ns = sign.add.is_none();
+        let is_sign = |kind: Kind, record: &Rdata| is_sign(world, member, &own, kind, record, own_ns);
+        let addresses = member.servers.len();
+        let at_all = |shows: &dyn Fn(&[Span], &dyn Fn(&Rdata) -> bool) -> bool| {
+            sign.kinds.iter().all(|kind| {
+                let spans = |server| world.history.track(server, *kind).map(|track| track.spans.as_slice());
+                member.servers.iter().all(|server| shows(spans(server).unwrap_or_default(), &|r| is_sign(*kind, r)))
+            })
+        };
+        if let Some(add) = sign.add.filter(|_| at_all(&|spans, is| has(spans, is))) {
+            seen.insert(add, format!("{addresses} addresses serve, or have served, {}", sign.what));
+        }
+        if at_all(&|spans, is| gave_up(spans, is)) {
+            seen.insert(sign.remove, format!("{addresses} addresses have served {}, and given it up", sign.what));
+        }
+    }
+    seen
+}
+
+fn is_sign(world: &World<'_>, member: &Member, own: &RecordSet, kind: Kind, record: &Rdata, own_ns: bool) -> bool {
+    let placed = || member.placements.get(&kind).is_some_and(|placed| placed.contains(record));
+    match kind {
+        Kind::Dnskey | Kind::Cdnskey => placed() && !own.contains(record),
+        Kind::Cds => placed() && key_of_ds(world.zone, record, own).is_none(),
+        Kind::Ns => ns_name(record).is_ok_and(|host| member.hosts.contains(&host) == own_ns),
+        Kind::Csync => true,
+        Kind::Ds | Kind::Delegation | Kind::Data => false,
+    }
+}
+
+/// A version that an address was asked for, and not one that is only supposed.
+fn was_seen(span: &&Span) -> bool {
+    span.until.is_none() || span.last_seen > span.first_seen
+}
+
+fn has(spans: &[Span], is: &dyn Fn(&Rdata) -> bool) -> bool {
+    spans.iter().filter(was_seen).any(|span| span.served.records.iter().any(is))
+}
+
+/// Whether one of these records was there, and later was not.
+fn gave_up(spans: &[Span], is: &dyn Fn(&Rdata) -> bool) -> bool {
+    let mut before = RecordSet::new();
+    spans.iter().filter(was_seen).any(|span| {
+        let gone = !before.is_subset(&span.served.records);
+        before.extend(span.served.records.iter().filter(|record| is(record)).cloned());
+        gone
+    })
+}
