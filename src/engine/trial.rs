@@ -43,6 +43,8 @@ pub enum TrialError {
     Place(#[from] PlaceError),
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    #[error("{0} does not show the zone's keys")]
+    Unanswered(String),
     #[error("{0} serves the zone without a key of its own: it has to be signed there")]
     Unsigned(String),
 }
@@ -61,15 +63,14 @@ impl Engine {
         let servers = addresses(self, operator).await?;
         let ports = self.ports();
         let provider = ports.providers.provider(operator).await.map_err(EngineError::from)?;
-        let served = self.served_by(&servers, zone).await;
-        let own = served.iter().filter(|(kind, _)| *kind == Kind::Dnskey).map(|(_, key)| key);
-        let foreign = own.filter_map(like).next().ok_or_else(|| TrialError::Unsigned(operator.name.clone()))?;
+        let (keys, key_ttl_s) = self.served_keys(&servers, zone).await?;
+        let foreign = keys.iter().find_map(like).ok_or_else(|| TrialError::Unsigned(operator.name.clone()))?;
         let before = before(provider.as_ref(), zone, &foreign).await?;
         let (name, started_at) = (zone.to_string(), ports.clock.now());
         let trial = Trial { operator: operator.name.clone(), zone: name.clone(), before, started_at };
         ports.store.begin_trial(&trial).await.map_err(EngineError::from)?;
         let mut tried = Vec::new();
-        for step in steps(zone, &foreign, &trial.before) {
+        for step in steps(zone, &foreign, key_ttl_s, &trial.before) {
             let done = self.take(&step, provider.as_ref(), zone, &servers).await;
             tried.push(done);
         }
@@ -228,17 +229,18 @@ impl Engine {
         }
     }
 
-    async fn served_by(&self, servers: &[Server], zone: &Name) -> Vec<(Kind, Rdata)> {
-        let mut all = Vec::new();
-        for server in servers.iter().take(1) {
-            let mut history = History::default();
+    /// The keys that are served, and with which TTL.
+    async fn served_keys(&self, servers: &[Server], zone: &Name) -> Result<(RecordSet, u32), TrialError> {
+        let mut history = History::default();
+        let mut silent = None;
+        for server in servers {
             self.look_at(server, zone, &mut history).await;
-            for kind in Kind::OPERATOR {
-                let records = history.current(server, kind).map(|span| span.served.records.clone());
-                all.extend(records.unwrap_or_default().into_iter().map(|record| (kind, record)));
+            if let Some(span) = history.current(server, Kind::Dnskey) {
+                return Ok((span.served.records.clone(), span.served.ttl_s));
             }
+            silent = Some(server.to_string());
         }
-        all
+        Err(TrialError::Unanswered(silent.unwrap_or_default()))
     }
 }
 
@@ -271,7 +273,8 @@ fn whole(before: &Before) -> Vec<Wanted> {
         .collect()
 }
 
-fn steps(zone: &Name, foreign: &Rdata, before: &Before) -> Vec<Step> {
+/// `key_ttl_s`: of the keys that are there. They would get another one, too, and keep it (RFC 2181 §5.2).
+fn steps(zone: &Name, foreign: &Rdata, key_ttl_s: u32, before: &Before) -> Vec<Step> {
     let set = |kind: Kind| whole(before).into_iter().find(|wanted| wanted.rtype() == kind.record_type());
     let plus = |kind: Kind, records: &RecordSet| -> Option<Wanted> {
         let Wanted::Exactly { rtype, ttl_s, records: mut all } = set(kind)? else { return None };
@@ -281,7 +284,7 @@ fn steps(zone: &Name, foreign: &Rdata, before: &Before) -> Vec<Step> {
     let keyed = |with: bool| {
         let (key, rtype) = (BTreeSet::from([foreign.as_wire().to_vec()]), Kind::Dnskey.record_type());
         let (with, without) = if with { (key, BTreeSet::new()) } else { (BTreeSet::new(), key) };
-        vec![Wanted::Partly { rtype, ttl_s: TTL_S, with, without }]
+        vec![Wanted::Partly { rtype, ttl_s: key_ttl_s, with, without }]
     };
     let each = |kind: Kind, records: &RecordSet| records.iter().map(|r| (kind, r.clone())).collect::<Vec<_>>();
     let cds = cds_for(zone, [foreign], &[2]);

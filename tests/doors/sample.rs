@@ -355,7 +355,7 @@ pub fn capabilities(name: &str, tried: bool) -> Capabilities {
         text: text.into(),
         is_there: tried.then_some(is_there),
         evidence: match tried {
-            true => format!("{evidence} in test.example"),
+            true => format!("test.example: {evidence}"),
             false => "not seen yet, though interfaces of this kind have a way for it; --write tries it".into(),
         },
         seen_at: tried.then(|| at(0)),

@@ -106,7 +106,7 @@ fn way(operator: &OperatorRecord) -> &'static str {
 
 fn shown(ability: Ability, known: Option<&Known>, declared: &providers::Capabilities) -> AbilityShow {
     let evidence = match known {
-        Some(known) => format!("{} in {}", known.evidence, known.zone),
+        Some(known) => format!("{}: {}", known.zone, known.evidence),
         None => format!("not seen yet, {}; --write tries it", declaration(ability, declared)),
     };
     AbilityShow {
@@ -167,6 +167,11 @@ fn of_trial(error: TrialError, operator: &OperatorRecord) -> Refusal {
         TrialError::Provider(e) => Refusal::new(RefusalKind::Preflight, e.code(), e.to_string())
             .with_fix(e.advice())
             .with_operator(&operator.name),
+        TrialError::Unanswered(_) => {
+            Refusal::new(RefusalKind::Preflight, "operator-unreachable", format!("{}: {error}", operator.name))
+                .with_fix("see that the zone is configured and served at every address")
+                .with_operator(&operator.name)
+        }
         TrialError::Unsigned(_) => {
             Refusal::new(RefusalKind::Preflight, "operator-unsigned", error.to_string()).with_fix("sign the zone there")
         }

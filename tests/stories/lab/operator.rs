@@ -347,6 +347,12 @@ impl Operator {
         texts
     }
 
+    /// The TTL with which its first address serves an apex RRset; `None` where there is none.
+    pub fn served_ttl_s(&self, rtype: RecordType) -> Option<u32> {
+        let answer = dns::ask_one_that_runs(v4(self.number), CHILD, rtype);
+        dns::rrset(&answer.answers, rtype).0.first().map(|record| record.ttl)
+    }
+
     pub fn kill9(&mut self) {
         self.process.kill9();
     }
