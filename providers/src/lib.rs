@@ -120,6 +120,12 @@ pub struct Needs {
     pub permitted_ms: u64,
 }
 
+/// What is tried to see whether a credential may do more than it has to, in words.
+pub(crate) const APEX_TEXT: &str = "a TXT record at the apex";
+pub(crate) const ADDRESS_BELOW: &str = "an address record below the apex";
+/// The name below the apex that is tried.
+pub(crate) const CHECK_LABEL: &str = "chorus-check";
+
 /// An operator's interface, for any of its zones.
 #[async_trait]
 pub trait Provider: Send + Sync {

@@ -99,6 +99,9 @@ const SIGNS: [Sign; 5] = [
     Sign { kinds: &[Kind::Ns], add: None, remove: Ability::RemoveOwnNs, what: "a name server of its own" },
 ];
 
+/// What the versions of one address show of the records that a sign is made of.
+type Shows = fn(&[Span], &dyn Fn(&Rdata) -> bool) -> bool;
+
 /// What the operator has shown in this zone that it can do, with the evidence.
 pub fn shown(world: &World<'_>, operator: &str) -> BTreeMap<Ability, String> {
     let mut seen = BTreeMap::new();
@@ -108,16 +111,16 @@ pub fn shown(world: &World<'_>, operator: &str) -> BTreeMap<Ability, String> {
         let own_ns = sign.add.is_none();
         let is_sign = |kind: Kind, record: &Rdata| is_sign(world, member, &own, kind, record, own_ns);
         let addresses = member.servers.len();
-        let at_all = |shows: &dyn Fn(&[Span], &dyn Fn(&Rdata) -> bool) -> bool| {
+        let at_all = |shows: Shows| {
             sign.kinds.iter().all(|kind| {
                 let spans = |server| world.history.track(server, *kind).map(|track| track.spans.as_slice());
                 member.servers.iter().all(|server| shows(spans(server).unwrap_or_default(), &|r| is_sign(*kind, r)))
             })
         };
-        if let Some(add) = sign.add.filter(|_| at_all(&|spans, is| has(spans, is))) {
+        if let Some(add) = sign.add.filter(|_| at_all(has)) {
             seen.insert(add, format!("{addresses} addresses serve, or have served, {}", sign.what));
         }
-        if at_all(&|spans, is| gave_up(spans, is)) {
+        if at_all(gave_up) {
             seen.insert(sign.remove, format!("{addresses} addresses have served {}, and given it up", sign.what));
         }
     }

@@ -30,7 +30,8 @@ use crate::error::{Doing, NotAsWanted, ProviderError};
 use crate::http::{Http, HttpConfig, RestError, Unusable};
 use crate::wanted::{self, absolute, types_of};
 use crate::{
-    Capabilities, CdsControl, Change, ForeignDnskey, Listing, Needs, Provider, Queue, Rrset, Wanted, WriteGrouping,
+    ADDRESS_BELOW, APEX_TEXT, CHECK_LABEL, Capabilities, CdsControl, Change, ForeignDnskey, Listing, Needs, Provider,
+    Queue, Rrset, Wanted, WriteGrouping,
 };
 use api::{ADDITIVE_TTL_S, Api, Domain, Own, RrsetText, Stored, is_additive};
 use async_trait::async_trait;
@@ -207,6 +208,26 @@ impl Desec {
         Ok(api.judge(&reply, Doing::Updating)?)
     }
 
+    /// Each is asked to be gone where it is not: that takes the permission, and changes nothing.
+    async fn oversteps_by(&self, api: &Api<'_>) -> Result<Vec<String>, ProviderError> {
+        api.permit(2, 2).await?;
+        let minimum_s = api.domain().await?.minimum_ttl_s;
+        let has_text = api.apex().await?.iter().any(|set| set.apex_type() == Some(RecordType::TXT));
+        let mut may = Vec::new();
+        for (subname, rtype, what) in [("", RecordType::TXT, APEX_TEXT), (CHECK_LABEL, RecordType::A, ADDRESS_BELOW)] {
+            let body = match rtype {
+                RecordType::TXT if has_text => write::nothing(&[rtype])?,
+                _ => write::gone(subname, rtype, minimum_s)?,
+            };
+            let reply = api.patch(body).await.map_err(|failed| failed.error)?;
+            if !matches!(reply.status, 401 | 403) {
+                api.judge(&reply, Doing::Updating)?;
+                may.push(what.to_owned());
+            }
+        }
+        Ok(may)
+    }
+
     /// Reads back after a write that was (`doubt` is none) or may have been done.
     async fn confirm(
         &self,
@@ -338,6 +359,14 @@ impl Provider for Desec {
         api.settle().await;
         let largest = |sets: Vec<RrsetText>| sets.iter().map(RrsetText::served_ttl_s).chain([ADDITIVE_TTL_S]).max();
         Ok(whole?.and_then(largest))
+    }
+
+    async fn oversteps(&self, zone: &Name) -> Result<Option<Vec<String>>, ProviderError> {
+        let zone = absolute(zone);
+        let api = Api::new(&self.http, self.gate.as_ref(), &zone);
+        let tried = self.oversteps_by(&api).await;
+        api.settle().await;
+        tried.map(Some)
     }
 
     async fn needs(&self, queue: &[Queue]) -> Option<Vec<Needs>> {

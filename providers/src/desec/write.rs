@@ -125,6 +125,12 @@ pub(super) fn nothing(types: &[RecordType]) -> Result<Vec<u8>, ProviderError> {
     body(&entries)
 }
 
+/// That a set which is not there be gone.
+pub(super) fn gone(subname: &str, rtype: RecordType, minimum_s: u32) -> Result<Vec<u8>, ProviderError> {
+    let ttl_s = ttl_s_of(rtype, ADDITIVE_TTL_S, minimum_s);
+    body(&[json!({ "subname": subname, "type": rtype.to_string(), "ttl": ttl_s, "records": [] })])
+}
+
 fn body(entries: &[Value]) -> Result<Vec<u8>, ProviderError> {
     serde_json::to_vec(entries).map_err(|e| ProviderError::Unsupported { what: e.to_string() })
 }

@@ -16,7 +16,10 @@ mod write;
 use crate::error::{Doing, NotAsWanted, ProviderError};
 use crate::http::{Http, HttpConfig, RestError, Unusable};
 use crate::wanted::{self, absolute, types_of};
-use crate::{Capabilities, CdsControl, Change, ForeignDnskey, Listing, Provider, Rdata, Rrset, Wanted, WriteGrouping};
+use crate::{
+    ADDRESS_BELOW, APEX_TEXT, CHECK_LABEL, Capabilities, CdsControl, Change, ForeignDnskey, Listing, Provider, Rdata,
+    Rrset, Wanted, WriteGrouping, rdata,
+};
 use api::{Api, Stored, Zone};
 use async_trait::async_trait;
 use hickory_proto::rr::{Name, RecordType};
@@ -249,6 +252,29 @@ impl Provider for PowerDns {
         let body = body.map_err(|e| ProviderError::Unsupported { what: e.to_string() })?;
         let reply = api.put(&[], Some(body)).await.map_err(|failed| failed.error)?;
         Ok(self.http.judge(&reply, &zone.to_string(), Doing::Updating)?)
+    }
+
+    /// Each is asked to be gone where it is not, which moves the serial and nothing else. What is there is not touched.
+    async fn oversteps(&self, zone: &Name) -> Result<Option<Vec<String>>, ProviderError> {
+        let zone = absolute(zone);
+        let api = self.api(&zone);
+        let apex = api.apex().await?;
+        let below = format!("{CHECK_LABEL}.{}", rdata::name_text(&zone));
+        let mut may = Vec::new();
+        let tries = [(rdata::name_text(&zone), RecordType::TXT, APEX_TEXT), (below, RecordType::A, ADDRESS_BELOW)];
+        for (name, rtype, what) in tries {
+            if rtype == RecordType::TXT && !api.stored(&apex, rtype)?.records.is_empty() {
+                continue;
+            }
+            let gone = json!({ "rrsets": [{ "name": name, "type": rtype.to_string(), "changetype": "DELETE" }] });
+            let body = serde_json::to_vec(&gone).map_err(|e| ProviderError::Unsupported { what: e.to_string() })?;
+            let reply = api.patch(body).await.map_err(|failed| failed.error)?;
+            if !matches!(reply.status, 401 | 403) {
+                self.http.judge(&reply, &zone.to_string(), Doing::Updating)?;
+                may.push(what.to_owned());
+            }
+        }
+        Ok(Some(may))
     }
 
     async fn largest_ttl_s(&self, zone: &Name) -> Result<Option<u32>, ProviderError> {

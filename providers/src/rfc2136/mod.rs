@@ -272,13 +272,13 @@ impl Provider for Rfc2136 {
     /// Each record is added and deleted in one message: whoever permits it has nothing left of it.
     async fn oversteps(&self, zone: &Name) -> Result<Option<Vec<String>>, ProviderError> {
         let zone = absolute(zone);
-        let below = Name::from_ascii("chorus-check").and_then(|label| label.append_domain(&zone));
+        let below = Name::from_ascii(crate::CHECK_LABEL).and_then(|label| label.append_domain(&zone));
         let below = below.map_err(|e| ProviderError::Unsupported { what: format!("a name below {zone}: {e}") })?;
-        let text = [&[12], b"chorus-check".as_slice()].concat();
+        let text = [&[12], crate::CHECK_LABEL.as_bytes()].concat();
         let mut permitted = Vec::new();
         for (owner, rtype, rdata, what) in [
-            (&zone, RecordType::TXT, text, "a TXT record at the apex"),
-            (&below, RecordType::A, vec![192, 0, 2, 1], "an address record below the apex"),
+            (&zone, RecordType::TXT, text, crate::APEX_TEXT),
+            (&below, RecordType::A, vec![192, 0, 2, 1], crate::ADDRESS_BELOW),
         ] {
             let records = std::collections::BTreeSet::from([rdata]);
             let change = Change { rtype, added: records.clone(), removed: records };

@@ -132,6 +132,23 @@ fn a_token_that_may_not_write_a_type_changes_nothing() {
 }
 
 #[test]
+fn what_else_a_token_may_change_is_tried_and_nothing_is_left_of_it() {
+    alone(|| async {
+        let _server = start().await;
+        let whole = provider();
+        let before = whole.list(&zone()).await.unwrap().unwrap();
+        let may = whole.oversteps(&zone()).await.unwrap();
+        assert_eq!(
+            may,
+            Some(vec!["a TXT record at the apex".to_owned(), "an address record below the apex".to_owned()])
+        );
+        let limited = provider_with(LIMITED_TOKEN, Arc::new(Unlimited));
+        assert_eq!(limited.oversteps(&zone()).await.unwrap(), Some(Vec::new()));
+        assert_eq!(whole.list(&zone()).await.unwrap().unwrap(), before);
+    });
+}
+
+#[test]
 fn a_write_that_meets_another_one_is_worked_out_anew() {
     alone(|| async {
         let server = start().await;

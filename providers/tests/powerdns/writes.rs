@@ -29,6 +29,31 @@ fn the_serial_moves_by_one_with_each_change_and_not_without() {
     });
 }
 
+/// Keys of PowerDNS are for the whole server; who wants less puts something in front of it.
+#[test]
+fn what_else_the_key_may_change_is_tried_and_nothing_is_left_of_it() {
+    alone(|| async {
+        let server = start(&Setting::default()).await;
+        let before = provider().list(&zone()).await.unwrap().unwrap();
+        let may = provider().oversteps(&zone()).await.unwrap().unwrap();
+        assert_eq!(may, ["a TXT record at the apex", "an address record below the apex"]);
+        let without_soa = |listing: chorus_providers::Listing| {
+            listing
+                .into_iter()
+                .filter(|((_, rtype), _)| *rtype != hickory_proto::rr::RecordType::SOA)
+                .collect::<Vec<_>>()
+        };
+        let after = provider().list(&zone()).await.unwrap().unwrap();
+        assert_eq!(without_soa(after), without_soa(before));
+        // One that is there is not touched for it.
+        server.util("add-record % @ TXT 60 \"v=spf1\"");
+        let may = provider().oversteps(&zone()).await.unwrap().unwrap();
+        assert_eq!(may, ["an address record below the apex"]);
+        let listed = provider().list(&zone()).await.unwrap().unwrap();
+        assert!(listed.keys().any(|(_, rtype)| *rtype == hickory_proto::rr::RecordType::TXT), "{:?}", listed.keys());
+    });
+}
+
 #[test]
 fn secondaries_are_notified_at_once() {
     alone(|| async {
