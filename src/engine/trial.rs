@@ -145,15 +145,27 @@ impl Engine {
         Ok(self.ports().store.end_trial(&trial.operator, &trial.zone).await.map_err(EngineError::from)?)
     }
 
-    /// Where requests are counted by the second or the minute, a trial takes its time.
+    /// What else the credential may change; `None` where that cannot be tried.
+    pub async fn oversteps(&self, provider: &dyn Provider, zone: &Name) -> Result<Option<Vec<String>>, ProviderError> {
+        self.patiently(|| provider.oversteps(zone)).await
+    }
+
     async fn apply_patiently(
         &self,
         provider: &dyn Provider,
         zone: &Name,
         wanted: &[Wanted],
     ) -> Result<(), ProviderError> {
+        self.patiently(|| provider.apply(zone, wanted)).await.map(|_| ())
+    }
+
+    /// Where requests are counted by the second or the minute, a trial takes its time.
+    async fn patiently<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, ProviderError>
+    where
+        F: Future<Output = Result<T, ProviderError>>,
+    {
         for _ in 0..TRIES {
-            match provider.apply(zone, wanted).await {
+            match attempt().await {
                 Err(e) => match e.retry_after_s().map(|wait_s| Duration::from_secs(wait_s.into())) {
                     Some(wait) if wait <= SERVED_WITHIN => {
                         let clock = &self.ports().clock;
@@ -161,10 +173,10 @@ impl Engine {
                     }
                     _ => return Err(e),
                 },
-                Ok(_) => return Ok(()),
+                Ok(done) => return Ok(done),
             }
         }
-        provider.apply(zone, wanted).await.map(|_| ())
+        attempt().await
     }
 
     async fn take(&self, step: &Step, provider: &dyn Provider, zone: &Name, servers: &[Server]) -> Tried {

@@ -22,7 +22,7 @@ impl Controller {
         if check.write {
             seen = self.try_abilities(&operator, &zone).await?;
             // What was tried is told whether or not this can be.
-            oversteps = provider.oversteps(&zone).await.unwrap_or_else(|e| {
+            oversteps = self.engine.oversteps(provider.as_ref(), &zone).await.unwrap_or_else(|e| {
                 tracing::warn!(operator = %name, "what else the credential may change could not be tried: {e}");
                 None
             });
