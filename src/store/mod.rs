@@ -56,6 +56,8 @@ pub struct Store {
     keys: Arc<RwLock<Keyring>>,
     /// One exchange of the master key at a time.
     exchanging: Arc<tokio::sync::Mutex<()>>,
+    /// Held by whoever seals something, until it is stored: an exchange waits once for those that began before it.
+    sealing: Arc<tokio::sync::RwLock<()>>,
 }
 
 impl Store {
@@ -94,7 +96,7 @@ impl Store {
 
     async fn with_pool(pool: SqlitePool, keys: Keyring) -> Result<Store, StoreError> {
         sqlx::migrate!("migrations/sqlite").run(&pool).await?;
-        Ok(Store { pool, keys: Arc::new(RwLock::new(keys)), exchanging: Arc::default() })
+        Ok(Store { pool, keys: Arc::new(RwLock::new(keys)), exchanging: Arc::default(), sealing: Arc::default() })
     }
 
     /// Keys are whole even if somebody panicked beside them.

@@ -57,6 +57,7 @@ impl Store {
         secret: &[u8],
         nonce: [u8; 24],
     ) -> Result<(), StoreError> {
+        let _sealing = self.sealing.read().await;
         let sealed = self.keys().seal(&place(&operator.name), secret, nonce)?;
         let settings = json("operator", &operator.name, operator)?;
         let added = sqlx::query(

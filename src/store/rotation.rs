@@ -24,6 +24,7 @@ impl Store {
         secret: &[u8],
         nonce: [u8; 24],
     ) -> Result<(), StoreError> {
+        let _sealing = self.sealing.read().await;
         let sealed = self.keys().seal(&staged_place(&operator.name), secret, nonce)?;
         let settings = json("operator", &operator.name, operator)?;
         sqlx::query("UPDATE operators SET next_settings = $2, next_secret = $3 WHERE name = $1")
@@ -47,6 +48,7 @@ impl Store {
 
     /// What is in the second slot is used from now on, and what was used before is gone.
     pub async fn take_staged(&self, name: &str, nonce: [u8; 24]) -> Result<(), StoreError> {
+        let _sealing = self.sealing.read().await;
         let Some(secret) = self.staged_secret(name).await? else { return Ok(()) };
         let sealed = self.keys().seal(&place(name), &secret, nonce)?;
         sqlx::query(
@@ -86,7 +88,8 @@ impl Store {
 
     async fn reseal(&self, random: FillRandom) -> Result<u64, StoreError> {
         let mut resealed = 0;
-        // Whoever stores a secret meanwhile seals it with the new key, but may have begun before there was one.
+        // Whoever stores a secret from now on has sealed it with the new key.
+        drop(self.sealing.write().await);
         while let Some((name, column, sealed)) = self.sealed_with_the_old_key().await? {
             let place = if column == "secret" { place(&name) } else { staged_place(&name) };
             let mut nonce = [0; 24];
@@ -177,6 +180,44 @@ mod tests {
             assert_eq!(store.staged_secret("b").await.unwrap().unwrap().as_slice(), b"next");
             assert_eq!(store.finish_rotation(random()).await.unwrap(), 0);
         }
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_was_sealed_before_an_exchange_and_is_stored_in_the_midst_of_it_is_not_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path()).await;
+        store.add_operator(&operator("a"), b"a", [1; 24]).await.unwrap();
+        // As `add_operator`, which is slow to store what it has sealed.
+        let slow = store.clone();
+        let (sealed, began) = tokio::sync::oneshot::channel();
+        let (go_on, told) = tokio::sync::oneshot::channel::<()>();
+        let storing = tokio::spawn(async move {
+            let _sealing = slow.sealing.read().await;
+            let secret = slow.keys().seal(&place("b"), b"b", [2; 24]).unwrap();
+            sealed.send(()).unwrap();
+            told.await.unwrap();
+            let insert =
+                "INSERT INTO operators (name, provider, settings, secret, created_at) VALUES ('b', 'x', '', $1, 0)";
+            sqlx::query(insert).bind(secret).execute(&slow.pool).await.unwrap();
+        });
+        began.await.unwrap();
+        let exchanging = {
+            let store = store.clone();
+            let other = random();
+            other(&mut [0; 32]);
+            tokio::spawn(async move { store.rotate_master_key(other).await })
+        };
+        while !store.keys().is_exchanging() {
+            tokio::task::yield_now().await;
+        }
+        // So it has got as far as it can.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        go_on.send(()).unwrap();
+        storing.await.unwrap();
+        assert_eq!(exchanging.await.unwrap().unwrap(), 2);
+        assert_eq!(store.operator_secret("b").await.unwrap().as_slice(), b"b");
     }
 
     #[tokio::test]
