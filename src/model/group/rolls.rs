@@ -8,6 +8,7 @@ use crate::model::dns::{Dnskey, Rdata, RecordSet};
 use crate::model::history::{Kind, Served, Span, Who};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -160,22 +161,22 @@ fn keys_of(world: &World<'_>, operator: &str) -> Vec<(Rdata, OwnKey)> {
     let placed = world.member(operator).and_then(|member| member.placements.get(&Kind::Dnskey));
     let of = |operator: &str, kind: Kind| {
         let who = Who::Operator(operator.to_owned());
-        world.history.spans(kind).filter(move |(server, _)| server.who == who).map(|(_, span)| &span.served)
+        world.history.spans(kind).filter(move |(server, _)| server.who == who).map(|(_, span)| &*span.served)
     };
-    let signers = |operator: &str| -> RecordSet {
-        Kind::OPERATOR.into_iter().flat_map(|kind| of(operator, kind)).flat_map(|s| s.signers.iter().cloned()).collect()
+    let signers = |operator: &str| -> BTreeSet<&Rdata> {
+        Kind::OPERATOR.into_iter().flat_map(|kind| of(operator, kind)).flat_map(|s| &s.signers).collect()
     };
     let here = signers(operator);
-    let elsewhere: RecordSet =
+    let elsewhere: BTreeSet<&Rdata> =
         world.members.keys().filter(|other| *other != operator).flat_map(|o| signers(o)).collect();
-    let seen: RecordSet = of(operator, Kind::Dnskey).flat_map(|served| served.records.iter().cloned()).collect();
-    let is_own = |key: &Rdata| {
-        here.contains(key) || !(elsewhere.contains(key) || placed.is_some_and(|placed| placed.contains(key)))
+    let seen: BTreeSet<&Rdata> = of(operator, Kind::Dnskey).flat_map(|served| &served.records).collect();
+    let is_own = |key: &&Rdata| {
+        here.contains(key) || !(elsewhere.contains(key) || placed.is_some_and(|placed| placed.contains(*key)))
     };
-    let own: RecordSet = seen.into_iter().filter(is_own).collect();
+    let own: RecordSet = seen.into_iter().filter(is_own).cloned().collect();
     // A key that signs nothing yet is for what its like are for.
     let has_zone_signing = own.iter().filter_map(Dnskey::read).any(|key| !key.is_key_signing());
-    let data: RecordSet = of(operator, Kind::Data).flat_map(|served| served.signers.iter().cloned()).collect();
+    let data: BTreeSet<&Rdata> = of(operator, Kind::Data).flat_map(|served| &served.signers).collect();
     let role = |rdata: &Rdata, key: &Dnskey<'_>| match (key.is_key_signing(), data.contains(rdata) || !has_zone_signing)
     {
         (false, _) => KeyRole::Zsk,
