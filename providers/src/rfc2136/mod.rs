@@ -174,7 +174,8 @@ impl Rfc2136 {
         let mut overtaken = Overtaken::default();
         for _ in 0..TRIES {
             let current = self.read_at(zone, zone, &[rtype]).await?;
-            let Some(change) = update::idle_change(zone, &current, rtype) else { return Ok(()) };
+            let change = update::idle_change(zone, &current, rtype, self.config.own_keys_apart);
+            let Some(change) = change else { return Ok(()) };
             let guarded = self.is_guarded(rtype);
             let prerequisites = if guarded { vec![update::as_it_is(zone, &current, rtype)] } else { Vec::new() };
             match self.submit(zone, &Update { prerequisites, changes: vec![change], ..Update::default() }).await {

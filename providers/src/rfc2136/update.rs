@@ -123,12 +123,15 @@ pub(super) fn as_it_is(zone: &Name, current: &[Rrset], rtype: RecordType) -> Pre
 
 /// A change of nothing that needs the permission to change the type: a record added that is there, with the TTL it has;
 /// or, where there is none, one removed that is not there. `None` where neither can be said.
-pub(super) fn idle_change(zone: &Name, current: &[Rrset], rtype: RecordType) -> Option<RecordChange> {
+///
+/// `apart`: what is answered need not be there for updates. PowerDNS would store an own key that is added, which would
+/// outlive its roll; and it takes a name with other capital letters for another one.
+pub(super) fn idle_change(zone: &Name, current: &[Rrset], rtype: RecordType, apart: bool) -> Option<RecordChange> {
     let is = current.iter().find(|rrset| rrset.rtype == rtype);
     let (mut added, mut removed, ttl_s) = (BTreeSet::new(), BTreeSet::new(), is.map_or(0, |rrset| rrset.ttl_s));
     match rtype {
         // Re-adding is safest where the server looks closely at what it is given.
-        RecordType::DNSKEY | RecordType::NS => added.extend(is?.records.first().cloned()),
+        RecordType::DNSKEY | RecordType::NS if !apart => added.extend(is?.records.first().cloned()),
         // Servers give CDS and CDNSKEY sets TTLs of their own, and an add would change them.
         _ => removed.extend(absent_record(rtype, is)),
     }
@@ -141,7 +144,9 @@ fn absent_record(rtype: RecordType, is: Option<&Rrset>) -> Option<Rdata> {
     let with = |n: u8| -> Option<Rdata> {
         match rtype {
             RecordType::CDS => Some([vec![0, 1, 13, 2], vec![n; 32]].concat()),
-            RecordType::CDNSKEY => Some([vec![1, 1, 3, 13], vec![n; 64]].concat()),
+            RecordType::DNSKEY | RecordType::CDNSKEY => Some([vec![1, 1, 3, 13], vec![n; 64]].concat()),
+            // Below a name that nobody has (RFC 6761 §6.4).
+            RecordType::NS => Some(format!("\x06ns-{n:03}\x07invalid\0").into_bytes()),
             // SOA serial and flags, no types.
             RecordType::CSYNC => Some(vec![n; 4].into_iter().chain([0, 0]).collect()),
             _ => None,

@@ -6,6 +6,7 @@
 use crate::servers::{ADDRESS, zone};
 use chorus_providers::http::{AllowedNets, ApiKey, HttpConfig};
 use chorus_providers::powerdns::PowerDns;
+use chorus_providers::rfc2136::Rfc2136;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -136,8 +137,28 @@ fn util(directory: &Path, command: &str) {
     assert!(output.status.success(), "pdnsutil {command}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// What it takes to be driven by updates, with the keys of the other servers.
+pub fn by_updates() -> Setting {
+    let commands = vec![
+        "import-tsig-key ctl. hmac-sha256 c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTAxMjM=",
+        "set-meta % ALLOW-DNSUPDATE-FROM 127.0.0.0/8",
+        "set-meta % TSIG-ALLOW-DNSUPDATE ctl.",
+        "set-meta % TSIG-ALLOW-AXFR ctl.",
+        "set-meta % SOA-EDIT-DNSUPDATE INCREASE",
+    ];
+    Setting { lines: vec!["dnsupdate=yes", "allow-axfr-ips="], commands }
+}
+
+/// The provider for that, reached at `address`.
+pub fn provider_by_updates(address: &str, secret: &str) -> Rfc2136 {
+    let mut config = crate::servers::config(address, "ctl.", secret);
+    config.answer_timeout_ms = 3000;
+    config.own_keys_apart = true;
+    Rfc2136::new(config, crate::servers::clock())
+}
+
 /// As that of the other servers; names of name servers are in mixed case.
-const ZONE: &str = "$ORIGIN music1.example.\n$TTL 5\n@ SOA ns1 hostmaster 1 3600 600 86400 5\n\
+pub const ZONE: &str = "$ORIGIN music1.example.\n$TTL 5\n@ SOA ns1 hostmaster 1 3600 600 86400 5\n\
     @ NS Ns1.Music1.Example.\n@ NS ns.Elsewhere.test.\nns1 A 127.0.1.11\nwww 300 A 192.0.2.1\n\
     txt TXT \"a;b\" \"\\195\\164 \\\"\"\n";
 

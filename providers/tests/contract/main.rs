@@ -55,5 +55,6 @@ macro_rules! contract {
 
 contract!(rfc2136_on_bind: crate::subjects::DynamicUpdate(crate::servers::Kind::Bind));
 contract!(rfc2136_on_knot: crate::subjects::DynamicUpdate(crate::servers::Kind::Knot));
+contract!(rfc2136_on_powerdns: crate::subjects::DynamicUpdateOfPowerDns);
 contract!(powerdns_on_powerdns: crate::subjects::PowerDns);
 contract!(desec_on_its_stand_in: crate::subjects::Desec);

@@ -107,6 +107,49 @@ impl Subject for DynamicUpdate {
     }
 }
 
+/// PowerDNS, whose own keys are apart from what updates change.
+pub struct DynamicUpdateOfPowerDns;
+
+#[async_trait(?Send)]
+impl Subject for DynamicUpdateOfPowerDns {
+    async fn start(&self) -> Box<dyn Any> {
+        // Of name servers in capital letters is what `powerdns` says.
+        let zone = pdns::ZONE.to_lowercase();
+        Box::new(pdns::start_with(&pdns::by_updates(), &zone, &["ksk", "zsk"]).await)
+    }
+
+    fn address(&self) -> SocketAddr {
+        BY_UPDATE.address()
+    }
+
+    fn provider_at(&self, address: SocketAddr) -> Box<dyn Provider> {
+        Box::new(pdns::provider_by_updates(&address.to_string(), servers::SECRET))
+    }
+
+    fn with_wrong_credential(&self) -> Box<dyn Provider> {
+        Box::new(pdns::provider_by_updates(servers::ADDRESS, "another secret"))
+    }
+
+    fn is_write(&self) -> fn(&[u8]) -> bool {
+        BY_UPDATE.is_write()
+    }
+
+    fn keeps_what_others_write(&self) -> bool {
+        true
+    }
+
+    fn moves_its_serial(&self) -> bool {
+        false
+    }
+
+    fn bad_answers(&self) -> Vec<BadAnswer> {
+        BY_UPDATE.bad_answers()
+    }
+}
+
+/// What does not depend on the server.
+const BY_UPDATE: DynamicUpdate = DynamicUpdate(servers::Kind::Knot);
+
 fn bad(status: &str, kind: &str, body: &str, code: &'static str, category: Category) -> BadAnswer {
     let length = body.len();
     let head = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close");

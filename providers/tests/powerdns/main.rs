@@ -16,6 +16,7 @@ mod records;
 #[allow(dead_code)]
 mod servers;
 
+mod by_updates;
 mod settings;
 mod writes;
 

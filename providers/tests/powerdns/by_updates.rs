@@ -1,0 +1,32 @@
+//! PowerDNS driven by dynamic updates, which see only what is stored, octet by octet: own keys are not, and a name in capital
+//! letters is another one than in small ones. The rest of what it does by updates is in `contract`.
+
+use crate::pdns::{by_updates, provider_by_updates, start};
+use crate::records::{exactly, ns};
+use crate::servers::{ADDRESS, SECRET, alone, zone};
+use crate::{serial, served};
+use chorus_providers::{Category, Provider};
+use hickory_proto::rr::RecordType::{DNSKEY, NS};
+
+/// Neither an own key, which would outlive its roll, nor a name server in small letters beside the same in capital ones.
+#[test]
+fn a_probe_of_a_zone_without_foreign_records_stores_nothing() {
+    alone(|| async {
+        let _server = start(&by_updates()).await;
+        let before = (served(DNSKEY).await, served(NS).await, serial().await);
+        provider_by_updates(ADDRESS, SECRET).probe(&zone()).await.unwrap();
+        assert_eq!((served(DNSKEY).await, served(NS).await, serial().await), before);
+    });
+}
+
+#[test]
+fn a_name_server_in_capital_letters_cannot_be_taken_out_which_is_told() {
+    alone(|| async {
+        let _server = start(&by_updates()).await;
+        let left = exactly(NS, [ns("ns.b.test.")]);
+        let ignored = provider_by_updates(ADDRESS, SECRET).apply(&zone(), &[left]).await.unwrap_err();
+        assert_eq!((ignored.code(), ignored.category()), ("update-ignored", Category::AskHuman), "{ignored}");
+        let records = served(NS).await.unwrap().records;
+        assert!(records.contains(&ns("ns.elsewhere.test.")), "{records:?}");
+    });
+}
