@@ -292,9 +292,12 @@ impl Http {
         if let Some(refused) = causes(error).find_map(|cause| cause.downcast_ref::<Refused>()) {
             return NoReply { error: refused.error(&server), sent: false };
         }
-        // The TLS library's error is inside one of the input and output kind, which is not its source.
+        // The TLS library's error is inside of others of the input and output kind, of which it is not the source.
         let inside = |cause: &'_ (dyn Error + 'static)| {
-            let inner = cause.downcast_ref::<std::io::Error>()?.get_ref()?;
+            let mut inner = cause;
+            while let Some(outer) = inner.downcast_ref::<std::io::Error>() {
+                inner = outer.get_ref()?;
+            }
             inner.downcast_ref::<rustls::Error>().map(ToString::to_string)
         };
         if let Some(reason) = causes(error).find_map(inside) {
