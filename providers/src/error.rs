@@ -153,6 +153,11 @@ impl ProviderError {
         }
     }
 
+    /// Whether an account's limit lets no request through for now, which says nothing of what is permitted.
+    pub fn is_put_off(&self) -> bool {
+        matches!(self, ProviderError::Rest(RestError::TooManyRequests { .. } | RestError::BudgetSpent { .. }))
+    }
+
     /// Whether some of what was sent may be served in spite of this, now or later. A refusal that is not signed with our key
     /// is nobody's word.
     pub fn may_have_been_done(&self) -> bool {

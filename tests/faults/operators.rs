@@ -2,9 +2,11 @@
 
 use crate::places::Mishap;
 use crate::world::{TTL_S, World};
+use chorus::api::service::Service;
 use chorus::api::wire;
 use chorus::model::history::{Failure, Kind};
 use chorus_providers::ProviderError;
+use chorus_providers::http::RestError;
 use std::net::SocketAddr;
 
 const SOON_MS: i64 = 60_000;
@@ -100,6 +102,25 @@ async fn f07_a_key_that_is_revoked_in_mid_transition_blocks_and_a_new_one_goes_o
     world.lock().operator("b").refuses = None;
     let mended = world.elapsed();
     assert!(world.comes_to_rest().await - mended < 2 * SOON_MS);
+    world.assert_nobody_failed().await;
+}
+
+/// Whether it takes updates cannot be tried then, and it is waited for all the same.
+#[tokio::test]
+async fn an_operator_whose_account_is_at_its_limit_is_joined_when_that_lets_requests_through() {
+    let world = World::adopted().await;
+    let limit = RestError::BudgetSpent { server: "b".into(), limit: "that of a day".into(), retry_after_s: 7 };
+    world.lock().operator("b").refuses = Some(limit.into());
+    let check = world.controller.check("child.example", Some(wire::Change::Join("b".into()))).await.unwrap();
+    let told = check.findings.iter().find(|finding| finding.code == "request-budget-spent").unwrap();
+    assert_eq!((check.refused, told.severity), (false, wire::Severity::Warning), "{check:?}");
+    world.join("b").await;
+    world.waits_for("request-budget-spent").await;
+    world.keeps_waiting_for("request-budget-spent", 60_000).await;
+    assert!(!world.is_named("a", "b"));
+    world.lock().operator("b").refuses = None;
+    world.comes_to_rest().await;
+    assert!(world.is_named("a", "b"));
     world.assert_nobody_failed().await;
 }
 

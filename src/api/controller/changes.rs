@@ -239,14 +239,17 @@ impl Controller {
         Ok(Wished { from, to, members, algorithm, known: picture.map_err(of_engine)? })
     }
 
-    /// Every operator is asked to take a write that changes nothing.
+    /// Every operator is asked to take a write that changes nothing. One whose account lets no more requests through for now is
+    /// none that refuses: what it permits shows when the first write to it comes through.
     async fn probe(&self, known: &Picture) -> Result<(), Refusal> {
         // Whoever is gone is not written to.
         let there = known.members.iter().filter(|(_, member)| !member.unreachable);
         let names = there.map(|(name, _)| (name.clone(), MemberRecord::wanted(Standing::Serving)));
         for (operator, _) in self.engine.ports().operators(names).await.map_err(of_engine)? {
             let provider = self.engine.ports().providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
-            if let Err(e) = provider.probe(&known.record.name).await {
+            if let Err(e) = provider.probe(&known.record.name).await
+                && !e.is_put_off()
+            {
                 return Err(of_provider(&operator.name, &e).with_zone(plain(&known.record.name)));
             }
         }

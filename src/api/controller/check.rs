@@ -87,14 +87,14 @@ impl Controller {
         Ok(inspection)
     }
 
-    /// Operators that do not take updates: each is asked for a write that changes nothing.
+    /// Operators that do not take updates, or cannot be asked for now: each is asked for a write that changes nothing.
     async fn permissions(&self, known: &Picture) -> Result<Vec<Finding>, Refusal> {
         let mut findings = Vec::new();
         for (operator, provider) in self.providers(known).await? {
             if let Err(e) = provider.probe(&known.record.name).await {
                 findings.push(Finding {
                     code: e.code(),
-                    severity: Severity::Error,
+                    severity: if e.is_put_off() { Severity::Warning } else { Severity::Error },
                     text: format!("{}: {e}", operator.name),
                     fix: e.advice(),
                 });

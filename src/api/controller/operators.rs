@@ -78,6 +78,7 @@ impl Controller {
         let provider = self.engine.ports().providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
         checks.push(match provider.probe(&zone).await {
             Ok(()) => passed("update-permitted", permitted(&operator.interface, &plain(&zone))),
+            Err(e) if e.is_put_off() => warned(e.code(), e.to_string(), &e.advice()),
             Err(e) => failed(e.code(), e.to_string(), &e.advice()),
         });
         checks.push(match provider.largest_ttl_s(&zone).await {
