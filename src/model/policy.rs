@@ -10,7 +10,8 @@ use std::time::Duration;
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// Added to every death: queries in flight, servers that answer from several processes, our clock against theirs.
-    /// 60 s: a resolver gives a query up after some 10 s, and hosts with NTP differ by far less than the rest.
+    /// 60 s: a resolver gives a query up after some 10 s; PowerDNS keeps a packet that was under way during a write for 20 s
+    /// (`cache-ttl`), and gives it to whoever asks in the same way; hosts with NTP differ by far less than the rest.
     pub slack_s: u64,
     /// How long resolvers may go on to use what has expired (RFC 8767 §5 suggests one to three days).
     /// It counts for every kind of record: a validator behind a forwarder that serves stale data gets stale keys too.

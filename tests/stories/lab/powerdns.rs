@@ -32,7 +32,8 @@ pub fn api_key_file(dir: &Path) -> PathBuf {
     dir.join("api-key")
 }
 
-/// Caches of what it answers are as by default; only how long it may go on with old keys is shortened.
+/// Without its cache of packets: an answer that is under way when a set is written is kept there all the same, for the TTL or
+/// 20 s. A zone's slack covers that by default, but not the second of a story.
 pub fn configure(
     dir: &Path,
     server: Server,
@@ -52,7 +53,7 @@ pub fn configure(
          disable-syslog=yes\nwrite-pid=no\nloglevel=5\napi=yes\napi-key={API_KEY}\nwebserver-address={}\n\
          webserver-port={API_PORT}\nwebserver-allow-from=127.0.0.0/8\nsecurity-poll-suffix=\ndirect-dnskey=yes\n\
          dnsupdate=yes\nallow-axfr-ips=\nreceiver-threads=1\ndistributor-threads=1\nsigning-threads=1\n\
-         dnssec-key-cache-ttl=0\n",
+         dnssec-key-cache-ttl=0\ncache-ttl=0\n",
         listen.join(","),
         v4(number),
     );
