@@ -14,8 +14,8 @@ fn players(first: Server) -> [Player; 2] {
     if first == Server::Bind { [BIND, KNOT] } else { [KNOT, BIND] }
 }
 
-async fn stage(name: &'static str, first: Server) -> Stage {
-    let cast = Cast { data_ttl_s: DATA_TTL_S, with_resolvers: false, ..Cast::new(&players(first)) };
+async fn stage(name: &'static str, players: [Player; 2]) -> Stage {
+    let cast = Cast { data_ttl_s: DATA_TTL_S, with_resolvers: false, ..Cast::new(&players) };
     Stage::set(name, cast).await
 }
 
@@ -42,32 +42,39 @@ impl Stage {
             self.goes_on(moment).await;
         }
     }
+
+    /// To rest, in the transition that was under way: an undo that came too late would be one of its own.
+    async fn comes_back(&self) {
+        self.chorus.comes_to_rest().await;
+        let shown = self.chorus.json(&["zone", "show", CHILD]).await;
+        assert_eq!(shown["transition"]["state"], "undone", "{shown:#}");
+    }
 }
 
-fn undone(name: &'static str, first: Server, at: usize) {
+/// A join is undone at a moment, and goes through then; so is the leave.
+pub fn undone(name: &'static str, players: [Player; 2], joining: Moment, leaving: Moment) {
     in_own_network(2 * LIMIT, move || async move {
-        let mut stage = stage(name, first).await;
-        stage.comes_to(&["zone", "join", CHILD, "b"], JOIN[at]).await;
-        stage.at_moment(JOIN[at], &["zone", "undo", CHILD]).await;
-        stage.chorus.comes_to_rest().await;
+        let mut stage = stage(name, players).await;
+        stage.comes_to(&["zone", "join", CHILD, "b"], joining).await;
+        stage.at_moment(joining, &["zone", "undo", CHILD]).await;
+        stage.comes_back().await;
         stage.assert_group(&["a"]).await;
         stage.command(&["zone", "join", CHILD, "b"]).await;
         stage.assert_group(&["a", "b"]).await;
-        stage.comes_to(&["zone", "leave", CHILD, "b"], LEAVE[at]).await;
-        stage.at_moment(LEAVE[at], &["zone", "undo", CHILD]).await;
-        stage.chorus.comes_to_rest().await;
+        stage.comes_to(&["zone", "leave", CHILD, "b"], leaving).await;
+        stage.at_moment(leaving, &["zone", "undo", CHILD]).await;
+        stage.comes_back().await;
         stage.assert_group(&["a", "b"]).await;
         stage.assert_clean(&["a", "b"]);
     });
 }
 
-fn replacement_undone(name: &'static str, first: Server, at: usize) {
+pub fn replacement_undone(name: &'static str, players: [Player; 2], moment: Moment) {
     in_own_network(2 * LIMIT, move || async move {
-        let mut stage = stage(name, first).await;
-        let moment = replace_moments()[at];
+        let mut stage = stage(name, players).await;
         stage.comes_to(&["zone", "replace", CHILD, "a", "b"], moment).await;
         stage.at_moment(moment, &["zone", "undo", CHILD]).await;
-        stage.chorus.comes_to_rest().await;
+        stage.comes_back().await;
         stage.assert_group(&["a"]).await;
         stage.assert_clean(&["a", "b"]);
     });
@@ -88,7 +95,7 @@ async fn paused(stage: &mut Stage, moment: Moment) {
 
 fn paused_on_the_way(name: &'static str, first: Server, at: usize) {
     in_own_network(2 * LIMIT, move || async move {
-        let mut stage = stage(name, first).await;
+        let mut stage = stage(name, players(first)).await;
         stage.comes_to(&["zone", "join", CHILD, "b"], JOIN[at]).await;
         paused(&mut stage, JOIN[at]).await;
         stage.assert_group(&["a", "b"]).await;
@@ -101,7 +108,7 @@ fn paused_on_the_way(name: &'static str, first: Server, at: usize) {
 
 fn leaver_killed(name: &'static str, first: Server, at: usize) {
     in_own_network(2 * LIMIT, move || async move {
-        let mut stage = stage(name, first).await;
+        let mut stage = stage(name, players(first)).await;
         stage.command(&["zone", "join", CHILD, "b"]).await;
         stage.comes_to(&["zone", "leave", CHILD, "b"], LEAVE[at]).await;
         stage.operators[1].kill9();
@@ -145,12 +152,14 @@ fn cases(what: &'static str, count: usize, story: fn(&'static str, Server, usize
 
 #[test]
 fn joins_and_leaves_are_undone_at_every_step() {
-    run(cases("undo", JOIN.len(), undone), &["undo-bind-5"]);
+    let story = |name, first, at: usize| undone(name, players(first), JOIN[at], LEAVE[at]);
+    run(cases("undo", JOIN.len(), story), &["undo-bind-5"]);
 }
 
 #[test]
 fn replacements_are_undone_at_every_step() {
-    run(cases("undo-replace", replace_moments().len(), replacement_undone), &["undo-replace-knot-9"]);
+    let story = |name, first, at: usize| replacement_undone(name, players(first), replace_moments()[at]);
+    run(cases("undo-replace", replace_moments().len(), story), &["undo-replace-knot-9"]);
 }
 
 #[test]

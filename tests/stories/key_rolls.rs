@@ -25,8 +25,8 @@ fn player(server: Server, roll: Roll) -> Player {
     }
 }
 
-fn cast(players: &[Player]) -> Cast {
-    Cast { alter: |spec| spec.rolls(), data_ttl_s: 12, ..Cast::new(players) }
+pub fn cast(players: &[Player]) -> Cast {
+    Cast { alter: |spec| spec.rolls(), data_ttl_s: 12, with_resolvers: !is_full(), ..Cast::new(players) }
 }
 
 /// A pair at rest; one of them rolls, and nobody notices but the zone's history.
@@ -34,20 +34,25 @@ fn rolls_at_rest(name: &'static str, server: Server, roll: Roll) {
     in_own_network(2 * LIMIT, move || async move {
         let other = if server == Server::Bind { KNOT } else { BIND };
         let players = [other, player(server, roll)];
-        let mut stage = Stage::set(name, Cast { with_resolvers: !is_full(), ..cast(&players) }).await;
+        let mut stage = Stage::set(name, cast(&players)).await;
         stage.command(&["zone", "join", CHILD, "b"]).await;
-        let old = stage.roll(1, roll);
-        let shown = stage.chorus.shown_until(CHILD, "the roll", SOON, |shown| shown["rolls"] != json!([])).await;
-        assert_eq!(shown["exposures"], json!([]));
-        stage.rolled(1, roll, &old).await;
-        stage.roll_is_over().await;
-        stage.assert_group(&["a", "b"]).await;
-        stage.assert_told(roll, key_tag(&old)).await;
+        stage.b_rolls_at_rest(roll).await;
         stage.assert_clean(&["a", "b"]);
     });
 }
 
 impl Stage {
+    /// From the new key to the end of the old one, beside an operator that does nothing.
+    pub async fn b_rolls_at_rest(&mut self, roll: Roll) {
+        let old = self.roll(1, roll);
+        let shown = self.chorus.shown_until(CHILD, "the roll", SOON, |shown| shown["rolls"] != json!([])).await;
+        assert_eq!(shown["exposures"], json!([]));
+        self.rolled(1, roll, &old).await;
+        self.roll_is_over().await;
+        self.assert_group(&["a", "b"]).await;
+        self.assert_told(roll, key_tag(&old)).await;
+    }
+
     /// Until the zone shows no roll any more, and is at rest.
     pub async fn roll_is_over(&self) {
         let over = |shown: &Value| shown["rest"] == true && shown["rolls"] == json!([]);
@@ -96,7 +101,7 @@ fn rolls_on_the_way(name: &'static str, server: Server, roll: Roll, who: usize, 
     in_own_network(2 * LIMIT, move || async move {
         let other = if server == Server::Bind { KNOT } else { BIND };
         let players = if who == 0 { [player(server, roll), other] } else { [other, player(server, roll)] };
-        let mut stage = Stage::set(name, Cast { with_resolvers: !is_full(), ..cast(&players) }).await;
+        let mut stage = Stage::set(name, cast(&players)).await;
         stage.comes_to(&["zone", "join", CHILD, "b"], JOIN[at]).await;
         let old = stage.roll(who, roll);
         stage.goes_on(JOIN[at]).await;

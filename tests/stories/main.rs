@@ -28,6 +28,7 @@ mod no_time_is_lost;
 mod operators_that_cannot;
 mod parents;
 mod preflight;
+mod provider_cover;
 mod provider_pairs;
 mod replace_operator;
 mod self_check;

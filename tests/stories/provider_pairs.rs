@@ -2,15 +2,7 @@
 
 use crate::every_step::{Case, is_full, run};
 use crate::lab::{CHILD, in_own_network};
-use crate::stage::{BIND, Cast, DESEC, KNOT, LIMIT, POWERDNS, POWERDNS_BY_UPDATE, POWERDNS_CSK, Player, Stage};
-
-const KINDS: [(&str, Player); 5] = [
-    ("bind", BIND),
-    ("knot", KNOT),
-    ("powerdns", POWERDNS),
-    ("powerdns-by-update", POWERDNS_BY_UPDATE),
-    ("desec", DESEC),
-];
+use crate::stage::{BIND, Cast, KINDS, KNOT, LIMIT, POWERDNS, POWERDNS_CSK, Player, Stage};
 
 fn joins_and_takes_over(name: &'static str, players: [Player; 2]) {
     in_own_network(LIMIT, move || async move {

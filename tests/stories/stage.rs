@@ -43,6 +43,15 @@ pub const DESEC: Player = (Server::Desec, Keys::Csk, Algorithm::Ecdsa);
 pub const POWERDNS_BY_UPDATE: Player = (Server::PowerDnsByUpdate, Keys::KskZsk, Algorithm::Ecdsa);
 pub const KNOT_RSA: Player = (Server::Knot, Keys::KskZsk, Algorithm::Rsa2048);
 
+/// All kinds of operators. Neighbours have different servers, but for the two that PowerDNS is behind.
+pub const KINDS: [(&str, Player); 5] = [
+    ("bind", BIND),
+    ("powerdns", POWERDNS),
+    ("knot", KNOT),
+    ("powerdns-by-update", POWERDNS_BY_UPDATE),
+    ("desec", DESEC),
+];
+
 #[derive(Clone)]
 pub struct Cast {
     /// Operators a, b, c in order; the zone is delegated to a.
@@ -181,7 +190,7 @@ impl Stage {
     pub async fn rolled(&mut self, operator: usize, roll: Roll, old: &DNSKEY) {
         let others = self.operators.iter().enumerate().filter(|(index, _)| *index != operator);
         let foreign: Vec<DNSKEY> = others.flat_map(|(_, other)| other.own_keys().to_vec()).collect();
-        if self.operators[operator].server.is_powerdns() {
+        if self.operators[operator].server.is_rolled_by_hand() {
             self.administrator_rolls(operator, roll, old, &foreign).await;
         } else if roll != Roll::Zsk {
             self.operators[operator].tell_of_ds(&self.parent, &foreign).await;

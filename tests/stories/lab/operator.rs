@@ -31,6 +31,11 @@ impl Server {
     pub fn is_powerdns(self) -> bool {
         matches!(self, Server::PowerDns | Server::PowerDnsByUpdate)
     }
+
+    /// PowerDNS makes no step of a key roll by itself; behind the stand-in for deSEC is one, too.
+    pub fn is_rolled_by_hand(self) -> bool {
+        self.is_powerdns() || self == Server::Desec
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
