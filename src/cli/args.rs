@@ -156,15 +156,18 @@ Example:
   chorus operator rotate a --tsig-name chorus-2027. --secret-file /run/secrets/chorus-2027
   chorus operator rotate pdns --secret-file -")]
     Rotate(OperatorRotateArgs),
-    /// What an operator can do: add and remove keys, CDS, CSYNC, NS. With --write each is tried, and seen at every address
+    /// What an operator can do: add and remove keys, CDS, CSYNC, NS. Without --write, as it was seen; with it, each is tried
     #[command(after_help = "\
 Example:
+  chorus operator check b --zone example.org
   chorus operator check b --zone test.example.org --write
-  chorus operator check b --zone test.example.org --write --markdown")]
+  chorus operator check b --zone test.example.org --write --markdown
+
+Exits with 4 when there is something that it cannot do: that is held against it when it is to come into a zone")]
     Check {
         #[arg(value_parser = input::operator_name)]
         name: String,
-        /// A zone of no importance that the operator serves
+        /// A zone that the operator serves; with --write, one of no importance
         #[arg(long, value_parser = input::zone_name)]
         zone: String,
         /// Place harmless records in that zone, look for them at every address, and take them away again

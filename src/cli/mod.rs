@@ -135,7 +135,8 @@ async fn operator(asker: &Asker, command: OperatorCommand) -> Result<Exit, Failu
                 true => render::capabilities_markdown(std::slice::from_ref(value)),
                 false => render::capabilities(value, look),
             })?;
-            if shown.abilities.iter().any(|ability| ability.is_there == Some(false)) {
+            let cannot = shown.abilities.iter().any(|ability| ability.is_there == Some(false));
+            if cannot || shown.interface.outcome == Outcome::Fail {
                 return Ok(Exit::Blocked);
             }
         }

@@ -48,6 +48,13 @@ fn a_check_with_an_error_and_one_with_nothing_at_all() {
 }
 
 #[test]
+fn what_an_operator_can_do_tried_and_not_yet_seen() {
+    let [tried, unseen] =
+        [true, false].map(|tried| render::capabilities(&sample::capabilities("b", tried), &Look::PIPE));
+    assert_snapshot!([tried, unseen].join("----\n"));
+}
+
+#[test]
 fn a_certificate() {
     assert_snapshot!(render::certificate(&sample::certificate(), &Look::PIPE));
 }
