@@ -123,8 +123,8 @@ pub struct Needs {
 /// What is tried to see whether a credential may do more than it has to, in words.
 pub(crate) const APEX_TEXT: &str = "a TXT record at the apex";
 pub(crate) const ADDRESS_BELOW: &str = "an address record below the apex";
-/// The name below the apex that is tried.
-pub(crate) const CHECK_LABEL: &str = "chorus-check";
+/// The name below the apex that is tried: one that nobody has.
+pub(crate) const CHECK_LABEL: &str = "_chorus-check-of-permissions";
 
 /// An operator's interface, for any of its zones.
 #[async_trait]

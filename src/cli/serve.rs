@@ -17,7 +17,7 @@ pub async fn serve(args: ServeArgs) -> Result<(), Failure> {
     let engine = engine::on_this_host(&args.data, args.resolver, nets).await;
     let engine = engine.map_err(|e| failed(&e, "See --data and --resolver in `chorus serve --help`"))?;
     if let Err(e) = engine.end_trials().await {
-        tracing::error!("what a trial left behind is tried again at the next start: {e}");
+        tracing::error!("what trials left behind cannot be read: {e}");
     }
     let token = token::create_or_read(&args.data, &mut rand::rng());
     let token = token.map_err(|e| failed(&e, "See that the data directory belongs to this user"))?;

@@ -60,7 +60,7 @@ pub struct Known {
     pub is_there: bool,
     /// What was seen, in words.
     pub evidence: String,
-    /// With the final dot.
+    /// As people write it, without the final dot.
     pub zone: String,
     pub at: Time,
 }

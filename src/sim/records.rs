@@ -134,7 +134,7 @@ impl Records for Memory {
         Ok(())
     }
 
-    async fn saw_abilities(&self, _: &str, _: &BTreeMap<Ability, Known>) -> Result<(), StoreError> {
+    async fn saw_abilities(&self, _: &str, _: &BTreeMap<Ability, Known>, _: bool) -> Result<(), StoreError> {
         Ok(())
     }
 

@@ -6,15 +6,22 @@ use crate::model::time::Time;
 use std::collections::BTreeMap;
 
 impl Store {
-    /// The newest word on an ability counts; what was not looked for stays as it is.
-    pub async fn saw_abilities(&self, operator: &str, seen: &BTreeMap<Ability, Known>) -> Result<(), StoreError> {
+    /// The newest word on an ability counts; what was not looked for stays as it is. That a trial failed is outdone by another
+    /// trial alone, and not by what was read off a history.
+    pub async fn saw_abilities(
+        &self,
+        operator: &str,
+        seen: &BTreeMap<Ability, Known>,
+        by_trial: bool,
+    ) -> Result<(), StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         for (ability, known) in seen {
             sqlx::query(
                 "INSERT INTO abilities (operator, ability, is_there, evidence, zone, seen_at)
                  VALUES ($1, $2, $3, $4, $5, $6)
                  ON CONFLICT (operator, ability) DO UPDATE SET is_there = excluded.is_there,
-                     evidence = excluded.evidence, zone = excluded.zone, seen_at = excluded.seen_at",
+                     evidence = excluded.evidence, zone = excluded.zone, seen_at = excluded.seen_at
+                 WHERE $7 OR abilities.is_there",
             )
             .bind(operator)
             .bind(ability.code())
@@ -22,10 +29,24 @@ impl Store {
             .bind(&known.evidence)
             .bind(&known.zone)
             .bind(known.at.0)
+            .bind(by_trial)
             .execute(&mut *tx)
             .await?;
         }
         tx.commit().await?;
+        Ok(())
+    }
+
+    /// It was given other settings, or another credential: what it could not do before is not known of it any more.
+    pub(super) async fn forget_inabilities(
+        &self,
+        operator: &str,
+        connection: &mut sqlx::SqliteConnection,
+    ) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM abilities WHERE operator = $1 AND NOT is_there")
+            .bind(operator)
+            .execute(connection)
+            .await?;
         Ok(())
     }
 

@@ -80,11 +80,14 @@ impl Store {
     /// How it is driven, and where it serves, from now on. Its secret stays.
     pub async fn set_operator(&self, operator: &OperatorRecord) -> Result<(), StoreError> {
         let settings = json("operator", &operator.name, operator)?;
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query("UPDATE operators SET settings = $2 WHERE name = $1")
             .bind(&operator.name)
             .bind(settings)
-            .execute(&self.pool)
+            .execute(&mut *tx)
             .await?;
+        self.forget_inabilities(&operator.name, &mut tx).await?;
+        tx.commit().await?;
         Ok(())
     }
 

@@ -39,7 +39,7 @@ records! {
     async fn begin_trial(&self, trial: &Trial) -> ();
     async fn trials(&self) -> Vec<Trial>;
     async fn end_trial(&self, operator: &str, zone: &str) -> ();
-    async fn saw_abilities(&self, operator: &str, seen: &BTreeMap<Ability, Known>) -> ();
+    async fn saw_abilities(&self, operator: &str, seen: &BTreeMap<Ability, Known>, by_trial: bool) -> ();
     async fn abilities(&self, operator: &str) -> BTreeMap<Ability, Known>;
     async fn operators(&self) -> Vec<OperatorRecord>;
     async fn operator(&self, name: &str) -> Option<OperatorRecord>;

@@ -51,14 +51,17 @@ impl Store {
         let _sealing = self.sealing.read().await;
         let Some(secret) = self.staged_secret(name).await? else { return Ok(()) };
         let sealed = self.keys().seal(&place(name), &secret, nonce)?;
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query(
             "UPDATE operators SET settings = next_settings, secret = $2, next_settings = NULL, next_secret = NULL
              WHERE name = $1 AND next_settings IS NOT NULL",
         )
         .bind(name)
         .bind(sealed)
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
+        self.forget_inabilities(name, &mut tx).await?;
+        tx.commit().await?;
         Ok(())
     }
 

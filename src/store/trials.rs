@@ -21,6 +21,9 @@ pub struct Before {
     pub foreign: String,
     /// Type, TTL and records, in hexadecimal, of each set that is changed as a whole.
     pub sets: Vec<(u16, u32, Vec<String>)>,
+    /// The NS record of its own that is taken out for a moment, in hexadecimal.
+    #[serde(default)]
+    pub own_ns: Option<String>,
 }
 
 impl Store {

@@ -12,4 +12,5 @@ mod places;
 mod rounds;
 mod store;
 mod table;
+mod trials;
 mod world;

@@ -277,6 +277,7 @@ struct Interface {
 #[async_trait]
 impl Provider for Interface {
     fn capabilities(&self) -> Capabilities {
+        let refuses = self.outside.lock().operator(&self.operator).refuses.clone();
         Capabilities {
             foreign_dnskey: ForeignDnskey::All,
             cds: CdsControl::Exact,
@@ -285,7 +286,7 @@ impl Provider for Interface {
             ns_remove_own: true,
             tells_own_keys: false,
             grouping: WriteGrouping::AtomicWithPrerequisites,
-            requests_are_limited: false,
+            requests_are_limited: refuses.as_ref().is_some_and(ProviderError::is_put_off),
         }
     }
 

@@ -300,7 +300,8 @@ impl Http {
             }
             inner.downcast_ref::<rustls::Error>().map(ToString::to_string)
         };
-        if let Some(reason) = causes(error).find_map(inside) {
+        // Later than that, a request may have been sent and carried out.
+        if let Some(reason) = causes(error).find_map(inside).filter(|_| error.is_connect()) {
             return NoReply { error: RestError::Tls { server, reason }, sent: false };
         }
         // The innermost cause says it shortest; the outer ones repeat the URL.

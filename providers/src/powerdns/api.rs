@@ -199,6 +199,11 @@ impl Api<'_> {
 }
 
 impl Zone {
+    /// Whether anything of this type is stored, be it disabled.
+    pub fn has(&self, rtype: RecordType) -> bool {
+        self.rrsets.iter().any(|set| set.rtype == rtype.to_string())
+    }
+
     /// The largest TTL that anything is served with: records, and "there is none" (RFC 2308 §5), which the DNSKEYs have,
     /// too.
     pub fn largest_ttl_s(&self) -> Option<u32> {

@@ -263,7 +263,8 @@ impl Provider for PowerDns {
         let mut may = Vec::new();
         let tries = [(rdata::name_text(&zone), RecordType::TXT, APEX_TEXT), (below, RecordType::A, ADDRESS_BELOW)];
         for (name, rtype, what) in tries {
-            if rtype == RecordType::TXT && !api.stored(&apex, rtype)?.records.is_empty() {
+            // Disabled ones, too, which are in no answer.
+            if rtype == RecordType::TXT && apex.has(rtype) {
                 continue;
             }
             let gone = json!({ "rrsets": [{ "name": name, "type": rtype.to_string(), "changetype": "DELETE" }] });

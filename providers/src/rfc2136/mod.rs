@@ -275,7 +275,10 @@ impl Provider for Rfc2136 {
         let zone = absolute(zone);
         let below = Name::from_ascii(crate::CHECK_LABEL).and_then(|label| label.append_domain(&zone));
         let below = below.map_err(|e| ProviderError::Unsupported { what: format!("a name below {zone}: {e}") })?;
-        let text = [&[12], crate::CHECK_LABEL.as_bytes()].concat();
+        let text = [&[12], b"chorus-check".as_slice()].concat();
+        // With another TTL what is there would get it, too.
+        let there = self.read_at(&zone, &zone, &[RecordType::TXT]).await?;
+        let text_ttl_s = there.first().map_or(60, |set| set.ttl_s);
         let mut permitted = Vec::new();
         for (owner, rtype, rdata, what) in [
             (&zone, RecordType::TXT, text, crate::APEX_TEXT),
@@ -283,7 +286,8 @@ impl Provider for Rfc2136 {
         ] {
             let records = std::collections::BTreeSet::from([rdata]);
             let change = Change { rtype, added: records.clone(), removed: records };
-            let changes = vec![RecordChange { owner: owner.clone(), ttl_s: 60, change }];
+            let ttl_s = if rtype == RecordType::TXT { text_ttl_s } else { 60 };
+            let changes = vec![RecordChange { owner: owner.clone(), ttl_s, change }];
             match self.submit(&zone, &Update { changes, ..Update::default() }).await {
                 Ok(()) => permitted.push(what.to_owned()),
                 Err(ProviderError::Refused { .. } | ProviderError::BadKey { .. } | ProviderError::NotAuth { .. }) => {}

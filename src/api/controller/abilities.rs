@@ -17,17 +17,16 @@ impl Controller {
         let operator = ports.store.operator(name).await.map_err(of_store)?.ok_or_else(|| no_operator(name))?;
         let provider = ports.providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
         let interface = interface(provider.as_ref(), &zone).await;
-        let mut seen = self.read_abilities(&operator, &zone).await?;
-        let mut oversteps = None;
+        let (mut oversteps, mut untried) = (None, BTreeMap::new());
         if check.write {
-            seen = self.try_abilities(&operator, &zone).await?;
-            // What was tried is told whether or not this can be.
-            oversteps = self.engine.oversteps(provider.as_ref(), &zone).await.unwrap_or_else(|e| {
-                tracing::warn!(operator = %name, "what else the credential may change could not be tried: {e}");
-                None
-            });
+            (oversteps, untried) = self.try_abilities(&operator, &zone, provider.as_ref()).await?;
+        } else {
+            let seen = self.engine.read_abilities(&operator, &zone).await.map_err(|e| of_trial(e, &operator))?;
+            let at = ports.clock.now();
+            let known = |evidence| Known { is_there: true, evidence, zone: plain(&zone), at };
+            let seen = seen.into_iter().map(|(ability, evidence)| (ability, known(evidence))).collect();
+            ports.store.saw_abilities(name, &seen, false).await.map_err(of_store)?;
         }
-        ports.store.saw_abilities(name, &seen).await.map_err(of_store)?;
         let known = ports.store.abilities(name).await.map_err(of_store)?;
         let declared = provider.capabilities();
         Ok(Capabilities {
@@ -36,51 +35,55 @@ impl Controller {
             zone: plain(&zone),
             way: way(&operator).to_owned(),
             interface,
-            abilities: Ability::ALL.into_iter().map(|ability| shown(ability, known.get(&ability), &declared)).collect(),
+            abilities: Ability::ALL
+                .into_iter()
+                .map(|ability| shown(ability, known.get(&ability), untried.get(&ability), &declared))
+                .collect(),
             oversteps,
         })
     }
 
-    /// What can be seen without writing anything. A trial that failed is not outdone by what was seen before it.
-    async fn read_abilities(
+    /// Tries, and remembers what came of it. Returns what else the credential may change, and why some could not be tried.
+    async fn try_abilities(
         &self,
         operator: &OperatorRecord,
         zone: &Name,
-    ) -> Result<BTreeMap<Ability, Known>, Refusal> {
+        provider: &dyn Provider,
+    ) -> Result<(Option<Vec<String>>, BTreeMap<Ability, String>), Refusal> {
         let ports = self.engine.ports();
-        let before = ports.store.abilities(&operator.name).await.map_err(of_store)?;
-        let seen = self.engine.read_abilities(operator, zone).await.map_err(|e| of_trial(e, operator))?;
-        let failed = |ability: &Ability| before.get(ability).is_some_and(|known| !known.is_there);
-        let at = ports.clock.now();
-        let known = |evidence| Known { is_there: true, evidence, zone: plain(zone), at };
-        Ok(seen
-            .into_iter()
-            .filter(|(ability, _)| !failed(ability))
-            .map(|(ability, evidence)| (ability, known(evidence)))
-            .collect())
-    }
-
-    async fn try_abilities(&self, operator: &OperatorRecord, zone: &Name) -> Result<BTreeMap<Ability, Known>, Refusal> {
-        let ports = self.engine.ports();
+        // Nobody else writes there meanwhile, and no transition begins.
+        let held = self.engine.memory(zone);
+        let _memory = held.lock().await;
         if ports.store.running_transition(zone).await.map_err(of_store)?.is_some() {
             let text = format!("{} is in the middle of a transition: nothing is tried there", plain(zone));
             return Err(Refusal::new(RefusalKind::Conflict, "in-transition", text)
                 .with_fix("name another zone that the operator serves"));
         }
-        // Nobody else writes there meanwhile.
-        let held = self.engine.memory(zone);
-        let _memory = held.lock().await;
-        self.engine.end_trials().await.map_err(|e| of_trial(e, operator))?;
+        self.engine.end_trial_in(zone, &operator.name).await.map_err(|e| of_trial(e, operator))?;
         let tried = self.engine.try_abilities(operator, zone).await.map_err(|e| of_trial(e, operator))?;
         let at = ports.clock.now();
-        let known = |Tried { is_there, evidence, forced_ttl_s, .. }: Tried| {
+        let (mut seen, mut untried) = (BTreeMap::new(), BTreeMap::new());
+        for Tried { ability, is_there, evidence, forced_ttl_s } in tried {
             let evidence = match forced_ttl_s {
                 Some(ttl_s) => format!("{evidence}, with TTL {ttl_s}, whatever is asked for"),
                 None => evidence,
             };
-            Known { is_there, evidence, zone: plain(zone), at }
-        };
-        Ok(tried.into_iter().map(|tried| (tried.ability, known(tried))).collect())
+            match is_there {
+                Some(is_there) => {
+                    seen.insert(ability, Known { is_there, evidence, zone: plain(zone), at });
+                }
+                None => {
+                    untried.insert(ability, evidence);
+                }
+            }
+        }
+        ports.store.saw_abilities(&operator.name, &seen, true).await.map_err(of_store)?;
+        // What was tried is told whether or not this can be.
+        let oversteps = self.engine.oversteps(provider, zone).await.unwrap_or_else(|e| {
+            tracing::warn!(operator = %operator.name, "what else the credential may change could not be tried: {e}");
+            None
+        });
+        Ok((oversteps, untried))
     }
 }
 
@@ -93,7 +96,13 @@ async fn interface(provider: &dyn Provider, zone: &Name) -> Check {
             text: "takes writes for the zone with this credential and these settings".into(),
             fix: None,
         },
-        Err(e) => Check { code: e.code().into(), outcome: Outcome::Fail, text: e.to_string(), fix: Some(e.advice()) },
+        Err(e) => Check {
+            code: e.code().into(),
+            // Which says nothing of what is permitted.
+            outcome: if e.is_put_off() { Outcome::Warn } else { Outcome::Fail },
+            text: e.to_string(),
+            fix: Some(e.advice()),
+        },
     }
 }
 
@@ -104,10 +113,17 @@ fn way(operator: &OperatorRecord) -> &'static str {
     }
 }
 
-fn shown(ability: Ability, known: Option<&Known>, declared: &providers::Capabilities) -> AbilityShow {
-    let evidence = match known {
-        Some(known) => format!("{}: {}", known.zone, known.evidence),
-        None => format!("not seen yet, {}; --write tries it", declaration(ability, declared)),
+/// `untried`: why it was not seen just now.
+fn shown(
+    ability: Ability,
+    known: Option<&Known>,
+    untried: Option<&String>,
+    declared: &providers::Capabilities,
+) -> AbilityShow {
+    let evidence = match (known, untried) {
+        (Some(known), _) => format!("{}: {}", known.zone, known.evidence),
+        (None, Some(why)) => why.clone(),
+        (None, None) => format!("not seen yet, {}; --write tries it", declaration(ability, declared)),
     };
     AbilityShow {
         ability: ability.code().to_owned(),

@@ -116,6 +116,7 @@ impl Controller {
     pub(super) async fn begin(&self, name: &Name, wished: Wished, reason: Option<String>) -> Result<(), Refusal> {
         let ports = self.engine.ports();
         let Wished { from, to, members, algorithm, mut known } = wished;
+        self.no_trial_left_over(name).await?;
         self.engine.look(&mut known, Protocol::Tcp).await;
         let roll = algorithm.map(|change| change.to);
         let refused = preflight(&World { algorithm: roll, ..known.world() });
@@ -160,6 +161,19 @@ impl Controller {
             None => format!("from {} to {}{reason}", show::listed(&transition.from), show::listed(&transition.to)),
         };
         ports.store.start_transition(name, &transition, &members, &text).await.map_err(of_store)
+    }
+
+    /// What a trial placed would count as its operator's own. One that is under way holds the zone's lock.
+    async fn no_trial_left_over(&self, name: &Name) -> Result<(), Refusal> {
+        let (trials, zone) = (self.engine.ports().store.trials().await.map_err(of_store)?, name.to_string());
+        let Some(trial) = trials.into_iter().find(|trial| trial.zone == zone) else { return Ok(()) };
+        let (zone, operator) = (plain(name), trial.operator);
+        let text = format!("what a trial placed in {zone} at {operator} may still be there: it came to no end");
+        let fix = format!("run `chorus operator check {operator} --zone {zone} --write` again, or restart the daemon");
+        Err(Refusal::new(RefusalKind::Conflict, "trial-left-over", text)
+            .with_fix(fix)
+            .with_zone(zone)
+            .with_operator(operator))
     }
 
     pub(super) async fn answer(&self, name: &Name, with_transition: bool) -> Result<wire::SetAnswer, Refusal> {
@@ -248,7 +262,7 @@ impl Controller {
         for (operator, _) in self.engine.ports().operators(names).await.map_err(of_engine)? {
             let provider = self.engine.ports().providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
             if let Err(e) = provider.probe(&known.record.name).await
-                && !e.is_put_off()
+                && !(e.is_put_off() && provider.capabilities().requests_are_limited)
             {
                 return Err(of_provider(&operator.name, &e).with_zone(plain(&known.record.name)));
             }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: only looked at, nothing is used up. Zones whose changes are under way on the same account go first.
 
-use super::{Controller, of_engine, of_store, zone_name};
+use super::{Controller, of_store};
 use crate::api::service::Refusal;
 use crate::api::wire;
 use crate::engine::Picture;
@@ -43,11 +43,12 @@ impl Controller {
         let ports = self.engine.ports();
         let mut queue = Vec::new();
         for zone in ports.store.zones_of(operator).await.map_err(of_store)? {
-            let zone = zone_name(&zone)?;
+            let Ok(zone) = zone.parse::<Name>() else { continue };
             if zone == *besides || ports.store.running_transition(&zone).await.map_err(of_store)?.is_none() {
                 continue;
             }
-            let (stored, _) = ports.recall(&zone).await.map_err(of_engine)?;
+            // What is wrong with another zone is told there.
+            let Ok((stored, _)) = ports.recall(&zone).await else { continue };
             let writes = writes_at(&forecast(&stored.world()).steps, operator);
             if writes > 0 {
                 queue.push(Queue { zone, writes });

@@ -51,12 +51,14 @@ pub(super) fn findings(scene: Scene<'_>) -> Vec<Finding> {
     }
     // Nobody is kept in a zone because one of its operators turns out to be unable.
     let lets_in = world.desired().any(|operator| standing(world, operator) == Standing::Outside);
-    let severity = if lets_in { Severity::Error } else { Severity::Warning };
     let of = |operator| scene.inspection.abilities.get(operator).map(|known| (operator, known));
     let mut findings = Vec::new();
     for (operator, known) in world.members.keys().filter_map(of) {
         let needed = NEEDED.iter().filter(|needed| !needed.only_scanned || world.parent == ParentMode::Scan);
-        for Needed { code, abilities, what, .. } in needed.filter(|_| scene.is_desired(operator)) {
+        // A leaver, too, has to carry what the newcomers bring, until it is gone.
+        let desired = scene.is_desired(operator);
+        let severity = if lets_in && desired { Severity::Error } else { Severity::Warning };
+        for Needed { code, abilities, what, .. } in needed.filter(|_| desired || lets_in) {
             let Some((evidence, zone)) = failed(known, abilities) else { continue };
             let found = error(
                 code,

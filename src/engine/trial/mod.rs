@@ -1,0 +1,288 @@
+//! What an operator can do in a zone, tried: harmless records are placed, seen at every address, and taken away again.
+//!
+//! Invariants: what was there is committed before the first write, and put back whatever happens, by the next start at the
+//! latest; an ability is one that every address of the operator showed, whatever its interface said. The zone is one that its
+//! owner names for this: while it lasts it has a key and a name server that lead nowhere.
+
+mod key;
+mod steps;
+
+use super::status::Status;
+use super::{Engine, EngineError, PlaceError, addresses};
+use crate::model::ability::{self, Ability};
+use crate::model::dns::{Name, Rdata, RecordSet, RecordType, ns_rdata};
+use crate::model::group::{Member, ParentMode, Standing, World};
+use crate::model::history::{History, Kind, Lifetimes, Outcome, Server};
+use crate::model::policy::Policy;
+use crate::observe::ask::Asker;
+use crate::observe::round::observe_operator_server;
+use crate::observe::transport::Protocol;
+use crate::store::{OperatorRecord, Trial};
+use chorus_providers::{Category, Provider, ProviderError, Wanted};
+use key::like;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use steps::Step;
+
+/// So long an operator's servers may lag before what was written counts as not served.
+const SERVED_WITHIN: Duration = Duration::from_secs(60);
+/// So often a limit of requests is waited for.
+const TRIES: usize = 5;
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// What came of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    pub ability: Ability,
+    /// `None`: this says nothing of it, for the reason that is the evidence.
+    pub is_there: Option<bool>,
+    pub evidence: String,
+    /// The TTL that was served, where another was asked for.
+    pub forced_ttl_s: Option<u32>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum TrialError {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    #[error("{0} does not show the zone's keys")]
+    Unanswered(String),
+    #[error("{0} serves the zone without a key of its own: it has to be signed there")]
+    Unsigned(String),
+}
+
+/// What a trial reads and writes whole.
+const TYPES: [RecordType; 4] = [RecordType::CDS, RecordType::CDNSKEY, RecordType::CSYNC, RecordType::NS];
+
+fn unknown(ability: Ability, evidence: &str) -> Tried {
+    Tried { ability, is_there: None, evidence: evidence.to_owned(), forced_ttl_s: None }
+}
+
+impl Engine {
+    /// Tries what an operator can do in a zone. The zone's lock is held by the caller, and no transition is under way there.
+    pub async fn try_abilities(&self, operator: &OperatorRecord, zone: &Name) -> Result<Vec<Tried>, TrialError> {
+        let servers = addresses(self, operator).await?;
+        let ports = self.ports();
+        let provider = ports.providers.provider(operator).await.map_err(EngineError::from)?;
+        let (keys, key_ttl_s) = self.served_keys(&servers, zone).await?;
+        let another = |key: &Rdata| like(key).filter(|other| !keys.contains(other));
+        let foreign = keys.iter().find_map(another).ok_or_else(|| TrialError::Unsigned(operator.name.clone()))?;
+        let hosts = servers.iter().map(|server| ns_rdata(&server.host)).collect();
+        let read = self.patiently(|| provider.read(zone, &TYPES)).await?;
+        let before = steps::before(&read, &foreign, &hosts);
+        let (name, started_at) = (zone.to_string(), ports.clock.now());
+        let trial = Trial { operator: operator.name.clone(), zone: name.clone(), before, started_at };
+        ports.store.begin_trial(&trial).await.map_err(EngineError::from)?;
+        let mut tried: Vec<Tried> = Vec::new();
+        for step in steps::steps(zone, &foreign, key_ttl_s, &trial.before) {
+            let was_seen = |add| tried.iter().any(|tried| tried.ability == add && tried.is_there == Some(true));
+            if step.after.is_none_or(was_seen) {
+                tried.push(self.take(&step, provider.as_ref(), zone, &servers).await);
+            } else {
+                tried.push(unknown(step.ability, "not tried: there was nothing to give up"));
+            }
+        }
+        self.put_back(&trial, provider.as_ref()).await?;
+        Ok(tried)
+    }
+
+    /// What an operator has shown in a zone that it can do, with the evidence: out of the zone's history where Chorus has it,
+    /// else out of what is served now.
+    pub async fn read_abilities(
+        &self,
+        operator: &OperatorRecord,
+        zone: &Name,
+    ) -> Result<BTreeMap<Ability, String>, TrialError> {
+        let ports = self.ports();
+        let record = ports.store.zone(zone).await.map_err(EngineError::from)?;
+        if let Some(record) = record.filter(|record| record.members.contains_key(&operator.name)) {
+            let status = Status::read(&record.status);
+            let mut known = ports.load(record, &status).await?;
+            self.look(&mut known, Protocol::Tcp).await;
+            return Ok(ability::shown(&known.world(), &operator.name));
+        }
+        let servers = addresses(self, operator).await?;
+        let mut history = History::default();
+        for server in &servers {
+            self.look_at(server, zone, &mut history).await;
+        }
+        let member = Member {
+            hosts: servers.iter().map(|server| Name::clone(&server.host)).collect(),
+            servers,
+            wanted: Standing::Serving,
+            unreachable: false,
+            placements: BTreeMap::new(),
+        };
+        let (members, lifetimes) =
+            (BTreeMap::from([(operator.name.clone(), member)]), Lifetimes::new(Policy::default()));
+        let world = World {
+            zone,
+            history: &history,
+            lifetimes: &lifetimes,
+            members: &members,
+            parent_servers: &[],
+            parent: ParentMode::Manual,
+            now: ports.clock.now(),
+            algorithm: None,
+            paused: false,
+            memo: None,
+        };
+        Ok(ability::shown(&world, &operator.name))
+    }
+
+    /// What trials left behind that came to no end is taken away, as far as it can be.
+    pub async fn end_trials(&self) -> Result<(), EngineError> {
+        for trial in self.ports().store.trials().await? {
+            let zone: Name = trial.zone.parse().unwrap_or_default();
+            let held = self.memory(&zone);
+            let _memory = held.lock().await;
+            if let Err(e) = self.end_trial(&trial).await {
+                let Trial { zone, operator, .. } = &trial;
+                tracing::error!(%zone, %operator, "what a trial left behind is tried again at the next start: {e}");
+            }
+        }
+        Ok(())
+    }
+
+    /// What an earlier trial left behind here. The zone's lock is held by the caller.
+    pub async fn end_trial_in(&self, zone: &Name, operator: &str) -> Result<(), TrialError> {
+        let (trials, zone) = (self.ports().store.trials().await.map_err(EngineError::from)?, zone.to_string());
+        match trials.iter().find(|trial| trial.zone == zone && trial.operator == operator) {
+            Some(trial) => self.end_trial(trial).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn end_trial(&self, trial: &Trial) -> Result<(), TrialError> {
+        let operator = self.ports().store.operator(&trial.operator).await.map_err(EngineError::from)?;
+        let Some(operator) = operator else { return Ok(()) };
+        let provider = self.ports().providers.provider(&operator).await.map_err(EngineError::from)?;
+        tracing::warn!(zone = %trial.zone, operator = %trial.operator, "a trial came to no end: what it placed is taken away");
+        self.put_back(trial, provider.as_ref()).await
+    }
+
+    async fn put_back(&self, trial: &Trial, provider: &dyn Provider) -> Result<(), TrialError> {
+        let zone: Name = trial.zone.parse().unwrap_or_default();
+        let now = self.patiently(|| provider.read(&zone, &TYPES)).await?;
+        let wanted = steps::back(&zone, &trial.before, &now);
+        self.apply_patiently(provider, &zone, &wanted).await?;
+        Ok(self.ports().store.end_trial(&trial.operator, &trial.zone).await.map_err(EngineError::from)?)
+    }
+
+    /// What else the credential may change; `None` where that cannot be tried.
+    pub async fn oversteps(&self, provider: &dyn Provider, zone: &Name) -> Result<Option<Vec<String>>, ProviderError> {
+        self.patiently(|| provider.oversteps(zone)).await
+    }
+
+    async fn apply_patiently(
+        &self,
+        provider: &dyn Provider,
+        zone: &Name,
+        wanted: &[Wanted],
+    ) -> Result<(), ProviderError> {
+        self.patiently(|| provider.apply(zone, wanted)).await.map(|_| ())
+    }
+
+    /// Where requests are counted by the second or the minute, a trial takes its time.
+    async fn patiently<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, ProviderError>
+    where
+        F: Future<Output = Result<T, ProviderError>>,
+    {
+        for _ in 0..TRIES {
+            match attempt().await {
+                Err(e) => match e.retry_after_s().map(|wait_s| Duration::from_secs(wait_s.into())) {
+                    Some(wait) if wait <= SERVED_WITHIN => {
+                        let clock = &self.ports().clock;
+                        clock.sleep_until(clock.now().plus(wait)).await;
+                    }
+                    _ => return Err(e),
+                },
+                Ok(done) => return Ok(done),
+            }
+        }
+        attempt().await
+    }
+
+    async fn take(&self, step: &Step, provider: &dyn Provider, zone: &Name, servers: &[Server]) -> Tried {
+        if step.wanted.is_empty() {
+            return unknown(step.ability, "not tried: no name server of its own can be left out here");
+        }
+        if let Err(e) = self.apply_patiently(provider, zone, &step.wanted).await {
+            let evidence = format!("{}: {e}", e.code());
+            // What may be otherwise the next time is no inability.
+            let is_there = (e.category() == Category::AskHuman).then_some(false);
+            return Tried { ability: step.ability, is_there, evidence, forced_ttl_s: None };
+        }
+        let clock = &self.ports().clock;
+        let until = clock.now().plus(SERVED_WITHIN);
+        loop {
+            let lagging = self.lagging(step, zone, servers).await;
+            let Some(lagging) = lagging else { break };
+            let now = clock.now();
+            if now >= until {
+                let within = SERVED_WITHIN.as_secs();
+                let evidence = format!("the interface said yes, and {lagging} did not show it within {within} s");
+                return unknown(step.ability, &evidence);
+            }
+            clock.sleep_until(now.plus(LOOK_AGAIN)).await;
+        }
+        let forced_ttl_s = self.forced_ttl_s(step, zone, servers).await;
+        let evidence = format!("seen at {} addresses", servers.len());
+        Tried { ability: step.ability, is_there: Some(true), evidence, forced_ttl_s }
+    }
+
+    /// An address that does not show what a step makes.
+    async fn lagging(&self, step: &Step, zone: &Name, servers: &[Server]) -> Option<String> {
+        for server in servers {
+            let mut history = History::default();
+            self.look_at(server, zone, &mut history).await;
+            let shown = |kind: Kind| history.current(server, kind).map(|span| &span.served.records);
+            let has = |(kind, record): &(Kind, Rdata)| shown(*kind).is_some_and(|set| set.contains(record));
+            let lacks = |(kind, record): &(Kind, Rdata)| shown(*kind).is_some_and(|set| !set.contains(record));
+            if !step.with.iter().all(has) || !step.without.iter().all(lacks) {
+                return Some(server.to_string());
+            }
+        }
+        None
+    }
+
+    async fn forced_ttl_s(&self, step: &Step, zone: &Name, servers: &[Server]) -> Option<u32> {
+        let (server, (kind, _)) = (servers.first()?, step.with.first()?);
+        let mut history = History::default();
+        self.look_at(server, zone, &mut history).await;
+        let served = history.current(server, *kind)?.served.ttl_s;
+        let asked = step.wanted.iter().find(|wanted| wanted.rtype() == kind.record_type()).map(|wanted| match wanted {
+            Wanted::Exactly { ttl_s, .. } | Wanted::Partly { ttl_s, .. } => *ttl_s,
+        });
+        asked.filter(|asked| *asked != served).map(|_| served)
+    }
+
+    async fn look_at(&self, server: &Server, zone: &Name, history: &mut History) {
+        let ports = self.ports();
+        let clock = || ports.clock.now();
+        let asker = Asker { transport: ports.transport.as_ref(), ids: ports, clock: &clock };
+        for sample in observe_operator_server(asker, zone, server, Protocol::Tcp).await {
+            if matches!(sample.outcome, Outcome::Served(_)) {
+                history.record(&sample);
+            }
+        }
+    }
+
+    /// The keys that are served, and with which TTL.
+    async fn served_keys(&self, servers: &[Server], zone: &Name) -> Result<(RecordSet, u32), TrialError> {
+        let mut history = History::default();
+        let mut silent = None;
+        for server in servers {
+            self.look_at(server, zone, &mut history).await;
+            if let Some(span) = history.current(server, Kind::Dnskey) {
+                return Ok((span.served.records.clone(), span.served.ttl_s));
+            }
+            silent = Some(server.to_string());
+        }
+        Err(TrialError::Unanswered(silent.unwrap_or_default()))
+    }
+}

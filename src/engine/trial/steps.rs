@@ -1,0 +1,173 @@
+//! What a trial writes, step by step, and what brings a zone back afterwards.
+//!
+//! Invariant: what is put back is what is there then, without the trial's own records and with the name server that it took
+//! out: whatever else has changed meanwhile stays as it is.
+
+use crate::model::ability::Ability;
+use crate::model::dns::{Name, Rdata, RecordSet, cds_for, hex, ns_rdata, unhex};
+use crate::model::history::Kind;
+use crate::store::Before;
+use chorus_providers::{Rrset, Wanted};
+use std::collections::BTreeSet;
+
+/// Types whose sets are written whole.
+const WHOLE: [Kind; 4] = [Kind::Cds, Kind::Cdnskey, Kind::Csync, Kind::Ns];
+/// For sets that are not there yet.
+const TTL_S: u32 = 300;
+
+/// One change, and what every address has to show after it.
+pub(super) struct Step {
+    pub ability: Ability,
+    /// What has to have been seen for this to mean anything.
+    pub after: Option<Ability>,
+    /// Empty: it cannot be tried here.
+    pub wanted: Vec<Wanted>,
+    pub with: Vec<(Kind, Rdata)>,
+    pub without: Vec<(Kind, Rdata)>,
+}
+
+/// `hosts`: the NS records of the operator's own servers.
+pub(super) fn before(read: &[Rrset], foreign: &Rdata, hosts: &RecordSet) -> Before {
+    let set_of = |rtype| read.iter().find(|set| set.rtype == rtype && !set.records.is_empty());
+    let sets = WHOLE.map(Kind::record_type).map(|rtype| {
+        let set = set_of(rtype);
+        let records = set.map(|set| set.records.iter().map(|octets| hex(octets)).collect()).unwrap_or_default();
+        (u16::from(rtype), set.map_or(TTL_S, |set| set.ttl_s), records)
+    });
+    let ns = set_of(Kind::Ns.record_type()).filter(|set| set.records.len() > 1);
+    let own = ns.and_then(|set| set.records.iter().find(|octets| hosts.iter().any(|host| host.as_wire() == **octets)));
+    Before { foreign: hex(foreign.as_wire()), sets: sets.to_vec(), own_ns: own.map(|octets| hex(octets)) }
+}
+
+/// The trial's own records of a type.
+fn ours(zone: &Name, foreign: &Rdata, kind: Kind) -> RecordSet {
+    match kind {
+        Kind::Cds => cds_for(zone, [foreign], &[2]),
+        Kind::Dnskey | Kind::Cdnskey => RecordSet::from([foreign.clone()]),
+        // Serial 0, no flags: without `immediate` nobody acts on it by itself (RFC 7477 §2.1.1.2.1). Type: NS.
+        Kind::Csync => RecordSet::from([Rdata::from_canonical(vec![0, 0, 0, 0, 0, 0, 0, 1, 0x20])]),
+        Kind::Ns => RecordSet::from([ns_rdata(&Name::from_ascii("ns.chorus-check.invalid.").unwrap_or_default())]),
+        Kind::Ds | Kind::Delegation | Kind::Data => RecordSet::new(),
+    }
+}
+
+/// What takes the trial out of the sets that are there `now`.
+pub(super) fn back(zone: &Name, before: &Before, now: &[Rrset]) -> Vec<Wanted> {
+    let foreign = Rdata::from_canonical(unhex(&before.foreign).unwrap_or_default());
+    let own_ns = before.own_ns.as_deref().and_then(unhex);
+    let mut wanted = vec![keyed(&foreign, 0, false)];
+    for kind in WHOLE {
+        let rtype = kind.record_type();
+        let Some(set) = now.iter().find(|set| set.rtype == rtype) else { continue };
+        let mut records = set.records.clone();
+        for record in ours(zone, &foreign, kind) {
+            records.remove(record.as_wire());
+        }
+        if kind == Kind::Ns {
+            records.extend(own_ns.clone());
+        }
+        // A zone without name servers was not read right.
+        if records != set.records && !(kind == Kind::Ns && records.is_empty()) {
+            wanted.push(Wanted::Exactly { rtype, ttl_s: set.ttl_s, records });
+        }
+    }
+    wanted
+}
+
+fn keyed(foreign: &Rdata, ttl_s: u32, with: bool) -> Wanted {
+    let (key, rtype) = (BTreeSet::from([foreign.as_wire().to_vec()]), Kind::Dnskey.record_type());
+    let (with, without) = if with { (key, BTreeSet::new()) } else { (BTreeSet::new(), key) };
+    Wanted::Partly { rtype, ttl_s, with, without }
+}
+
+/// `key_ttl_s`: of the keys that are there. They would get another one, too, and keep it (RFC 2181 §5.2).
+pub(super) fn steps(zone: &Name, foreign: &Rdata, key_ttl_s: u32, before: &Before) -> Vec<Step> {
+    let octets = |records: &[String]| records.iter().filter_map(|text| unhex(text)).collect::<BTreeSet<_>>();
+    // The set as it was, with some records more and some less.
+    let set = |kind: Kind, more: &RecordSet, less: Option<&Rdata>| {
+        let of = before.sets.iter().find(|(rtype, ..)| *rtype == u16::from(kind.record_type()));
+        let (ttl_s, mut records) = of.map_or((TTL_S, BTreeSet::new()), |(_, ttl_s, records)| (*ttl_s, octets(records)));
+        records.extend(more.iter().map(|record| record.as_wire().to_vec()));
+        records.retain(|octets| less.is_none_or(|less| less.as_wire() != octets));
+        Wanted::Exactly { rtype: kind.record_type(), ttl_s, records }
+    };
+    let own = |kind: Kind| ours(zone, foreign, kind);
+    let add = |kind: Kind| set(kind, &own(kind), None);
+    let remove = |kind: Kind| set(kind, &RecordSet::new(), None);
+    let each = |kinds: &[Kind]| -> Vec<(Kind, Rdata)> {
+        kinds.iter().flat_map(|kind| own(*kind).into_iter().map(|record| (*kind, record))).collect()
+    };
+    let adds =
+        |ability, kinds: &[Kind], wanted| Step { ability, after: None, wanted, with: each(kinds), without: Vec::new() };
+    let gives_up = |ability, after, kinds: &[Kind], wanted| Step {
+        ability,
+        after: Some(after),
+        wanted,
+        with: Vec::new(),
+        without: each(kinds),
+    };
+    let own_ns = before.own_ns.as_deref().and_then(unhex).map(Rdata::from_canonical);
+    let fewer = own_ns.iter().map(|own_ns| set(Kind::Ns, &RecordSet::new(), Some(own_ns))).collect();
+    let (cds, csync, ns) = ([Kind::Cds, Kind::Cdnskey], [Kind::Csync], [Kind::Ns]);
+    use Ability::*;
+    vec![
+        adds(AddDnskey, &[Kind::Dnskey], vec![keyed(foreign, key_ttl_s, true)]),
+        adds(AddCds, &cds, cds.map(add).to_vec()),
+        gives_up(RemoveCds, AddCds, &cds, cds.map(remove).to_vec()),
+        adds(AddCsync, &csync, csync.map(add).to_vec()),
+        gives_up(RemoveCsync, AddCsync, &csync, csync.map(remove).to_vec()),
+        adds(AddNs, &ns, ns.map(add).to_vec()),
+        gives_up(RemoveNs, AddNs, &ns, ns.map(remove).to_vec()),
+        Step {
+            ability: RemoveOwnNs,
+            after: None,
+            wanted: fewer,
+            with: Vec::new(),
+            without: own_ns.into_iter().map(|own_ns| (Kind::Ns, own_ns)).collect(),
+        },
+        gives_up(RemoveDnskey, AddDnskey, &[Kind::Dnskey], vec![keyed(foreign, key_ttl_s, false)]),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::str::FromStr;
+
+    #[test]
+    fn what_changed_meanwhile_stays_and_the_trial_goes() {
+        let zone = Name::from_str("child.example.").unwrap();
+        let foreign = Rdata::from_canonical(vec![1, 1, 3, 13, 7]);
+        let ns = |name: &str| ns_rdata(&Name::from_str(name).unwrap());
+        let wire = |records: &[Rdata]| records.iter().map(|record| record.as_wire().to_vec()).collect::<BTreeSet<_>>();
+        let rrset =
+            |kind: Kind, records: &[Rdata]| Rrset { rtype: kind.record_type(), ttl_s: 5, records: wire(records) };
+        let (own, other, joined) = (ns("ns1.a.example."), ns("ns2.a.example."), ns("ns1.b.example."));
+        let read = [rrset(Kind::Ns, &[own.clone(), other.clone()])];
+        let before = before(&read, &foreign, &RecordSet::from([own.clone()]));
+        assert_eq!(before.own_ns, Some(hex(own.as_wire())));
+        let trial = |kind| ours(&zone, &foreign, kind).pop_first().unwrap();
+        // In the midst of it somebody else named a server and asked for a DS.
+        let asked = Rdata::from_canonical(vec![9; 36]);
+        let now = [
+            rrset(Kind::Ns, &[other.clone(), trial(Kind::Ns), joined.clone()]),
+            rrset(Kind::Cds, &[trial(Kind::Cds), asked.clone()]),
+            rrset(Kind::Csync, &[trial(Kind::Csync)]),
+        ];
+        let wanted = back(&zone, &before, &now);
+        let exactly = |kind: Kind, records: &[Rdata]| Wanted::Exactly {
+            rtype: kind.record_type(),
+            ttl_s: 5,
+            records: wire(records),
+        };
+        let expected = [
+            keyed(&foreign, 0, false),
+            exactly(Kind::Cds, &[asked]),
+            exactly(Kind::Csync, &[]),
+            exactly(Kind::Ns, &[own.clone(), other.clone(), joined]),
+        ];
+        assert_eq!(wanted, expected);
+        // Where nothing is left of it, nothing is written.
+        assert_eq!(back(&zone, &before, &[rrset(Kind::Ns, &[own, other])]), [keyed(&foreign, 0, false)]);
+    }
+}
