@@ -10,7 +10,7 @@ mod steps;
 use super::status::Status;
 use super::{Engine, EngineError, PlaceError, addresses};
 use crate::model::ability::{self, Ability};
-use crate::model::dns::{Name, Rdata, RecordSet, RecordType, ns_rdata};
+use crate::model::dns::{Name, Rdata, RecordSet, ns_rdata};
 use crate::model::group::{Member, ParentMode, Standing, World};
 use crate::model::history::{History, Kind, Lifetimes, Outcome, Server};
 use crate::model::policy::Policy;
@@ -55,9 +55,6 @@ pub enum TrialError {
     Unsigned(String),
 }
 
-/// What a trial reads and writes whole.
-const TYPES: [RecordType; 4] = [RecordType::CDS, RecordType::CDNSKEY, RecordType::CSYNC, RecordType::NS];
-
 fn unknown(ability: Ability, evidence: &str) -> Tried {
     Tried { ability, is_there: None, evidence: evidence.to_owned(), forced_ttl_s: None }
 }
@@ -72,7 +69,8 @@ impl Engine {
         let another = |key: &Rdata| like(key).filter(|other| !keys.contains(other));
         let foreign = keys.iter().find_map(another).ok_or_else(|| TrialError::Unsigned(operator.name.clone()))?;
         let hosts = servers.iter().map(|server| ns_rdata(&server.host)).collect();
-        let read = self.patiently(|| provider.read(zone, &TYPES)).await?;
+        let types = steps::types();
+        let read = self.patiently(|| provider.read(zone, &types)).await?;
         let before = steps::before(&read, &foreign, &hosts);
         let (name, started_at) = (zone.to_string(), ports.clock.now());
         let trial = Trial { operator: operator.name.clone(), zone: name.clone(), before, started_at };
@@ -167,7 +165,8 @@ impl Engine {
 
     async fn put_back(&self, trial: &Trial, provider: &dyn Provider) -> Result<(), TrialError> {
         let zone: Name = trial.zone.parse().unwrap_or_default();
-        let now = self.patiently(|| provider.read(&zone, &TYPES)).await?;
+        let types = steps::types();
+        let now = self.patiently(|| provider.read(&zone, &types)).await?;
         let wanted = steps::back(&zone, &trial.before, &now);
         self.apply_patiently(provider, &zone, &wanted).await?;
         Ok(self.ports().store.end_trial(&trial.operator, &trial.zone).await.map_err(EngineError::from)?)

@@ -4,7 +4,7 @@
 //! out: whatever else has changed meanwhile stays as it is.
 
 use crate::model::ability::Ability;
-use crate::model::dns::{Name, Rdata, RecordSet, cds_for, hex, ns_rdata, unhex};
+use crate::model::dns::{Name, Rdata, RecordSet, RecordType, cds_for, hex, ns_rdata, unhex};
 use crate::model::history::Kind;
 use crate::store::Before;
 use chorus_providers::{Rrset, Wanted};
@@ -12,6 +12,11 @@ use std::collections::BTreeSet;
 
 /// Types whose sets are written whole.
 const WHOLE: [Kind; 4] = [Kind::Cds, Kind::Cdnskey, Kind::Csync, Kind::Ns];
+/// What has to be read of a zone for [`before`] and [`back`].
+pub(super) fn types() -> [RecordType; 4] {
+    WHOLE.map(Kind::record_type)
+}
+
 /// For sets that are not there yet.
 const TTL_S: u32 = 300;
 
@@ -29,7 +34,7 @@ pub(super) struct Step {
 /// `hosts`: the NS records of the operator's own servers.
 pub(super) fn before(read: &[Rrset], foreign: &Rdata, hosts: &RecordSet) -> Before {
     let set_of = |rtype| read.iter().find(|set| set.rtype == rtype && !set.records.is_empty());
-    let sets = WHOLE.map(Kind::record_type).map(|rtype| {
+    let sets = types().map(|rtype| {
         let set = set_of(rtype);
         let records = set.map(|set| set.records.iter().map(|octets| hex(octets)).collect()).unwrap_or_default();
         (u16::from(rtype), set.map_or(TTL_S, |set| set.ttl_s), records)
