@@ -23,8 +23,9 @@ use super::proof::{Content, Digest, History, Key, KeyId, Ms, Outage, Reach, Rigo
 use super::{CHILD, dns};
 
 const INTERVAL: Duration = Duration::from_millis(140);
-/// One lost datagram on a crowded machine is not an outage; two questions in a row without an answer are.
-const FAILURES_OF_AN_OUTAGE: u32 = 2;
+/// A datagram that is lost or late on a crowded machine is not an outage, and resolvers ask again, too; three questions in
+/// a row without an answer, over more than 4 s, are one, and it began when the last answer came.
+const FAILURES_OF_AN_OUTAGE: u32 = 3;
 
 pub struct Observer {
     shared: Arc<Shared>,
