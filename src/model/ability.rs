@@ -7,12 +7,10 @@ use super::dns::{Rdata, RecordSet, key_of_ds, ns_name};
 use super::group::{Member, World};
 use super::history::{Kind, Span};
 use super::time::Time;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// In the order of the table that people read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ability {
     AddDnskey,
     RemoveDnskey,

@@ -44,13 +44,17 @@ pub(super) fn before(read: &[Rrset], foreign: &Rdata, hosts: &RecordSet) -> Befo
     Before { foreign: hex(foreign.as_wire()), sets: sets.to_vec(), own_ns: own.map(|octets| hex(octets)) }
 }
 
-/// The trial's own records of a type.
-fn ours(zone: &Name, foreign: &Rdata, kind: Kind) -> RecordSet {
+/// The trial's own records of a type: none that was there before it.
+fn ours(zone: &Name, foreign: &Rdata, before: &Before, kind: Kind) -> RecordSet {
     match kind {
         Kind::Cds => cds_for(zone, [foreign], &[2]),
         Kind::Dnskey | Kind::Cdnskey => RecordSet::from([foreign.clone()]),
-        // Serial 0, no flags: without `immediate` nobody acts on it by itself (RFC 7477 §2.1.1.2.1). Type: NS.
-        Kind::Csync => RecordSet::from([Rdata::from_canonical(vec![0, 0, 0, 0, 0, 0, 0, 1, 0x20])]),
+        // No flags: without `immediate` nobody acts on it by itself (RFC 7477 §2.1.1.2.1). Type: NS.
+        Kind::Csync => {
+            let with_serial = |serial| Rdata::from_canonical(vec![0, 0, 0, serial, 0, 0, 0, 1, 0x20]);
+            let there = records_of(before, kind).1;
+            (0..=u8::MAX).map(with_serial).find(|csync| !there.contains(csync.as_wire())).into_iter().collect()
+        }
         Kind::Ns => RecordSet::from([ns_rdata(&Name::from_ascii("ns.chorus-check.invalid.").unwrap_or_default())]),
         Kind::Ds | Kind::Delegation | Kind::Data => RecordSet::new(),
     }
@@ -65,7 +69,7 @@ pub(super) fn back(zone: &Name, before: &Before, now: &[Rrset]) -> Vec<Wanted> {
         let rtype = kind.record_type();
         let Some(set) = now.iter().find(|set| set.rtype == rtype) else { continue };
         let mut records = set.records.clone();
-        for record in ours(zone, &foreign, kind) {
+        for record in ours(zone, &foreign, before, kind) {
             records.remove(record.as_wire());
         }
         if kind == Kind::Ns {
@@ -79,6 +83,13 @@ pub(super) fn back(zone: &Name, before: &Before, now: &[Rrset]) -> Vec<Wanted> {
     wanted
 }
 
+/// TTL and records as they were.
+fn records_of(before: &Before, kind: Kind) -> (u32, BTreeSet<Vec<u8>>) {
+    let of = before.sets.iter().find(|(rtype, ..)| *rtype == u16::from(kind.record_type()));
+    let octets = |records: &[String]| records.iter().filter_map(|text| unhex(text)).collect();
+    of.map_or((TTL_S, BTreeSet::new()), |(_, ttl_s, records)| (*ttl_s, octets(records)))
+}
+
 fn keyed(foreign: &Rdata, ttl_s: u32, with: bool) -> Wanted {
     let (key, rtype) = (BTreeSet::from([foreign.as_wire().to_vec()]), Kind::Dnskey.record_type());
     let (with, without) = if with { (key, BTreeSet::new()) } else { (BTreeSet::new(), key) };
@@ -87,16 +98,14 @@ fn keyed(foreign: &Rdata, ttl_s: u32, with: bool) -> Wanted {
 
 /// `key_ttl_s`: of the keys that are there. They would get another one, too, and keep it (RFC 2181 §5.2).
 pub(super) fn steps(zone: &Name, foreign: &Rdata, key_ttl_s: u32, before: &Before) -> Vec<Step> {
-    let octets = |records: &[String]| records.iter().filter_map(|text| unhex(text)).collect::<BTreeSet<_>>();
     // The set as it was, with some records more and some less.
     let set = |kind: Kind, more: &RecordSet, less: Option<&Rdata>| {
-        let of = before.sets.iter().find(|(rtype, ..)| *rtype == u16::from(kind.record_type()));
-        let (ttl_s, mut records) = of.map_or((TTL_S, BTreeSet::new()), |(_, ttl_s, records)| (*ttl_s, octets(records)));
+        let (ttl_s, mut records) = records_of(before, kind);
         records.extend(more.iter().map(|record| record.as_wire().to_vec()));
         records.retain(|octets| less.is_none_or(|less| less.as_wire() != octets));
         Wanted::Exactly { rtype: kind.record_type(), ttl_s, records }
     };
-    let own = |kind: Kind| ours(zone, foreign, kind);
+    let own = |kind: Kind| ours(zone, foreign, before, kind);
     let add = |kind: Kind| set(kind, &own(kind), None);
     let remove = |kind: Kind| set(kind, &RecordSet::new(), None);
     let each = |kinds: &[Kind]| -> Vec<(Kind, Rdata)> {
@@ -148,16 +157,18 @@ mod tests {
         let rrset =
             |kind: Kind, records: &[Rdata]| Rrset { rtype: kind.record_type(), ttl_s: 5, records: wire(records) };
         let (own, other, joined) = (ns("ns1.a.example."), ns("ns2.a.example."), ns("ns1.b.example."));
-        let read = [rrset(Kind::Ns, &[own.clone(), other.clone()])];
+        // Such as the trial would write by itself.
+        let csync = Rdata::from_canonical(vec![0, 0, 0, 0, 0, 0, 0, 1, 0x20]);
+        let read = [rrset(Kind::Ns, &[own.clone(), other.clone()]), rrset(Kind::Csync, std::slice::from_ref(&csync))];
         let before = before(&read, &foreign, &RecordSet::from([own.clone()]));
         assert_eq!(before.own_ns, Some(hex(own.as_wire())));
-        let trial = |kind| ours(&zone, &foreign, kind).pop_first().unwrap();
+        let trial = |kind| ours(&zone, &foreign, &before, kind).pop_first().unwrap();
         // In the midst of it somebody else named a server and asked for a DS.
         let asked = Rdata::from_canonical(vec![9; 36]);
         let now = [
             rrset(Kind::Ns, &[other.clone(), trial(Kind::Ns), joined.clone()]),
             rrset(Kind::Cds, &[trial(Kind::Cds), asked.clone()]),
-            rrset(Kind::Csync, &[trial(Kind::Csync)]),
+            rrset(Kind::Csync, &[csync.clone(), trial(Kind::Csync)]),
         ];
         let wanted = back(&zone, &before, &now);
         let exactly = |kind: Kind, records: &[Rdata]| Wanted::Exactly {
@@ -168,11 +179,14 @@ mod tests {
         let expected = [
             keyed(&foreign, 0, false),
             exactly(Kind::Cds, &[asked]),
-            exactly(Kind::Csync, &[]),
+            exactly(Kind::Csync, std::slice::from_ref(&csync)),
             exactly(Kind::Ns, &[own.clone(), other.clone(), joined]),
         ];
         assert_eq!(wanted, expected);
         // Where nothing is left of it, nothing is written.
-        assert_eq!(back(&zone, &before, &[rrset(Kind::Ns, &[own, other])]), [keyed(&foreign, 0, false)]);
+        assert_eq!(
+            back(&zone, &before, &[rrset(Kind::Ns, &[own, other]), rrset(Kind::Csync, &[csync])]),
+            [keyed(&foreign, 0, false)]
+        );
     }
 }

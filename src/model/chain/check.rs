@@ -82,8 +82,7 @@ fn planned_items<'a>(scene: &Scene<'a>, planned: &[Planned], now: Time) -> Vec<I
     let servers: BTreeSet<&'a Server> = scene.history.servers().collect();
     let mut items = Vec::new();
     for planned in planned {
-        let who = Who::Operator(planned.operator.clone());
-        for server in servers.iter().filter(|server| server.who == who) {
+        for server in servers.iter().filter(|server| server.who.is_operator(&planned.operator)) {
             let signers = match planned.kind {
                 Kind::Dnskey => scene.history.current(server, Kind::Dnskey),
                 _ => scene.history.current(server, planned.kind).or(scene.history.current(server, Kind::Data)),

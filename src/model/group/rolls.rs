@@ -212,8 +212,8 @@ fn signing(world: &World<'_>, operator: &str, key: &Rdata) -> Vec<Stretch> {
 }
 
 fn stretches(world: &World<'_>, operator: &str, kinds: &[Kind], shows: impl Fn(&Served) -> bool) -> Vec<Stretch> {
-    let who = Who::Operator(operator.to_owned());
-    let spans = kinds.iter().flat_map(|kind| world.history.spans(*kind)).filter(|(server, _)| server.who == who);
+    let spans = kinds.iter().flat_map(|kind| world.history.spans(*kind));
+    let spans = spans.filter(|(server, _)| server.who.is_operator(operator));
     let begin = |span: &Span| span.since.map(|_| span.first_seen);
     let mut showing: Vec<Stretch> = spans
         .filter(|(_, span)| shows(&span.served))
