@@ -107,7 +107,7 @@ pub struct Capabilities {
 
 /// Writes that are ahead in one zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Queue {
+pub struct WritesAhead {
     pub zone: Name,
     pub writes: usize,
 }
@@ -150,8 +150,9 @@ pub trait Provider: Send + Sync {
     /// The largest TTL of any record in the zone, in seconds; `None` where the interface does not show all records.
     async fn largest_ttl_s(&self, zone: &Name) -> Result<Option<u32>, ProviderError>;
 
-    /// What the writes in these zones, in this order, take out of a limited budget of requests; `None` where requests are not limited, or the budget cannot be looked at.
-    async fn needs(&self, _queue: &[Queue]) -> Option<Vec<Needs>> {
+    /// What the writes in these zones, in this order, take out of a limited budget of requests; `None` where requests are not
+    /// limited, or the budget cannot be looked at.
+    async fn needs(&self, _queue: &[WritesAhead]) -> Option<Vec<Needs>> {
         None
     }
 

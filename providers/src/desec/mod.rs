@@ -31,7 +31,7 @@ use crate::http::{Http, HttpConfig, RestError, Unusable};
 use crate::wanted::{self, absolute, types_of};
 use crate::{
     ADDRESS_BELOW, APEX_TEXT, CHECK_LABEL, Capabilities, CdsControl, Change, ForeignDnskey, Listing, Needs, Provider,
-    Queue, Rrset, Wanted, WriteGrouping,
+    Rrset, Wanted, WriteGrouping, WritesAhead,
 };
 use api::{ADDITIVE_TTL_S, Api, Domain, Own, RrsetText, Stored, is_additive};
 use async_trait::async_trait;
@@ -369,7 +369,7 @@ impl Provider for Desec {
         tried.map(Some)
     }
 
-    async fn needs(&self, queue: &[Queue]) -> Option<Vec<Needs>> {
+    async fn needs(&self, queue: &[WritesAhead]) -> Option<Vec<Needs>> {
         let queue: Vec<Queued> = queue.iter().map(|of| Queued::steps(&of.zone, of.writes)).collect();
         let planned = self.gate.plan(&queue).await?;
         let needs = queue

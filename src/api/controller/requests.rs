@@ -9,7 +9,7 @@ use crate::engine::Picture;
 use crate::model::dns::Name;
 use crate::model::group::{ForecastStep, forecast};
 use crate::model::time::Time;
-use chorus_providers::Queue;
+use chorus_providers::WritesAhead;
 
 impl Controller {
     pub(super) async fn requests(
@@ -25,7 +25,7 @@ impl Controller {
             }
             let mut queue = self.ahead(&operator.name, &known.record.name).await?;
             let zones_ahead = queue.len();
-            queue.push(Queue { zone: known.record.name.clone(), writes });
+            queue.push(WritesAhead { zone: known.record.name.clone(), writes });
             let Some(needs) = provider.needs(&queue).await.and_then(|needs| needs.last().copied()) else { continue };
             all.push(wire::Requests {
                 operator: operator.name,
@@ -39,7 +39,7 @@ impl Controller {
     }
 
     /// What is under way on an account in other zones.
-    async fn ahead(&self, operator: &str, besides: &Name) -> Result<Vec<Queue>, Refusal> {
+    async fn ahead(&self, operator: &str, besides: &Name) -> Result<Vec<WritesAhead>, Refusal> {
         let ports = self.engine.ports();
         let mut queue = Vec::new();
         for zone in ports.store.zones_of(operator).await.map_err(of_store)? {
@@ -51,7 +51,7 @@ impl Controller {
             let Ok((stored, _)) = ports.recall(&zone).await else { continue };
             let writes = writes_at(&forecast(&stored.world()).steps, operator);
             if writes > 0 {
-                queue.push(Queue { zone, writes });
+                queue.push(WritesAhead { zone, writes });
             }
         }
         Ok(queue)
