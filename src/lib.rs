@@ -7,8 +7,10 @@
 //! * [`parent`]: the ways a parent is reached, and the parental agent.
 //! * [`sim`]: the simulated world, in which the engine is tested.
 //! * [`store`]: what must survive a crash.
-//! * [`api`], [`cli`]: doors to the same services.
+//! * [`access`]: who may do what.
+//! * [`api`], [`web`], [`cli`]: doors to the same services.
 
+pub mod access;
 pub mod api;
 pub mod cli;
 pub mod engine;
@@ -17,3 +19,4 @@ pub mod observe;
 pub mod parent;
 pub mod sim;
 pub mod store;
+pub mod web;

@@ -8,7 +8,7 @@ use super::token::Token;
 use super::wire::{
     Capabilities, Certificate, CheckRequest, Control, History, KeyRotated, OperatorAdd, OperatorChange, OperatorCheck,
     OperatorList, OperatorRotate, OperatorRotated, OperatorShow, OperatorTest, Plan, PlanRequest, PolicyChange,
-    Problem, SetAnswer, SetGroup, Verb, ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
+    Problem, SetAnswer, SetGroup, Verb, ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow, ZonesQuery,
 };
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
@@ -148,8 +148,8 @@ async fn test_operator(
     Ok(Json(service.test_operator(&name, &query.zone).await?))
 }
 
-async fn zones(State(service): Shared) -> Result<Json<ZoneList>, Refused> {
-    Ok(Json(service.zones().await?))
+async fn zones(State(service): Shared, Wished(query): Wished<ZonesQuery>) -> Result<Json<ZoneList>, Refused> {
+    Ok(Json(service.zones(query).await?))
 }
 
 async fn add_zone(State(service): Shared, Asked(add): Asked<ZoneAdd>) -> Result<Response, Refused> {

@@ -3,12 +3,10 @@
 //! Names come as the caller wrote them, percent-decoded and otherwise unchecked: what is not a name is a [`Refusal`] of
 //! kind `Invalid`. An implementation never puts a secret into an answer or a refusal.
 
-use super::wire::{
-    At, Capabilities, Certificate, Change, Control, History, KeyRotated, OperatorAdd, OperatorChange, OperatorCheck,
-    OperatorList, OperatorRotate, OperatorRotated, OperatorShow, OperatorTest, Plan, PolicyChange, SetAnswer, SetGroup,
-    Verb, ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
-};
+use super::wire::*;
+use crate::access::Caller;
 use async_trait::async_trait;
+use std::sync::Arc;
 
 /// Why a call was refused, for a person and for a program. `code` is a reason code: they stay the same for ever.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +67,9 @@ impl Refusal {
 /// See the module. The wire types' documentation says what each answer holds.
 #[async_trait]
 pub trait Service: Send + Sync {
+    /// The same for this caller: what it changes has their name in the log, and they see only zones that they reach.
+    fn by(self: Arc<Self>, caller: &Caller) -> Arc<dyn Service>;
+
     /// Whether it can do its work: its store takes what it has to remember.
     async fn ready(&self) -> Result<(), Refusal> {
         Ok(())
@@ -88,7 +89,15 @@ pub trait Service: Send + Sync {
     /// Looks, and sends at most writes that change nothing.
     async fn test_operator(&self, name: &str, zone: &str) -> Result<OperatorTest, Refusal>;
 
-    async fn zones(&self) -> Result<ZoneList, Refusal>;
+    async fn zones(&self, query: ZonesQuery) -> Result<ZoneList, Refusal>;
+    /// What needs somebody, over all zones.
+    async fn overview(&self) -> Result<Overview, Refusal>;
+    /// The zone's versions until they are dead, and what is waited for.
+    async fn timeline(&self, zone: &str) -> Result<Timeline, Refusal>;
+    /// Parents, with how long they took.
+    async fn parents(&self) -> Result<ParentList, Refusal>;
+    /// The transitions of the last `days` days.
+    async fn statistics(&self, days: u32) -> Result<Statistics, Refusal>;
     /// Adopts: observes, and writes nothing.
     async fn add_zone(&self, zone: ZoneAdd) -> Result<ZoneShow, Refusal>;
     async fn zone(&self, zone: &str) -> Result<ZoneShow, Refusal>;

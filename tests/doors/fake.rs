@@ -2,6 +2,7 @@
 
 use crate::sample;
 use async_trait::async_trait;
+use chorus::access::Caller;
 use chorus::api::service::{Refusal, RefusalKind, Service};
 use chorus::api::token::Token;
 use chorus::api::wire::*;
@@ -42,6 +43,26 @@ fn refusal(name: &str) -> Result<(), Refusal> {
 
 #[async_trait]
 impl Service for Fake {
+    fn by(self: Arc<Self>, _: &Caller) -> Arc<dyn Service> {
+        self
+    }
+
+    async fn overview(&self) -> Result<Overview, Refusal> {
+        Ok(sample::overview())
+    }
+
+    async fn timeline(&self, zone: &str) -> Result<Timeline, Refusal> {
+        refusal(zone).map(|()| sample::timeline())
+    }
+
+    async fn parents(&self) -> Result<ParentList, Refusal> {
+        Ok(sample::parents())
+    }
+
+    async fn statistics(&self, _: u32) -> Result<Statistics, Refusal> {
+        Ok(sample::statistics())
+    }
+
     async fn operators(&self) -> Result<OperatorList, Refusal> {
         let names: Vec<String> = self.operators.lock().unwrap().iter().map(|add| add.name.clone()).collect();
         Ok(OperatorList { operators: names.iter().map(|name| sample::operator(name)).collect() })
@@ -86,7 +107,7 @@ impl Service for Fake {
         Ok(test)
     }
 
-    async fn zones(&self) -> Result<ZoneList, Refusal> {
+    async fn zones(&self, _: ZonesQuery) -> Result<ZoneList, Refusal> {
         Ok(sample::zones())
     }
 

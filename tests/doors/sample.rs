@@ -200,6 +200,11 @@ pub fn zones() -> ZoneList {
         verdict: show.verdict,
         rest: false,
         desired: show.desired,
+        state: "waiting-guard".to_owned(),
+        since: Some(at(-7200)),
+        waiting_for: show.transition.as_ref().and_then(|transition| transition.waiting_for.clone()),
+        operators: vec!["a".to_owned(), "b".to_owned()],
+        parent: "org".to_owned(),
         transition: show.transition,
     };
     let rest = ZoneSummary {
@@ -208,8 +213,134 @@ pub fn zones() -> ZoneList {
         rest: true,
         desired: vec!["a".to_owned()],
         transition: None,
+        state: "rest".to_owned(),
+        since: Some(at(-86_400)),
+        waiting_for: None,
+        operators: vec!["a".to_owned()],
+        parent: "example".to_owned(),
     };
-    ZoneList { zones: vec![busy, rest], now: at(0) }
+    ZoneList { zones: vec![busy, rest], now: at(0), next: None, previous: None }
+}
+
+pub fn overview() -> Overview {
+    let zones = zones().zones;
+    Overview {
+        zones: 2,
+        states: vec![
+            StateCount { state: "rest".to_owned(), zones: 1 },
+            StateCount { state: "waiting-guard".to_owned(), zones: 1 },
+        ],
+        attention: vec![zones[0].clone()],
+        guards: vec![zones[0].clone()],
+        lagging: Vec::new(),
+        silent: vec![OperatorTrouble {
+            operator: "b".to_owned(),
+            zones: 1,
+            text: "ns2.b.example (192.0.2.4:53) does not answer".to_owned(),
+        }],
+        now: at(0),
+    }
+}
+
+pub fn timeline() -> Timeline {
+    let bar = |text: &str, ttl_s: u32, since: Option<i64>, until: Option<i64>, waited_for: bool| Bar {
+        text: text.to_owned(),
+        ttl_s,
+        since: since.map(at),
+        until: until.map(at),
+        dead_at: until.map(|until| at(until + i64::from(ttl_s) + 60)),
+        waited_for,
+    };
+    let lane = |who: &str, rtype: &str, bars: Vec<Bar>| Lane { who: who.to_owned(), rtype: rtype.to_owned(), bars };
+    Timeline {
+        zone: "example.org".to_owned(),
+        from: at(-86_400),
+        to: at(86_400),
+        now: at(0),
+        lanes: vec![
+            lane(
+                "parent",
+                "DS",
+                vec![
+                    bar("key 11201", 3600, None, Some(-600), true),
+                    bar("keys 11201, 40977", 3600, Some(-600), None, false),
+                ],
+            ),
+            lane(
+                "a",
+                "DNSKEY",
+                vec![
+                    bar("keys 11201, 9112", 7200, None, Some(-7200), false),
+                    bar("keys 11201, 9112, 40977, 55310", 7200, Some(-7200), None, false),
+                ],
+            ),
+            lane("b", "NS", vec![bar("ns1.b.example", 3600, Some(-7200), None, false)]),
+        ],
+        guards: vec![TimelineGuard {
+            code: "guard-ttl".to_owned(),
+            text: "b may be named as name server when no cache holds the DS set without a DS for b".to_owned(),
+            opens_at: Some(at(3060)),
+        }],
+        steps: vec![
+            TimelineStep {
+                title: "every operator serves the keys of all".to_owned(),
+                state: StepState::Done,
+                earliest: None,
+            },
+            TimelineStep {
+                title: "old DNSKEY and DS sets die".to_owned(),
+                state: StepState::Now,
+                earliest: Some(at(3060)),
+            },
+            TimelineStep {
+                title: "every operator serves the new name server set".to_owned(),
+                state: StepState::Ahead,
+                earliest: Some(at(3061)),
+            },
+        ],
+    }
+}
+
+pub fn parents() -> ParentList {
+    ParentList {
+        parents: vec![ParentReport {
+            parent: "org".to_owned(),
+            modes: vec![ParentMode::Scan],
+            zones: 2,
+            waiting: 1,
+            measured: 3,
+            took_p50_s: Some(11_400),
+            took_p90_s: Some(30_000),
+            took_max_s: Some(41_000),
+            last_acted_at: Some(at(-86_400)),
+            assumed_s: 172_800,
+        }],
+        now: at(0),
+    }
+}
+
+pub fn statistics() -> Statistics {
+    let day = |day: &str, started, done| DayReport { day: day.to_owned(), started, done, undone: 0, stopped: 0 };
+    Statistics {
+        days: vec![day("2026-11-21", 2, 1), day("2026-11-22", 1, 2)],
+        steps: vec![StepReport {
+            step: "the parent has the DS of all".to_owned(),
+            times: 3,
+            took_p50_s: 11_400,
+            took_p90_s: 30_000,
+        }],
+        forecasts: vec![ForecastReport {
+            zone: "example.org".to_owned(),
+            transition: "t_1".to_owned(),
+            started: at(-86_400),
+            earliest_s: 80_000,
+            expected_s: 90_000,
+            took_s: 86_000,
+            ended: "done".to_owned(),
+        }],
+        forecast_error_p50_percent: Some(5),
+        now: at(0),
+    }
 }
 
 pub fn plan() -> Plan {

@@ -16,6 +16,7 @@ mod zones;
 
 use super::service::{Refusal, RefusalKind, Service};
 use super::wire;
+use crate::access::Caller;
 use crate::engine::{Engine, EngineError, Picture};
 use crate::model::dns::Name;
 use crate::model::group::Standing;
@@ -26,12 +27,12 @@ use std::sync::Arc;
 pub struct Controller {
     engine: Arc<Engine>,
     /// Of two who change an operator at once, one is first.
-    credentials: tokio::sync::Mutex<()>,
+    credentials: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Controller {
     pub fn new(engine: Arc<Engine>) -> Controller {
-        Controller { engine, credentials: tokio::sync::Mutex::default() }
+        Controller { engine, credentials: Arc::default() }
     }
 }
 
@@ -84,8 +85,28 @@ impl Service for Controller {
         self.try_operator(name, zone).await
     }
 
-    async fn zones(&self) -> Result<wire::ZoneList, Refusal> {
+    fn by(self: Arc<Self>, _caller: &Caller) -> Arc<dyn Service> {
+        Arc::new(Controller { engine: self.engine.clone(), credentials: self.credentials.clone() })
+    }
+
+    async fn zones(&self, _query: wire::ZonesQuery) -> Result<wire::ZoneList, Refusal> {
         self.list_zones().await
+    }
+
+    async fn overview(&self) -> Result<wire::Overview, Refusal> {
+        Err(Refusal::new(RefusalKind::Unavailable, "not-built", "overview"))
+    }
+
+    async fn timeline(&self, _zone: &str) -> Result<wire::Timeline, Refusal> {
+        Err(Refusal::new(RefusalKind::Unavailable, "not-built", "timeline"))
+    }
+
+    async fn parents(&self) -> Result<wire::ParentList, Refusal> {
+        Err(Refusal::new(RefusalKind::Unavailable, "not-built", "parents"))
+    }
+
+    async fn statistics(&self, _days: u32) -> Result<wire::Statistics, Refusal> {
+        Err(Refusal::new(RefusalKind::Unavailable, "not-built", "statistics"))
     }
 
     async fn add_zone(&self, zone: wire::ZoneAdd) -> Result<wire::ZoneShow, Refusal> {

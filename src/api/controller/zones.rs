@@ -94,10 +94,20 @@ impl Controller {
                 verdict: shown.verdict,
                 rest: shown.rest,
                 desired: shown.desired,
+                state: shown
+                    .transition
+                    .as_ref()
+                    .filter(|t| !t.state.is_over())
+                    .map_or("rest", |t| t.state.name())
+                    .to_owned(),
+                since: None,
+                waiting_for: shown.transition.as_ref().and_then(|t| t.waiting_for.clone()),
+                operators: shown.operators.into_iter().map(|standing| standing.operator).collect(),
+                parent: shown.parent.zone,
                 transition: shown.transition,
             });
         }
-        Ok(wire::ZoneList { zones, now: wire::At::clock(ports.clock.now()) })
+        Ok(wire::ZoneList { zones, now: wire::At::clock(ports.clock.now()), next: None, previous: None })
     }
 
     pub(super) async fn show_zone(&self, name: &Name) -> Result<wire::ZoneShow, Refusal> {

@@ -6,13 +6,23 @@
 //!
 //! No rules here: what is allowed is for the service to say.
 
+mod access;
+mod audit;
 mod certificate;
 mod check;
 mod control;
 mod operator;
+mod overview;
 mod plan;
+mod reports;
+mod timeline;
 mod zone;
 
+pub use access::{
+    AccountAdd, AccountChange, AccountLink, AccountList, AccountShow, SessionShow, TokenAdd, TokenList, TokenMade,
+    TokenShow,
+};
+pub use audit::{AuditEntry, AuditPage, AuditQuery, AuditVerified};
 pub use certificate::{Certificate, Event, History};
 pub use check::{CheckRequest, Finding, Severity, ZoneCheck};
 pub use control::{Control, EndsAt, StopShow, Takes, Verb};
@@ -21,9 +31,12 @@ pub use operator::{
     OperatorCheck, OperatorList, OperatorRotate, OperatorRotated, OperatorShow, OperatorTest, Outcome, SecretText,
     TsigAdd, TsigAlgorithm, TsigShow,
 };
+pub use overview::{OperatorTrouble, Overview, StateCount, ZonesQuery};
 pub use plan::{
     Actor, Change, Guard, GuardNumber, Plan, PlanRequest, Requests, SetAnswer, SetGroup, Step, StepState, Write,
 };
+pub use reports::{DayReport, ForecastReport, ParentList, ParentReport, Statistics, StepReport};
+pub use timeline::{Bar, Lane, Timeline, TimelineGuard, TimelineStep};
 pub use zone::{
     AlgorithmShow, DsState, Exposure, HandToRegistrar, KeyRole, KeyShow, OperatorStanding, ParentMode, ParentShow,
     PolicyChange, RollShow, RollState, ServerShow, Standing, TransitionShow, TransitionState, WaitingFor, ZoneAdd,

@@ -364,6 +364,21 @@ pub struct ZoneSummary {
     pub rest: bool,
     pub desired: Vec<String>,
     pub transition: Option<TransitionShow>,
+    /// A state of `TransitionState`, or `rest`, `unsettled` or `exposed`.
+    #[serde(default)]
+    pub state: String,
+    /// Since when it is in that state.
+    #[serde(default)]
+    pub since: Option<At>,
+    /// What is awaited, in whatever state.
+    #[serde(default)]
+    pub waiting_for: Option<WaitingFor>,
+    /// Desired, or on their way out.
+    #[serde(default)]
+    pub operators: Vec<String>,
+    /// The parent zone's name.
+    #[serde(default)]
+    pub parent: String,
 }
 
 /// `GET /zones`.
@@ -371,4 +386,10 @@ pub struct ZoneSummary {
 pub struct ZoneList {
     pub zones: Vec<ZoneSummary>,
     pub now: At,
+    /// The `cursor` of those after these; `None`: there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// The `cursor` of those before these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
 }

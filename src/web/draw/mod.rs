@@ -1,0 +1,1 @@
+//! The picture of a zone and its timeline, as SVG out of what the API answers.
