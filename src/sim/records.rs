@@ -11,8 +11,8 @@ use crate::model::history::{History, Kind, Sent};
 use crate::model::policy::Policy;
 use crate::model::time::Time;
 use crate::store::{
-    Control, Event, FillRandom, MemberRecord, OperatorRecord, Records, StoreError, TransitionRecord, TransitionState,
-    Trial, ZoneRecord,
+    AuditFilter, AuditRecord, Control, Event, FillRandom, MemberRecord, OperatorRecord, Records, Signature, StoreError,
+    TransitionRecord, TransitionState, Trial, Verified, ZoneRecord,
 };
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -40,6 +40,7 @@ impl Tables {
             at,
             kind: kind.to_owned(),
             text: text.to_owned(),
+            who: "chorus".to_owned(),
             transition: transition.map(str::to_owned),
             operator: operator.map(str::to_owned),
         });
@@ -94,6 +95,23 @@ fn running_as<'t>(
 
 #[async_trait]
 impl Records for Memory {
+    // Nobody looks into the log of a simulated world.
+    fn signed(&self, _: Signature) -> Arc<dyn Records> {
+        Arc::new(self.clone())
+    }
+
+    async fn note(&self, _: &str, _: &str, _: Option<&Name>, _: Option<&str>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn audit(&self, _: &AuditFilter) -> Result<Vec<AuditRecord>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn verify_audit(&self) -> Result<Verified, StoreError> {
+        Ok(Verified { entries: 0, head: (0, String::new()), broken: None })
+    }
+
     async fn add_operator(&self, operator: &OperatorRecord, _: &[u8], _: [u8; 24]) -> Result<(), StoreError> {
         self.tables().operators.insert(operator.name.clone(), operator.clone());
         Ok(())
@@ -169,7 +187,7 @@ impl Records for Memory {
         Ok(self.tables().zone.clone())
     }
 
-    async fn set_policy(&self, zone: &Name, policy: &Policy, due_at: Time) -> Result<(), StoreError> {
+    async fn set_policy(&self, zone: &Name, policy: &Policy, due_at: Time, _: &str) -> Result<(), StoreError> {
         self.commit(|tables| {
             let zone = zone_of(tables, &zone.to_string())?;
             (zone.policy, zone.due_at) = (policy.clone(), due_at);

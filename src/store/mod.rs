@@ -1,26 +1,32 @@
-//! What must survive a crash: operators, zones, members, placements, transitions, spans, events.
+//! What must survive a crash: operators, zones, members, placements, transitions, spans, the log, who may do what.
 //!
 //! Invariant: what a write to an operator depends on is committed before it is sent ([`Store::intend`]). SQL keeps to what
 //! SQLite and PostgreSQL share, and all of it is in this folder. Nothing is decided here.
 
 mod abilities;
+mod accounts;
+mod audit;
 mod budgets;
-mod events;
 mod keyring;
 mod operators;
 mod records;
 mod rotation;
 mod seal;
+mod sessions;
+mod tokens;
 mod transitions;
 mod trials;
 mod zones;
 
-pub use events::Event;
+pub use accounts::AccountRecord;
+pub use audit::{AuditFilter, AuditRecord, Event, Signature, Verified};
 pub use keyring::Keyring;
 pub use operators::{Interface, OperatorRecord};
 pub use records::Records;
 pub use rotation::FillRandom;
 pub use seal::{MasterKey, SealError};
+pub use sessions::SessionRecord;
+pub use tokens::TokenRecord;
 pub use transitions::{Aim, AlgorithmChange, Control, TransitionRecord, TransitionState};
 pub use trials::{Before, Trial};
 pub use zones::{MemberRecord, ParentRecord, ZoneRecord};
@@ -29,6 +35,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
+use tokio::sync::broadcast;
 
 /// Why something could not be stored or read back.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +54,8 @@ pub enum StoreError {
     InTransition { zone: String, to: String },
     #[error("transition {id} of {zone} is not any more what it was when it was looked at")]
     TransitionChanged { zone: String, id: String },
+    #[error("that would leave no admin who can sign in")]
+    LastAdmin,
 }
 
 /// The database. One type, so that PostgreSQL becomes a second arm inside it.
@@ -58,7 +67,20 @@ pub struct Store {
     exchanging: Arc<tokio::sync::Mutex<()>>,
     /// Held by whoever seals something, until it is stored: an exchange waits once for those that began before it.
     sealing: Arc<tokio::sync::RwLock<()>>,
+    /// Under whose name the log has what is written.
+    signature: Arc<Signature>,
+    changes: broadcast::Sender<Changed>,
 }
+
+/// Something was committed that a person who looks on may want to see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// With the final dot; `None`: it is about no zone, or about all.
+    pub zone: Option<String>,
+}
+
+/// Whoever is further behind has to look at everything anew.
+const CHANGES_KEPT: usize = 1024;
 
 impl Store {
     /// Opens or creates `DIR/chorus.db`. Committed means on disk (`synchronous = FULL`): an intent must survive power loss.
@@ -96,7 +118,26 @@ impl Store {
 
     async fn with_pool(pool: SqlitePool, keys: Keyring) -> Result<Store, StoreError> {
         sqlx::migrate!("migrations/sqlite").run(&pool).await?;
-        Ok(Store { pool, keys: Arc::new(RwLock::new(keys)), exchanging: Arc::default(), sealing: Arc::default() })
+        let store = Store {
+            pool,
+            keys: Arc::new(RwLock::new(keys)),
+            exchanging: Arc::default(),
+            sealing: Arc::default(),
+            signature: Arc::default(),
+            changes: broadcast::Sender::new(CHANGES_KEPT),
+        };
+        store.chain_old_entries().await?;
+        Ok(store)
+    }
+
+    /// Everything that is committed from now on and may be seen by somebody.
+    pub fn changes(&self) -> broadcast::Receiver<Changed> {
+        self.changes.subscribe()
+    }
+
+    fn changed(&self, zone: Option<&str>) {
+        // Nobody may be looking.
+        let _ = self.changes.send(Changed { zone: zone.map(str::to_owned) });
     }
 
     /// Keys are whole even if somebody panicked beside them.

@@ -3,7 +3,10 @@
 //! Invariant: each method is one transaction: all of it is kept, or nothing. What they mean is said at [`Store`].
 
 use super::rotation::FillRandom;
-use super::{Control, Event, MemberRecord, OperatorRecord, Store, StoreError, TransitionRecord, Trial, ZoneRecord};
+use super::{
+    AuditFilter, AuditRecord, Control, Event, MemberRecord, OperatorRecord, Signature, Store, StoreError,
+    TransitionRecord, Trial, Verified, ZoneRecord,
+};
 use crate::model::ability::{Ability, Known};
 use crate::model::dns::{Name, RecordSet};
 use crate::model::history::{History, Kind, Sent};
@@ -11,17 +14,25 @@ use crate::model::policy::Policy;
 use crate::model::time::Time;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Declares the trait, and implements it for [`Store`] by the methods of the same names.
 macro_rules! records {
     ($(async fn $name:ident(&self $(, $arg:ident: $of:ty)*) -> $result:ty;)*) => {
         #[async_trait]
         pub trait Records: Send + Sync {
+            /// The same store, in whose log this signature stands below what is written.
+            fn signed(&self, signature: Signature) -> Arc<dyn Records>;
+
             $(async fn $name(&self $(, $arg: $of)*) -> Result<$result, StoreError>;)*
         }
 
         #[async_trait]
         impl Records for Store {
+            fn signed(&self, signature: Signature) -> Arc<dyn Records> {
+                Arc::new(Store::signed(self, signature))
+            }
+
             $(async fn $name(&self $(, $arg: $of)*) -> Result<$result, StoreError> {
                 Store::$name(self $(, $arg)*).await
             })*
@@ -47,7 +58,7 @@ records! {
     async fn add_zone(&self, zone: &ZoneRecord) -> ();
     async fn zone_names(&self) -> Vec<String>;
     async fn zone(&self, zone: &Name) -> Option<ZoneRecord>;
-    async fn set_policy(&self, zone: &Name, policy: &Policy, due_at: Time) -> ();
+    async fn set_policy(&self, zone: &Name, policy: &Policy, at: Time, text: &str) -> ();
     async fn saw_zone_ttl(&self, zone: &Name, operator: &str, ttl_s: u32) -> ();
     async fn due(&self, now: Time, furthest: Time, limit: i64) -> (Vec<String>, Option<Time>);
     async fn set_due(&self, zone: &str, due_at: Time) -> ();
@@ -75,4 +86,7 @@ records! {
         &self, zone: &Name, at: Time, kind: &str, text: &str, transition: Option<&str>, operator: Option<&str>
     ) -> ();
     async fn events(&self, zone: &Name, limit: u32) -> Vec<Event>;
+    async fn note(&self, kind: &str, text: &str, zone: Option<&Name>, operator: Option<&str>) -> ();
+    async fn audit(&self, filter: &AuditFilter) -> Vec<AuditRecord>;
+    async fn verify_audit(&self) -> Verified;
 }

@@ -2,8 +2,9 @@
 //!
 //! Invariant: a zone has one running transition at most, and of two people who act on the same version of it one wins.
 
+use super::audit::Told;
 use super::zones::{MemberRecord, set_members};
-use super::{Store, StoreError, events, json, read_json};
+use super::{Store, StoreError, json, read_json};
 use crate::model::dns::Name;
 use crate::model::group::{Group, Standing};
 use crate::model::time::Time;
@@ -228,9 +229,11 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         let at = transition.started_at;
-        events::insert(&mut tx, &key, at, "transition-started", text, Some(&transition.id), None).await?;
+        let (zone, id) = (Some(key.as_str()), Some(transition.id.as_str()));
+        self.tell(&mut tx, at, Told { kind: "transition-started", text, zone, transition: id, operator: None }).await?;
         due(&mut tx, &key, at).await?;
         tx.commit().await?;
+        self.changed(zone);
         Ok(())
     }
 
@@ -258,9 +261,11 @@ impl Store {
             return Err(StoreError::TransitionChanged { zone: key, id: transition.id.clone() });
         }
         set_members(&mut tx, &key, members).await?;
-        events::insert(&mut tx, &key, *at, kind, text, Some(&transition.id), None).await?;
+        let (zone, id) = (Some(key.as_str()), Some(transition.id.as_str()));
+        self.tell(&mut tx, *at, Told { kind, text, zone, transition: id, operator: None }).await?;
         due(&mut tx, &key, *at).await?;
         tx.commit().await?;
+        self.changed(zone);
         Ok(())
     }
 
@@ -292,8 +297,10 @@ impl Store {
             return Err(StoreError::TransitionChanged { zone: key, id: transition.id.clone() });
         }
         sqlx::query("DELETE FROM members WHERE zone = $1 AND wanted = 'Outside'").bind(&key).execute(&mut *tx).await?;
-        events::insert(&mut tx, &key, at, &format!("transition-{state}"), text, Some(&transition.id), None).await?;
+        let (zone, id, kind) = (Some(key.as_str()), Some(transition.id.as_str()), format!("transition-{state}"));
+        self.tell(&mut tx, at, Told { kind: &kind, text, zone, transition: id, operator: None }).await?;
         tx.commit().await?;
+        self.changed(zone);
         Ok(())
     }
 

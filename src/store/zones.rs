@@ -1,5 +1,6 @@
 //! Zones: members, placements, history, and when each is due.
 
+use super::audit::Told;
 use super::{Store, StoreError, damaged, json, read_json};
 use crate::model::dns::{Name, Rdata, RecordSet, hex, unhex};
 use crate::model::group::{ParentMode, Standing};
@@ -70,7 +71,13 @@ impl Store {
             return Err(StoreError::Exists { what: "zone", name: key });
         }
         set_members(&mut tx, &key, &zone.members).await?;
+        let operators: Vec<&str> = zone.members.keys().map(String::as_str).collect();
+        let text = format!("adopted, served by {}; nothing was written", operators.join(", "));
+        let operator = operators.first().copied();
+        let told = Told { kind: "adopted", text: &text, zone: Some(&key), operator, transition: None };
+        self.tell(&mut tx, zone.created_at, told).await?;
         tx.commit().await?;
+        self.changed(None);
         Ok(())
     }
 
@@ -260,6 +267,7 @@ impl Store {
             .bind(status)
             .execute(&self.pool)
             .await?;
+        self.changed(Some(&zone.to_string()));
         Ok(())
     }
 
@@ -273,14 +281,19 @@ impl Store {
         Ok(())
     }
 
-    pub async fn set_policy(&self, zone: &Name, policy: &Policy, due_at: Time) -> Result<(), StoreError> {
+    /// From now on this is assumed; `text` says so in the log.
+    pub async fn set_policy(&self, zone: &Name, policy: &Policy, at: Time, text: &str) -> Result<(), StoreError> {
         let key = zone.to_string();
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query("UPDATE zones SET policy = $2, due_at = $3 WHERE name = $1")
             .bind(&key)
             .bind(json("zone", &key, policy)?)
-            .bind(due_at.0)
-            .execute(&self.pool)
+            .bind(at.0)
+            .execute(&mut *tx)
             .await?;
+        self.tell(&mut tx, at, Told { kind: "policy", text, zone: Some(&key), ..Told::default() }).await?;
+        tx.commit().await?;
+        self.changed(Some(&key));
         Ok(())
     }
 

@@ -139,7 +139,7 @@ impl Controller {
         ports.random.fill(&mut id);
         let transition = TransitionRecord {
             id: format!("t_{}", crate::model::dns::hex(&id)),
-            author: "api".into(),
+            author: self.caller.name.clone(),
             reason,
             from,
             to,
@@ -160,7 +160,7 @@ impl Controller {
             }
             None => format!("from {} to {}{reason}", show::listed(&transition.from), show::listed(&transition.to)),
         };
-        ports.store.start_transition(name, &transition, &members, &text).await.map_err(of_store)
+        self.store().start_transition(name, &transition, &members, &text).await.map_err(of_store)
     }
 
     /// What a trial placed would count as its operator's own. One that is under way holds the zone's lock.

@@ -30,6 +30,10 @@ impl Controller {
         holding.try_again();
         if verb == Verb::TryNow {
             drop(holding);
+            self.store()
+                .note("tried-now", "looked at, and tried, before its time", Some(name), None)
+                .await
+                .map_err(of_store)?;
             self.engine.turn(name).await.map_err(of_engine)?;
             self.engine.wake();
             return self.answer(name, known.transition.is_some()).await;
@@ -88,7 +92,7 @@ impl Controller {
             text: format!("{what}{reason}"),
             at: ports.clock.now(),
         };
-        ports.store.control_transition(name, &control).await.map_err(of_store)
+        self.store().control_transition(name, &control).await.map_err(of_store)
     }
 
     /// The operator that is said to be gone leaves the transition that is under way, too.
@@ -114,7 +118,7 @@ impl Controller {
             text: format!("{operator} leaves without its cooperation: it does not answer"),
             at: self.engine.ports().clock.now(),
         };
-        self.engine.ports().store.control_transition(name, &control).await.map_err(of_store)
+        self.store().control_transition(name, &control).await.map_err(of_store)
     }
 
     /// Only who does not answer can be left without being asked.

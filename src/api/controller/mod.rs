@@ -20,7 +20,7 @@ use crate::access::Caller;
 use crate::engine::{Engine, EngineError, Picture};
 use crate::model::dns::Name;
 use crate::model::group::Standing;
-use crate::store::{MemberRecord, StoreError};
+use crate::store::{MemberRecord, Records, StoreError};
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -28,11 +28,19 @@ pub struct Controller {
     engine: Arc<Engine>,
     /// Of two who change an operator at once, one is first.
     credentials: Arc<tokio::sync::Mutex<()>>,
+    /// Who asks.
+    caller: Caller,
 }
 
 impl Controller {
     pub fn new(engine: Arc<Engine>) -> Controller {
-        Controller { engine, credentials: Arc::default() }
+        Controller { engine, credentials: Arc::default(), caller: Caller::local(None) }
+    }
+
+    /// The store, for what is changed because somebody asks for it: the log has their name.
+    fn store(&self) -> Arc<dyn Records> {
+        let ports = self.engine.ports();
+        ports.store.signed(self.caller.signature(ports.clock.now()))
     }
 }
 
@@ -85,8 +93,12 @@ impl Service for Controller {
         self.try_operator(name, zone).await
     }
 
-    fn by(self: Arc<Self>, _caller: &Caller) -> Arc<dyn Service> {
-        Arc::new(Controller { engine: self.engine.clone(), credentials: self.credentials.clone() })
+    fn by(self: Arc<Self>, caller: &Caller) -> Arc<dyn Service> {
+        Arc::new(Controller {
+            caller: caller.clone(),
+            engine: self.engine.clone(),
+            credentials: self.credentials.clone(),
+        })
     }
 
     async fn zones(&self, _query: wire::ZonesQuery) -> Result<wire::ZoneList, Refusal> {

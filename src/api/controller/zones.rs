@@ -67,17 +67,11 @@ impl Controller {
         // versions a second time, and of those one would never end.
         let memory = self.engine.memory(&name);
         let holding = memory.lock().await;
-        ports.store.add_zone(&known.record).await.map_err(of_store)?;
+        self.store().add_zone(&known.record).await.map_err(of_store)?;
         ports.store.record(&name, &known.history, known.observed_at).await.map_err(of_store)?;
         for (operator, ttl_s) in &known.lifetimes.zone_ttls_s {
             ports.store.saw_zone_ttl(&name, operator, *ttl_s).await.map_err(of_store)?;
         }
-        let text = format!("adopted, served by {}; nothing was written", add.operator);
-        ports
-            .store
-            .add_event(&name, ports.clock.now(), "adopted", &text, None, Some(&add.operator))
-            .await
-            .map_err(of_store)?;
         drop(holding);
         self.engine.turn(&name).await.map_err(of_engine)?;
         self.engine.wake();
@@ -132,7 +126,6 @@ impl Controller {
         let (mut known, _) = self.engine.ports().recall(name).await.map_err(of_engine)?;
         change(&mut known.record.policy, &wanted)?;
         let ports = self.engine.ports();
-        ports.store.set_policy(name, &known.record.policy, ports.clock.now()).await.map_err(of_store)?;
         let policy = &known.record.policy;
         let text = format!(
             "policy: slack {} s, stale {} s, data TTL max {}, parent pipeline {} s",
@@ -141,7 +134,7 @@ impl Controller {
             policy.data_ttl_max_s.map_or("as seen".into(), |s| format!("{s} s")),
             policy.parent_pipeline_s
         );
-        ports.store.add_event(name, ports.clock.now(), "policy", &text, None, None).await.map_err(of_store)?;
+        self.store().set_policy(name, policy, ports.clock.now(), &text).await.map_err(of_store)?;
         self.engine.wake();
         known.lifetimes.policy = known.record.policy.clone();
         Ok(show::policy(&known))
@@ -159,6 +152,7 @@ impl Controller {
             at: wire::At::clock(event.at),
             kind: event.kind,
             text: event.text,
+            who: event.who,
             transition: event.transition,
             operator: event.operator,
             detail: None,
