@@ -114,6 +114,11 @@ pub trait Service: Send + Sync {
     /// Pauses, resumes, stops or undoes the transition that is under way, or tries it now.
     async fn control(&self, zone: &str, verb: Verb, control: Control) -> Result<SetAnswer, Refusal>;
 
+    /// Who did what, the newest first.
+    async fn audit(&self, query: AuditQuery) -> Result<AuditPage, Refusal>;
+    /// Whether the log is whole.
+    async fn verify_audit(&self) -> Result<AuditVerified, Refusal>;
+
     /// The newest `limit` events, oldest first.
     async fn history(&self, zone: &str, limit: u32) -> Result<History, Refusal>;
     /// Of the last finished transition, unless one is named.

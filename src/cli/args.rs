@@ -4,7 +4,7 @@ use super::input;
 use crate::api::wire::{NameServer, ParentMode, PolicyChange, TsigAlgorithm};
 use chorus_providers::http::IpNet;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -113,9 +113,18 @@ pub struct ServeArgs {
     /// Where everything is kept: database, key, token. Made if it is not there
     #[arg(long, value_name = "DIR", default_value = "./chorus-data")]
     pub data: PathBuf,
-    /// Where to listen; a loopback address
+    /// Where to listen: a loopback address, or any with TLS or a named proxy
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8420")]
     pub listen: SocketAddr,
+    /// The certificate with its chain, in PEM; read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's key, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// A proxy that has the TLS, and is believed for whom it asks (X-Forwarded-For, X-Forwarded-Proto); give each
+    #[arg(long, value_name = "ADDR", conflicts_with = "tls_cert")]
+    pub trusted_proxy: Vec<IpAddr>,
     /// A resolver to look up name servers' addresses with; else those of this host
     #[arg(long, value_name = "ADDR[:PORT]", value_parser = input::dns_address)]
     pub resolver: Option<SocketAddr>,

@@ -9,6 +9,7 @@ use crate::model::dns::{Name, hex};
 use crate::model::time::Time;
 use sha2::{Digest, Sha256};
 use sqlx::{Sqlite, Transaction};
+use std::sync::atomic::Ordering;
 
 /// Who asked for what is written, when, and by which means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -289,6 +290,7 @@ impl Store {
         .bind(&entry.hash)
         .execute(&mut **tx)
         .await?;
+        self.sequence.fetch_max(entry.sequence, Ordering::Relaxed);
         set_head(tx, entry.sequence, &entry.hash).await
     }
 

@@ -33,6 +33,7 @@ pub use zones::{MemberRecord, ParentRecord, ZoneRecord};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use tokio::sync::broadcast;
@@ -70,6 +71,8 @@ pub struct Store {
     /// Under whose name the log has what is written.
     signature: Arc<Signature>,
     changes: broadcast::Sender<Changed>,
+    /// The log's last entry, for those who are told of changes.
+    sequence: Arc<AtomicI64>,
 }
 
 /// Something was committed that a person who looks on may want to see.
@@ -77,6 +80,8 @@ pub struct Store {
 pub struct Changed {
     /// With the final dot; `None`: it is about no zone, or about all.
     pub zone: Option<String>,
+    /// Of the log's last entry.
+    pub sequence: i64,
 }
 
 /// Whoever is further behind has to look at everything anew.
@@ -125,8 +130,10 @@ impl Store {
             sealing: Arc::default(),
             signature: Arc::default(),
             changes: broadcast::Sender::new(CHANGES_KEPT),
+            sequence: Arc::default(),
         };
         store.chain_old_entries().await?;
+        store.sequence.store(store.audit_head().await?.0, Ordering::Relaxed);
         Ok(store)
     }
 
@@ -137,7 +144,8 @@ impl Store {
 
     fn changed(&self, zone: Option<&str>) {
         // Nobody may be looking.
-        let _ = self.changes.send(Changed { zone: zone.map(str::to_owned) });
+        let sequence = self.sequence.load(Ordering::Relaxed);
+        let _ = self.changes.send(Changed { zone: zone.map(str::to_owned), sequence });
     }
 
     /// Keys are whole even if somebody panicked beside them.

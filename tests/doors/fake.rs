@@ -3,10 +3,14 @@
 use crate::sample;
 use async_trait::async_trait;
 use chorus::access::Caller;
+use chorus::api::gate::Gate;
+use chorus::api::routes::{self, Api};
+use chorus::api::serve::{self, Door};
 use chorus::api::service::{Refusal, RefusalKind, Service};
 use chorus::api::token::Token;
 use chorus::api::wire::*;
-use chorus::api::{routes, serve};
+use chorus::engine::{SystemClock, SystemRandom};
+use chorus::store::{MasterKey, Store};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -45,6 +49,14 @@ fn refusal(name: &str) -> Result<(), Refusal> {
 impl Service for Fake {
     fn by(self: Arc<Self>, _: &Caller) -> Arc<dyn Service> {
         self
+    }
+
+    async fn audit(&self, _: AuditQuery) -> Result<AuditPage, Refusal> {
+        Ok(sample::audit())
+    }
+
+    async fn verify_audit(&self) -> Result<AuditVerified, Refusal> {
+        Ok(AuditVerified { entries: 2, head_sequence: 2, head_hash: "22".repeat(32), broken: None })
     }
 
     async fn overview(&self) -> Result<Overview, Refusal> {
@@ -218,17 +230,28 @@ impl Daemon {
         let dir = tempfile::tempdir().unwrap();
         let token = chorus::api::token::create_or_read(dir.path(), &mut rand::rng()).unwrap();
         let service = Arc::new(Fake::default());
-        let router = routes::router(service.clone(), token);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let listener = runtime.block_on(serve::bind("127.0.0.1:0".parse().unwrap())).unwrap();
+        let router = runtime.block_on(routed(service.clone(), token));
+        let door = Door::plain("127.0.0.1:0".parse().unwrap());
+        let listener = serve::bind(&door).unwrap();
         let address = listener.local_addr().unwrap();
-        runtime.spawn(serve::serve(listener, router, std::future::pending()));
+        runtime.spawn(serve::serve(listener, door, router, std::future::pending()));
         Daemon { address, dir, service, _runtime: runtime }
     }
 }
 
-pub fn router() -> (axum::Router, Token, Arc<Fake>) {
+async fn routed(service: Arc<Fake>, token: Token) -> axum::Router {
+    routes::router(Api { service, gate: gate(token).await })
+}
+
+/// A gate in front of no accounts, with a clock and a random source of this host.
+pub async fn gate(token: Token) -> Gate {
+    let store = Store::in_memory(MasterKey::from_octets([7; 32])).await.unwrap();
+    Gate::new(store, Arc::new(SystemClock), Arc::new(SystemRandom), token)
+}
+
+pub async fn router() -> (axum::Router, Token, Arc<Fake>) {
     let token = Token::new(&mut rand::rng());
     let service = Arc::new(Fake::default());
-    (routes::router(service.clone(), token.clone()), token, service)
+    (routed(service.clone(), token.clone()).await, token, service)
 }

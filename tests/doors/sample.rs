@@ -448,6 +448,7 @@ pub fn history() -> History {
         at: at(seconds),
         kind: kind.to_owned(),
         text: text.to_owned(),
+        who: "chorus".to_owned(),
         transition: Some("t-7f3a".to_owned()),
         operator: operator.map(str::to_owned),
         detail: None,
@@ -507,5 +508,29 @@ pub fn capabilities(name: &str, tried: bool) -> Capabilities {
             ability("remove-own-ns", "leaves out a name server of its own", false, "update-refused: it refuses"),
         ],
         oversteps: tried.then(|| vec!["a TXT record at the apex".to_owned()]),
+    }
+}
+
+pub fn audit() -> AuditPage {
+    let entry = |sequence: i64, who: &str, via: &str, kind: &str, text: &str| AuditEntry {
+        sequence,
+        at: at(-60 * (3 - sequence)),
+        kind: kind.to_owned(),
+        text: text.to_owned(),
+        who: who.to_owned(),
+        via: via.to_owned(),
+        address: (!via.is_empty()).then(|| "192.0.2.77".to_owned()),
+        zone: Some("example.org".to_owned()),
+        operator: None,
+        transition: Some("t-7f3a".to_owned()),
+        hash: format!("{sequence}{sequence}").repeat(32),
+    };
+    AuditPage {
+        entries: vec![
+            entry(2, "chorus", "", "step", "old DNSKEY and DS sets die"),
+            entry(1, "ann", "session", "transition-started", "from a to a, b (CHG-812)"),
+        ],
+        next: None,
+        now: at(0),
     }
 }

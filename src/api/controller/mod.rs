@@ -4,6 +4,7 @@
 //! turn.
 
 mod abilities;
+mod audit;
 mod changes;
 mod check;
 mod control;
@@ -154,6 +155,14 @@ impl Service for Controller {
         self.act(&zone_name(zone)?, verb, control).await
     }
 
+    async fn audit(&self, query: wire::AuditQuery) -> Result<wire::AuditPage, Refusal> {
+        self.show_audit(query).await
+    }
+
+    async fn verify_audit(&self) -> Result<wire::AuditVerified, Refusal> {
+        self.check_audit().await
+    }
+
     async fn history(&self, zone: &str, limit: u32) -> Result<wire::History, Refusal> {
         self.show_history(&zone_name(zone)?, limit).await
     }
@@ -164,7 +173,7 @@ impl Service for Controller {
 }
 
 /// A zone's name as a person writes it, absolute and in lower case.
-fn zone_name(text: &str) -> Result<Name, Refusal> {
+pub(crate) fn zone_name(text: &str) -> Result<Name, Refusal> {
     let invalid = || {
         Refusal::new(RefusalKind::Invalid, "bad-name", format!("{text} is not a domain name"))
             .with_fix("write it like example.org")
@@ -201,7 +210,7 @@ fn of_engine(error: EngineError) -> Refusal {
     }
 }
 
-fn of_store(error: StoreError) -> Refusal {
+pub(crate) fn of_store(error: StoreError) -> Refusal {
     match &error {
         StoreError::Exists { what, name } => Refusal::new(
             RefusalKind::Conflict,
@@ -218,6 +227,8 @@ fn of_store(error: StoreError) -> Refusal {
         )
         .with_fix("look at it with `chorus zone show`, and decide anew")
         .with_zone(zone.trim_end_matches('.')),
+        StoreError::LastAdmin => Refusal::new(RefusalKind::Conflict, "last-admin", error.to_string())
+            .with_fix("make another account an admin first, and let it sign in once"),
         _ => Refusal::new(RefusalKind::Unavailable, "db-unavailable", error.to_string()),
     }
 }
