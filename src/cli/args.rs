@@ -1,5 +1,6 @@
 //! What can be typed. Each command's `--help` has an example; `tests/doors` holds the whole tree against a stored text.
 
+use super::access::{AccountCommand, AuditCommand, TokenCommand};
 use super::input;
 use crate::api::wire::{NameServer, ParentMode, PolicyChange, TsigAlgorithm};
 use chorus_providers::http::IpNet;
@@ -33,7 +34,7 @@ pub struct Cli {
 
 #[derive(Debug, Args)]
 pub struct Global {
-    /// Where the daemon listens; plain HTTP on a loopback address
+    /// Where the daemon listens; plain HTTP on a loopback address, or https
     #[arg(
         long,
         global = true,
@@ -42,7 +43,10 @@ pub struct Global {
         default_value = "http://127.0.0.1:8420"
     )]
     pub url: String,
-    /// The token that 'chorus serve' wrote into its data directory
+    /// The authority that the daemon's certificate is from, in PEM; else those that this host trusts
+    #[arg(long, global = true, help_heading = "Common options", env = "CHORUS_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// The token that 'chorus serve' wrote into its data directory, or an API token
     #[arg(
         long,
         global = true,
@@ -98,6 +102,24 @@ pub enum Command {
     Key {
         #[command(subcommand)]
         command: KeyCommand,
+    },
+    /// Accounts: who signs in, with which role
+    #[command(after_help = "Example:\n  chorus account list", disable_help_subcommand = true)]
+    Account {
+        #[command(subcommand)]
+        command: AccountCommand,
+    },
+    /// API tokens, for programs
+    #[command(after_help = "Example:\n  chorus token list", disable_help_subcommand = true)]
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
+    /// The log: who did what, and whether it is whole
+    #[command(after_help = "Example:\n  chorus audit verify", disable_help_subcommand = true)]
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
     },
     /// Run the parent's side: follow the CDS, CDNSKEY and CSYNC of a zone's delegations
     #[command(after_help = "Example:\n  chorus parent-agent --config /etc/chorus/parent-agent.toml")]

@@ -5,6 +5,7 @@
 //!
 //! No DNS and no rules here: what a zone may do is asked, never worked out.
 
+pub mod access;
 pub mod args;
 pub mod client;
 pub mod exit;
@@ -39,6 +40,9 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Operator { command } => operator(&Asker::new(global)?, command).await,
         Command::Zone { command } => zone(&Asker::new(global)?, command).await,
         Command::Key { command } => key(&Asker::new(global)?, command).await,
+        Command::Account { command } => access::account(&Asker::new(global)?, command).await,
+        Command::Token { command } => access::token(&Asker::new(global)?, command).await,
+        Command::Audit { command } => access::audit(&Asker::new(global)?, command).await,
     }
 }
 
@@ -51,7 +55,7 @@ struct Asker {
 
 impl Asker {
     fn new(global: Global) -> Result<Asker, Failure> {
-        let client = Client::new(&global.url, &global.token_file)?;
+        let client = Client::new(&global.url, &global.token_file, global.ca_file.as_deref())?;
         let look = Look::of_stdout(global.no_color);
         Ok(Asker { client, global, look })
     }

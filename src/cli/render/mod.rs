@@ -3,6 +3,7 @@
 //! Invariant: strings that reach this module were made fit for a terminal (`client::understand`); [`escape`] is how.
 //! Nothing is fetched or judged here.
 
+mod access;
 mod check;
 mod grid;
 mod operator;
@@ -10,6 +11,7 @@ mod past;
 mod plan;
 mod zone;
 
+pub use access::{account_link, accounts, audit, audit_verified, token_made, tokens};
 pub use check::check;
 pub use operator::{
     capabilities, capabilities_markdown, key_rotated, operator, operator_rotated, operator_test, operators,
