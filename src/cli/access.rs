@@ -1,7 +1,7 @@
 //! The commands around who may do what: accounts, tokens, the log.
 
 use super::exit::{Exit, Failure};
-use super::{Asker, client, input, render};
+use super::{Asker, client, render};
 use crate::access::{Permission, Role};
 use crate::api::wire::{
     AccountAdd, AccountChange, AccountLink, AccountList, AuditPage, AuditVerified, TokenAdd, TokenList, TokenMade,
