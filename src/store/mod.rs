@@ -7,6 +7,7 @@ mod abilities;
 mod budgets;
 mod events;
 mod keyring;
+mod measures;
 mod operators;
 mod records;
 mod rotation;
@@ -17,6 +18,7 @@ mod zones;
 
 pub use events::Event;
 pub use keyring::Keyring;
+pub use measures::{DayCount, ForecastKept, Forecasted, ParentAct, ParentMeasures, Past, StepTook};
 pub use operators::{Interface, OperatorRecord};
 pub use records::Records;
 pub use rotation::FillRandom;

@@ -3,9 +3,13 @@
 //! Invariant: each method is one transaction: all of it is kept, or nothing. What they mean is said at [`Store`].
 
 use super::rotation::FillRandom;
-use super::{Control, Event, MemberRecord, OperatorRecord, Store, StoreError, TransitionRecord, Trial, ZoneRecord};
+use super::{
+    Control, Event, MemberRecord, OperatorRecord, ParentMeasures, Past, Store, StoreError, TransitionRecord, Trial,
+    ZoneRecord,
+};
 use crate::model::ability::{Ability, Known};
 use crate::model::dns::{Name, RecordSet};
+use crate::model::group::Step;
 use crate::model::history::{History, Kind, Sent};
 use crate::model::policy::Policy;
 use crate::model::time::Time;
@@ -75,4 +79,9 @@ records! {
         &self, zone: &Name, at: Time, kind: &str, text: &str, transition: Option<&str>, operator: Option<&str>
     ) -> ();
     async fn events(&self, zone: &Name, limit: u32) -> Vec<Event>;
+
+    async fn saw_parent_act(&self, zone: &Name, parent: &str, what: Kind, asked_at: Time, acted_at: Time) -> ();
+    async fn enter_step(&self, zone: &Name, transition: &str, step: Step, at: Time, text: &str) -> ();
+    async fn parents(&self, below: Option<&str>) -> BTreeMap<String, ParentMeasures>;
+    async fn past(&self, since: Time, below: Option<&str>) -> Past;
 }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a zone has one running transition at most, and of two people who act on the same version of it one wins.
 
+use super::measures::{Forecasted, break_step_off, end_step};
 use super::zones::{MemberRecord, set_members};
 use super::{Store, StoreError, events, json, read_json};
 use crate::model::dns::Name;
@@ -90,6 +91,8 @@ pub struct TransitionRecord {
     pub ended_at: Option<Time>,
     /// JSON, once it has ended.
     pub certificate: Option<String>,
+    /// When it was to end, as it began.
+    pub forecast: Option<Forecasted>,
 }
 
 /// From one algorithm to another, by their numbers.
@@ -153,11 +156,16 @@ struct Row {
     started_at: i64,
     ended_at: Option<i64>,
     certificate: Option<String>,
+    forecast_earliest: Option<i64>,
+    forecast_expected: Option<i64>,
 }
 
 fn read(row: Row) -> Result<TransitionRecord, StoreError> {
     let aims = [Aim::Going, Aim::Stopping, Aim::Undoing];
+    let forecast = row.forecast_earliest.zip(row.forecast_expected);
     Ok(TransitionRecord {
+        forecast: forecast
+            .map(|(earliest, expected)| Forecasted { earliest: Time(earliest), expected: Time(expected) }),
         from: read_group(&row.id, &row.from_group)?,
         to: read_group(&row.id, &row.to_group)?,
         state: TransitionState::read(&row.state),
@@ -210,8 +218,8 @@ impl Store {
         set_members(&mut tx, &key, members).await?;
         sqlx::query(
             "INSERT INTO transitions (id, zone, author, reason, from_group, to_group, state, aim, paused, version, started_at,
-                                      algorithm)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                                      algorithm, forecast_earliest, forecast_expected)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         )
         .bind(&transition.id)
         .bind(&key)
@@ -225,6 +233,8 @@ impl Store {
         .bind(transition.version)
         .bind(transition.started_at.0)
         .bind(transition.algorithm.as_ref().map(|change| json("transition", &transition.id, change)).transpose()?)
+        .bind(transition.forecast.map(|forecast| forecast.earliest.0))
+        .bind(transition.forecast.map(|forecast| forecast.expected.0))
         .execute(&mut *tx)
         .await?;
         let at = transition.started_at;
@@ -258,6 +268,7 @@ impl Store {
             return Err(StoreError::TransitionChanged { zone: key, id: transition.id.clone() });
         }
         set_members(&mut tx, &key, members).await?;
+        break_step_off(&mut tx, &transition.id).await?;
         events::insert(&mut tx, &key, *at, kind, text, Some(&transition.id), None).await?;
         due(&mut tx, &key, *at).await?;
         tx.commit().await?;
@@ -291,6 +302,7 @@ impl Store {
         if ended.rows_affected() == 0 {
             return Err(StoreError::TransitionChanged { zone: key, id: transition.id.clone() });
         }
+        end_step(&mut tx, &transition.id, at).await?;
         sqlx::query("DELETE FROM members WHERE zone = $1 AND wanted = 'Outside'").bind(&key).execute(&mut *tx).await?;
         events::insert(&mut tx, &key, at, &format!("transition-{state}"), text, Some(&transition.id), None).await?;
         tx.commit().await?;

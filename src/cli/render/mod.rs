@@ -8,6 +8,7 @@ mod grid;
 mod operator;
 mod past;
 mod plan;
+mod reports;
 mod zone;
 
 pub use check::check;
@@ -16,6 +17,7 @@ pub use operator::{
 };
 pub use past::{certificate, history};
 pub use plan::plan;
+pub use reports::{parents, statistics};
 pub use zone::{policy, set, zone, zones};
 
 use crate::api::wire::At;
