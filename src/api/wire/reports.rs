@@ -49,12 +49,12 @@ pub struct Statistics {
     /// The newest last; days without any are there, too.
     pub days: Vec<DayReport>,
     /// How long each step took where it came to its end and nobody interrupted it, in the order in which they are climbed.
-    /// Of the newest ten thousand.
+    /// Of the newest five thousand.
     pub steps: Vec<StepReport>,
     /// The newest first, a hundred at most.
     pub forecasts: Vec<ForecastReport>,
     /// Half of the forecasts were wrong by at most so much, in per cent of how long it took: over those that were done and
-    /// that nobody paused, stopped or undid in between, the newest ten thousand. `None` without any.
+    /// that nobody paused, stopped or undid in between, the newest five thousand. `None` without any.
     pub forecast_error_p50_percent: Option<u64>,
     pub now: At,
 }
