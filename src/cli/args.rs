@@ -97,6 +97,16 @@ pub enum Command {
         #[command(subcommand)]
         command: ZoneCommand,
     },
+    /// Parents: how long each took from a request until all its servers showed it, and how many zones wait for it
+    #[command(after_help = "Example:\n  chorus parents")]
+    Parents,
+    /// The transitions of the past: how many a day, how long each step took, and how good the forecasts were
+    #[command(after_help = "Example:\n  chorus statistics --days 90")]
+    Statistics {
+        /// Of so many days, today included, in UTC
+        #[arg(long, value_name = "N", default_value = "30", value_parser = clap::value_parser!(u32).range(1..=366))]
+        days: u32,
+    },
     /// The master key, which seals the operators' credentials
     #[command(after_help = "Example:\n  chorus key rotate", disable_help_subcommand = true)]
     Key {

@@ -17,8 +17,8 @@ pub mod wait;
 use crate::api::wire::{
     ApiAdd, Capabilities, Certificate, Change, CheckRequest, Control, History, KeyRotated, NameServer, OperatorAdd,
     OperatorChange, OperatorCheck, OperatorList, OperatorRotate, OperatorRotated, OperatorShow, OperatorTest, Outcome,
-    ParentMode, Plan, PlanRequest, PolicyChange, SecretText, SetAnswer, SetGroup, TsigAdd, Verb, ZoneAdd, ZoneCheck,
-    ZoneList, ZonePolicy, ZoneShow,
+    ParentList, ParentMode, Plan, PlanRequest, PolicyChange, SecretText, SetAnswer, SetGroup, Statistics, TsigAdd,
+    Verb, ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
 };
 use args::{
     Cli, Command, Global, KeyCommand, OperatorAddArgs, OperatorCommand, OperatorRotateArgs, OperatorSetArgs, Output,
@@ -39,6 +39,8 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::ParentAgent { config } => serve::parent_agent(&config).await.map(|()| Exit::Ok),
         Command::Operator { command } => operator(&Asker::new(global)?, command).await,
         Command::Zone { command } => zone(&Asker::new(global)?, command).await,
+        Command::Parents => parents(&Asker::new(global)?).await,
+        Command::Statistics { days } => statistics(&Asker::new(global)?, days).await,
         Command::Key { command } => key(&Asker::new(global)?, command).await,
         Command::Account { command } => access::account(&Asker::new(global)?, command).await,
         Command::Token { command } => access::token(&Asker::new(global)?, command).await,
@@ -160,6 +162,18 @@ async fn key(asker: &Asker, command: KeyCommand) -> Result<Exit, Failure> {
     let KeyCommand::Rotate = command;
     let answer = asker.client.send(Method::POST, &["key", "rotate"], &[], None).await?;
     asker.show::<KeyRotated>(answer, |value, _| render::key_rotated(value))?;
+    Ok(Exit::Ok)
+}
+
+async fn parents(asker: &Asker) -> Result<Exit, Failure> {
+    let answer = asker.client.get(&["parents"], &[]).await?;
+    asker.show::<ParentList>(answer, render::parents)?;
+    Ok(Exit::Ok)
+}
+
+async fn statistics(asker: &Asker, days: u32) -> Result<Exit, Failure> {
+    let answer = asker.client.get(&["statistics"], &[("days", &days.to_string())]).await?;
+    asker.show::<Statistics>(answer, render::statistics)?;
     Ok(Exit::Ok)
 }
 

@@ -11,6 +11,7 @@ mod budgets;
 mod clock;
 mod judge;
 mod jumps;
+mod measures;
 mod picture;
 mod places;
 mod ports;

@@ -2,7 +2,7 @@
 
 use super::clock::Reading;
 use crate::model::chain::Exposure;
-use crate::model::group::{Standing, Step};
+use crate::model::group::{Asked, Standing, Step};
 use crate::model::history::{Failure, History, Kind, Outcome, Sample, Server};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
@@ -76,6 +76,8 @@ pub struct Status {
     pub told_at: Option<Time>,
     pub clock: Option<ClockWatch>,
     pub parent_awaited: Option<ParentAwaited>,
+    /// What it was asked for and did not show when it was last looked at: how long it takes is measured.
+    pub parent_asked: Vec<Asked>,
 }
 
 impl Default for Status {
@@ -96,6 +98,7 @@ impl Default for Status {
             told_at: None,
             clock: None,
             parent_awaited: None,
+            parent_asked: Vec::new(),
         }
     }
 }
@@ -132,7 +135,8 @@ impl Status {
             .parent_awaited
             .iter_mut()
             .flat_map(|awaited| std::iter::once(&mut awaited.since).chain(&mut awaited.told_at));
-        of_writes.chain(of_failures).chain(of_parent).chain(single).for_each(&mut change);
+        let of_requests = self.parent_asked.iter_mut().map(|asked| &mut asked.at);
+        of_writes.chain(of_failures).chain(of_requests).chain(of_parent).chain(single).for_each(&mut change);
     }
 
     pub fn write(&self) -> String {

@@ -192,6 +192,7 @@ impl Engine {
             let told_at = self.tell(zone, memory, &known, &decision).await?;
             memory.status.told_at = Some(told_at);
             self.alert(&known, &mut memory.status, &decision).await?;
+            self.measure_parent(&known, &mut memory.status, &decision).await?;
             let held = Engine::held_for_clock(&memory.status, &decision).filter(|_| managed && !decision.is_settled());
             if let Some(held) = held {
                 self.note(memory, &known, &decision, &Written { waiting: vec![held], ..Written::default() });
@@ -281,14 +282,17 @@ impl Engine {
                 self.ports.store.add_event(zone, now, "standing", &text, transition, Some(operator)).await?;
             }
         }
-        if transition.is_some() && memory.status.step != decision.step && decision.step != Step::Settled {
+        if let Some(transition) = transition
+            && memory.status.step != decision.step
+            && decision.step != Step::Settled
+        {
             let waiting = decision.waits.iter().find(|wait| wait.step == decision.step);
             let writing = decision.writes.iter().find(|write| write.step == decision.step);
             let text = waiting
                 .map(|w| w.text.clone())
                 .or(writing.map(|w| format!("{}: {}", w.operator, w.why)))
                 .unwrap_or_default();
-            self.ports.store.add_event(zone, now, "step", &text, transition, None).await?;
+            self.ports.store.enter_step(zone, transition, decision.step, now, &text).await?;
         }
         let world = known.world();
         for turn in memory.status.told_at.map(|told| key_turns(&world, told)).unwrap_or_default() {
@@ -358,6 +362,7 @@ impl Engine {
             told_at: memory.status.told_at,
             clock: memory.status.clock.take(),
             parent_awaited: memory.status.parent_awaited,
+            parent_asked: std::mem::take(&mut memory.status.parent_asked),
         };
         let first = memory.status.waiting.first().map(|wait| (wait.step, wait.code.clone()));
         memory.awaiting = first.map(|(step, code)| match memory.awaiting.take() {

@@ -4,11 +4,12 @@
 
 use super::rotation::FillRandom;
 use super::{
-    AuditFilter, AuditRecord, Control, Event, MemberRecord, OperatorRecord, Signature, Store, StoreError,
-    TransitionRecord, Trial, Verified, ZoneRecord,
+    AuditFilter, AuditRecord, Control, Event, MemberRecord, OperatorRecord, ParentMeasures, Past, Signature, Store,
+    StoreError, TransitionRecord, Trial, Verified, ZoneRecord,
 };
 use crate::model::ability::{Ability, Known};
 use crate::model::dns::{Name, RecordSet};
+use crate::model::group::Step;
 use crate::model::history::{History, Kind, Sent};
 use crate::model::policy::Policy;
 use crate::model::time::Time;
@@ -89,4 +90,9 @@ records! {
     async fn note(&self, kind: &str, text: &str, zone: Option<&Name>, operator: Option<&str>) -> ();
     async fn audit(&self, filter: &AuditFilter) -> Vec<AuditRecord>;
     async fn verify_audit(&self) -> Verified;
+
+    async fn saw_parent_act(&self, zone: &Name, parent: &str, what: Kind, asked_at: Time, acted_at: Time) -> ();
+    async fn enter_step(&self, zone: &Name, transition: &str, step: Step, at: Time, text: &str) -> ();
+    async fn parents(&self, below: Option<&str>) -> BTreeMap<String, ParentMeasures>;
+    async fn past(&self, since: Time, below: Option<&str>) -> Past;
 }

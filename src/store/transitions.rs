@@ -3,6 +3,7 @@
 //! Invariant: a zone has one running transition at most, and of two people who act on the same version of it one wins.
 
 use super::audit::Told;
+use super::measures::{Forecasted, break_step_off, end_step};
 use super::zones::{MemberRecord, set_members};
 use super::{Store, StoreError, json, read_json};
 use crate::model::dns::Name;
@@ -91,6 +92,8 @@ pub struct TransitionRecord {
     pub ended_at: Option<Time>,
     /// JSON, once it has ended.
     pub certificate: Option<String>,
+    /// When it was to end, as it began.
+    pub forecast: Option<Forecasted>,
 }
 
 /// From one algorithm to another, by their numbers.
@@ -154,11 +157,16 @@ struct Row {
     started_at: i64,
     ended_at: Option<i64>,
     certificate: Option<String>,
+    forecast_earliest: Option<i64>,
+    forecast_expected: Option<i64>,
 }
 
 fn read(row: Row) -> Result<TransitionRecord, StoreError> {
     let aims = [Aim::Going, Aim::Stopping, Aim::Undoing];
+    let forecast = row.forecast_earliest.zip(row.forecast_expected);
     Ok(TransitionRecord {
+        forecast: forecast
+            .map(|(earliest, expected)| Forecasted { earliest: Time(earliest), expected: Time(expected) }),
         from: read_group(&row.id, &row.from_group)?,
         to: read_group(&row.id, &row.to_group)?,
         state: TransitionState::read(&row.state),
@@ -211,8 +219,8 @@ impl Store {
         set_members(&mut tx, &key, members).await?;
         sqlx::query(
             "INSERT INTO transitions (id, zone, author, reason, from_group, to_group, state, aim, paused, version, started_at,
-                                      algorithm)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                                      algorithm, forecast_earliest, forecast_expected)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         )
         .bind(&transition.id)
         .bind(&key)
@@ -226,6 +234,8 @@ impl Store {
         .bind(transition.version)
         .bind(transition.started_at.0)
         .bind(transition.algorithm.as_ref().map(|change| json("transition", &transition.id, change)).transpose()?)
+        .bind(transition.forecast.map(|forecast| forecast.earliest.0))
+        .bind(transition.forecast.map(|forecast| forecast.expected.0))
         .execute(&mut *tx)
         .await?;
         let at = transition.started_at;
@@ -263,6 +273,7 @@ impl Store {
         set_members(&mut tx, &key, members).await?;
         let (zone, id) = (Some(key.as_str()), Some(transition.id.as_str()));
         self.tell(&mut tx, *at, Told { kind, text, zone, transition: id, operator: None }).await?;
+        break_step_off(&mut tx, &transition.id).await?;
         due(&mut tx, &key, *at).await?;
         tx.commit().await?;
         self.changed(zone);
@@ -296,6 +307,7 @@ impl Store {
         if ended.rows_affected() == 0 {
             return Err(StoreError::TransitionChanged { zone: key, id: transition.id.clone() });
         }
+        end_step(&mut tx, &transition.id, at).await?;
         sqlx::query("DELETE FROM members WHERE zone = $1 AND wanted = 'Outside'").bind(&key).execute(&mut *tx).await?;
         let (zone, id, kind) = (Some(key.as_str()), Some(transition.id.as_str()), format!("transition-{state}"));
         self.tell(&mut tx, at, Told { kind: &kind, text, zone, transition: id, operator: None }).await?;

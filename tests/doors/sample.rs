@@ -313,6 +313,22 @@ pub fn parents() -> ParentList {
             took_p90_s: Some(30_000),
             took_max_s: Some(41_000),
             last_acted_at: Some(at(-86_400)),
+            by_kind: vec![
+                ParentTook {
+                    kind: "ds".to_owned(),
+                    measured: 2,
+                    took_p50_s: 11_400,
+                    took_p90_s: 30_000,
+                    took_max_s: 30_000,
+                },
+                ParentTook {
+                    kind: "ns".to_owned(),
+                    measured: 1,
+                    took_p50_s: 41_000,
+                    took_p90_s: 41_000,
+                    took_max_s: 41_000,
+                },
+            ],
             assumed_s: 172_800,
         }],
         now: at(0),

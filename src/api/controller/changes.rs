@@ -5,6 +5,7 @@
 
 use super::check::findings;
 use super::control::{at_rest, wanted};
+use super::under_way::expected;
 use super::{Controller, learn_ttls, no_operator, of_engine, of_store, plain, show};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire;
@@ -16,7 +17,7 @@ use crate::model::group::{
 };
 use crate::model::preflight::{Finding, Severity};
 use crate::observe::transport::Protocol;
-use crate::store::{Aim, AlgorithmChange, MemberRecord, TransitionRecord, TransitionState};
+use crate::store::{Aim, AlgorithmChange, Forecasted, MemberRecord, TransitionRecord, TransitionState};
 use chorus_providers::{Category, ProviderError};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -137,6 +138,10 @@ impl Controller {
         ports.store.record(name, &known.history, known.observed_at).await.map_err(of_store)?;
         let mut id = [0; 8];
         ports.random.fill(&mut id);
+        let started_at = ports.clock.now();
+        let world = World { now: started_at, ..world };
+        let way = forecast(&world);
+        let forecast = Forecasted { earliest: way.ends, expected: expected(&world, &way) };
         let transition = TransitionRecord {
             id: format!("t_{}", crate::model::dns::hex(&id)),
             author: self.caller.name.clone(),
@@ -149,9 +154,10 @@ impl Controller {
             paused: false,
             algorithm,
             version: 1,
-            started_at: ports.clock.now(),
+            started_at,
             ended_at: None,
             certificate: None,
+            forecast: Some(forecast),
         };
         let reason = transition.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         let text = match transition.algorithm {

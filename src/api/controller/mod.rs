@@ -10,6 +10,7 @@ mod check;
 mod control;
 mod credentials;
 mod operators;
+mod reports;
 mod requests;
 mod show;
 mod under_way;
@@ -115,11 +116,11 @@ impl Service for Controller {
     }
 
     async fn parents(&self) -> Result<wire::ParentList, Refusal> {
-        Err(Refusal::new(RefusalKind::Unavailable, "not-built", "parents"))
+        self.report_parents(None).await
     }
 
-    async fn statistics(&self, _days: u32) -> Result<wire::Statistics, Refusal> {
-        Err(Refusal::new(RefusalKind::Unavailable, "not-built", "statistics"))
+    async fn statistics(&self, days: u32) -> Result<wire::Statistics, Refusal> {
+        self.report_statistics(days, None).await
     }
 
     async fn add_zone(&self, zone: wire::ZoneAdd) -> Result<wire::ZoneShow, Refusal> {

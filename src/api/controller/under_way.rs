@@ -69,7 +69,7 @@ const LEAVE: [&[Step]; 5] = [
     &[Step::AwaitLeaverAnswers],
 ];
 
-fn title(step: Step, rolling: bool) -> &'static str {
+pub(super) fn title(step: Step, rolling: bool) -> &'static str {
     match step {
         Step::AskForDs | Step::AwaitOldKeysAndDs if rolling => {
             "every operator asks the parent for the DS of the algorithm, and no other"
@@ -92,6 +92,14 @@ fn title(step: Step, rolling: bool) -> &'static str {
         Step::AwaitLeaverAnswers => "the leaver's answers die, and its keys go",
         Step::Settled => "all is as desired",
     }
+}
+
+/// When a way is expected to end. The parent's steps, and what they take beyond acting at once, are what an estimate can be
+/// wrong by.
+pub(super) fn expected(world: &World<'_>, way: &Forecast) -> Time {
+    let parent_takes = parent_latency(world).unwrap_or(world.lifetimes.parent_pipeline() / 2);
+    let parents = way.steps.iter().filter(|step| step.actor != "chorus").count();
+    way.ends.plus(parent_takes * u32::try_from(parents).unwrap_or(1))
 }
 
 pub(super) fn running(
@@ -152,15 +160,9 @@ pub(super) fn running(
     let world = World { paused: false, now, ..known.world() };
     let ends = forecast(&world);
     let stop = nearest_rest(&world, &transition.from, &transition.to);
-    let parent_takes = parent_latency(&world).unwrap_or(known.lifetimes.parent_pipeline() / 2);
-    // The parent's steps, and what they take beyond acting at once, are what an estimate can be wrong by.
-    let expected = |way: &Forecast| {
-        let parents = way.steps.iter().filter(|step| step.actor != "chorus").count();
-        way.ends.plus(parent_takes * u32::try_from(parents).unwrap_or(1))
-    };
     let takes = |way: &Forecast| wire::Takes {
         earliest_s: now.until(way.ends).as_secs(),
-        expected_s: now.until(expected(way)).as_secs(),
+        expected_s: now.until(expected(&world, way)).as_secs(),
     };
     wire::TransitionShow {
         id: transition.id.clone(),
@@ -181,7 +183,7 @@ pub(super) fn running(
         paused: transition.paused,
         version: transition.version,
         ends_at: At::known(ends.ends)
-            .zip(At::known(expected(&ends)))
+            .zip(At::known(expected(&world, &ends)))
             .map(|(earliest, expected)| wire::EndsAt { earliest, expected }),
         undo_takes: (transition.aim != Aim::Undoing).then(|| {
             let algorithm = transition.algorithm.map(|change| change.from);

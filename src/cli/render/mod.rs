@@ -9,6 +9,7 @@ mod grid;
 mod operator;
 mod past;
 mod plan;
+mod reports;
 mod zone;
 
 pub use access::{account_link, accounts, audit, audit_verified, token_made, tokens};
@@ -18,6 +19,7 @@ pub use operator::{
 };
 pub use past::{certificate, history};
 pub use plan::plan;
+pub use reports::{parents, statistics};
 pub use zone::{policy, set, zone, zones};
 
 use crate::api::wire::At;
