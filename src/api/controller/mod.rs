@@ -11,6 +11,7 @@ mod credentials;
 mod operators;
 mod requests;
 mod show;
+mod timeline;
 mod under_way;
 mod zones;
 
@@ -97,8 +98,8 @@ impl Service for Controller {
         Err(Refusal::new(RefusalKind::Unavailable, "not-built", "overview"))
     }
 
-    async fn timeline(&self, _zone: &str) -> Result<wire::Timeline, Refusal> {
-        Err(Refusal::new(RefusalKind::Unavailable, "not-built", "timeline"))
+    async fn timeline(&self, zone: &str) -> Result<wire::Timeline, Refusal> {
+        self.show_timeline(&zone_name(zone)?).await
     }
 
     async fn parents(&self) -> Result<wire::ParentList, Refusal> {

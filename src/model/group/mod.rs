@@ -32,7 +32,7 @@ mod view;
 pub use algorithm::{algorithm_name, algorithm_number, algorithms_of};
 pub use decision::{Change, Decision, Step, Wait, Write};
 pub use forecast::{Forecast, ForecastStep, ForecastWrite, forecast};
-pub use guards::Guard;
+pub use guards::{Guard, last_question};
 pub use ladder::{decide, is_present};
 pub use preflight::{Refused, preflight};
 pub use repair::{REPAIRS_MAX, WITHIN, held_until};

@@ -8,8 +8,30 @@ use std::time::Duration;
 
 /// Distances of ticks, in seconds.
 const STEPS_S: [i64; 24] = [
-    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, DAY_S, 2 * DAY_S, 5 * DAY_S,
-    7 * DAY_S, 14 * DAY_S, 28 * DAY_S, 91 * DAY_S,
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1800,
+    3600,
+    7200,
+    10_800,
+    21_600,
+    43_200,
+    DAY_S,
+    2 * DAY_S,
+    5 * DAY_S,
+    7 * DAY_S,
+    14 * DAY_S,
+    28 * DAY_S,
+    91 * DAY_S,
 ];
 const DAY_S: i64 = 86_400;
 /// What a label takes, in px.

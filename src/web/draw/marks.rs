@@ -62,12 +62,9 @@ impl Cell {
         match self {
             Cell::Signs => svg.circle(Look::fill(paint), (x, y), 7.0),
             Cell::Published => svg.circle(Look::fill(Paint::Ground).and_line(paint, 2.2), (x, y), 6.0),
-            Cell::Missing => svg.rect(
-                Look::fill(Paint::Ground).and_line(paint, 1.8).dashed(),
-                (x - 7.0, y - 7.0),
-                (14.0, 14.0),
-                1.0,
-            ),
+            Cell::Missing => {
+                svg.rect(Look::fill(Paint::Ground).and_line(paint, 1.8).dashed(), (x - 7.0, y - 7.0), (14.0, 14.0), 1.0)
+            }
             Cell::Unexpected => {
                 svg.path(Look::fill(paint), &[(x, y - 8.0), (x + 8.5, y + 7.0), (x - 8.5, y + 7.0)], true);
                 svg.line(Look::line(Paint::Ground, 1.8), (x, y - 3.0), (x, y + 2.2));

@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 const EDGE: f64 = 12.0;
 /// The head above the rows.
 const HEAD: f64 = 98.0;
-const ROW: f64 = 56.0;
+const ROW: f64 = 60.0;
 const BAND_HEAD: f64 = 30.0;
 const BAND_FOOT: f64 = 8.0;
 const BAND_GAP: f64 = 12.0;
@@ -98,9 +98,7 @@ pub fn picture_alone(zone: &ZoneShow) -> String {
 fn columns_of(zone: &ZoneShow) -> Vec<&ServerShow> {
     let rank = |who: &str| zone.operators.iter().position(|o| o.operator == who).unwrap_or(usize::MAX);
     let mut own: Vec<&ServerShow> = zone.servers.iter().filter(|server| server.who != "parent").collect();
-    own.sort_by(|a, b| {
-        (rank(&a.who), &a.who, &a.host, a.address).cmp(&(rank(&b.who), &b.who, &b.host, b.address))
-    });
+    own.sort_by(|a, b| (rank(&a.who), &a.who, &a.host, a.address).cmp(&(rank(&b.who), &b.who, &b.host, b.address)));
     own
 }
 
@@ -148,7 +146,11 @@ fn cell(band: &Band<'_>, column: &Column<'_>, key: &KeyShow, given_up: bool) -> 
     match (has, band.owner) {
         _ if column.server.last_seen.is_none() => Cell::Unknown,
         (true, Some(_)) if band.standing.is_some() => {
-            if at(&key.signing_at) { Cell::Signs } else { Cell::Published }
+            if at(&key.signing_at) {
+                Cell::Signs
+            } else {
+                Cell::Published
+            }
         }
         (true, _) => Cell::Unexpected,
         (false, _) if band.wanted && column.wanted && !given_up => Cell::Missing,
@@ -403,9 +405,10 @@ impl Draw<'_, '_> {
         self.svg.group("d-cell", &title);
         let set = Type::plain(state.paint()).at(Anchor::Middle);
         if old {
-            self.svg.rect(Look::hatch(), (x - 22.0, y - 24.0), (44.0, 18.0), 9.0);
-            state.draw(self.svg, (x - 9.0, y - 15.0));
-            marks::hourglass(self.svg, (x + 11.0, y - 15.0));
+            let look = Look::fill(Paint::Haze).and_line(Paint::Wait, 1.0).dashed();
+            self.svg.rect(look, (x - 23.0, y - 26.0), (46.0, 20.0), 10.0);
+            state.draw(self.svg, (x - 9.0, y - 16.0));
+            marks::hourglass(self.svg, (x + 11.0, y - 16.0));
             self.svg.text(set, (x, y + 8.0), state.word());
             self.svg.text(Type::plain(Paint::Wait).at(Anchor::Middle), (x, y + 22.0), "old answer");
         } else {

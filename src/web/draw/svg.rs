@@ -335,8 +335,15 @@ pub(super) fn visible(text: &str) -> String {
             c if c.is_control() => {
                 let _ = write!(seen, "U+{:04X}", u32::from(c));
             }
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{ffff}' | '\u{e0000}'..='\u{e0fff}' => {
+            '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff0}'..='\u{ffff}'
+            | '\u{e0000}'..='\u{e0fff}' => {
                 let _ = write!(seen, "U+{:04X}", u32::from(c));
             }
             c => seen.push(c),

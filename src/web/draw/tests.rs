@@ -19,12 +19,15 @@ fn address(operator: usize, nth: usize) -> SocketAddr {
 
 /// A group at rest: each operator with a KSK and a ZSK, that all addresses of all have.
 fn zone(operators: &[&str], addresses: usize) -> ZoneShow {
-    let all: Vec<SocketAddr> = (0..operators.len()).flat_map(|op| (0..addresses).map(move |n| address(op, n))).collect();
+    let all: Vec<SocketAddr> =
+        (0..operators.len()).flat_map(|op| (0..addresses).map(move |n| address(op, n))).collect();
     let mut servers = vec![server("parent", "a0.nic.example", "203.0.113.1:53".parse().unwrap())];
     let mut keys = Vec::new();
     for (op, name) in operators.iter().enumerate() {
         let own: Vec<SocketAddr> = (0..addresses).map(|n| address(op, n)).collect();
-        servers.extend(own.iter().enumerate().map(|(n, at)| server(name, &format!("ns{}.{name}.example", n / 2 + 1), *at)));
+        servers.extend(
+            own.iter().enumerate().map(|(n, at)| server(name, &format!("ns{}.{name}.example", n / 2 + 1), *at)),
+        );
         for (role, tag, ds) in [(KeyRole::Zsk, 9112, None), (KeyRole::Ksk, 11_201, Some(DsState::Present))] {
             keys.push(KeyShow {
                 tag: tag + op as u16 * 1000,
@@ -98,7 +101,15 @@ fn busy(operators: &[&str], addresses: usize) -> ZoneShow {
     zone.servers[2].last_seen = Some(at(-9000));
     zone.servers[last].last_seen = None;
     zone.servers[last].trouble = Some("does not answer".to_owned());
-    let stray = KeyShow { tag: 60_001, algorithm: 8, role: KeyRole::Zsk, owner: None, published_at: vec![own[0]], signing_at: Vec::new(), ds: None };
+    let stray = KeyShow {
+        tag: 60_001,
+        algorithm: 8,
+        role: KeyRole::Zsk,
+        owner: None,
+        published_at: vec![own[0]],
+        signing_at: Vec::new(),
+        ds: None,
+    };
     zone.keys.push(stray);
     zone
 }

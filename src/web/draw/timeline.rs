@@ -71,7 +71,8 @@ impl Band<'_> {
 pub fn timeline(t: &Timeline) -> String {
     let axis = Axis::new(t.from, t.to, EDGE + GUTTER, PLOT);
     let steps_bottom = EDGE + STEP_HEIGHT * t.steps.len().div_ceil(STEPS_IN_A_ROW) as f64;
-    let opening: Vec<&TimelineGuard> = t.guards.iter().filter(|g| g.opens_at.is_some_and(|at| axis.shows(at))).collect();
+    let opening: Vec<&TimelineGuard> =
+        t.guards.iter().filter(|g| g.opens_at.is_some_and(|at| axis.shows(at))).collect();
     let lines_top = steps_bottom + SPACE;
     let ticks_top = lines_top + LABEL * (1 + opening.len().min(GUARD_LINES)) as f64;
     let mut bands: Vec<Band<'_>> = Vec::new();
@@ -299,14 +300,21 @@ impl Draw<'_> {
             self.svg.rect(look, (*until, y + 1.0), (dead - until, BAR - 2.0), 0.0);
             if !placed.in_tail.is_empty() {
                 let set = if bar.waited_for { Type::plain(Paint::Wait) } else { BESIDE };
-                let width = set.width(&placed.in_tail) + 6.0;
-                self.svg.rect(Look::fill(Paint::Ground), (until + 4.0, y + 3.0), (width, BAR - 6.0), 3.0);
-                self.svg.text(set, (until + 7.0, mid + 4.0), &placed.in_tail);
+                let width = set.width(&placed.in_tail) + 8.0;
+                // Where it has room behind the line of now, that does not run through it.
+                let now = self.axis.x(self.t.now);
+                let left = if *until < now && now + width + 4.0 <= *dead { now } else { *until };
+                self.svg.rect(Look::fill(Paint::Ground), (left + 1.0, y + 2.0), (width, BAR - 4.0), 0.0);
+                self.svg.text(set, (left + 6.0, mid + 4.0), &placed.in_tail);
             }
         }
         // Open to the left: nothing is known of the time before, or it is off the drawing.
         let is_cut = bar.since.is_none_or(|at| !self.axis.shows(at));
-        let left = if is_cut { vec![(*from, y), (from + 4.0, mid), (*from, y + BAR)] } else { vec![(*from, y), (*from, y + BAR)] };
+        let left = if is_cut {
+            vec![(*from, y), (from + 4.0, mid), (*from, y + BAR)]
+        } else {
+            vec![(*from, y), (*from, y + BAR)]
+        };
         // Open to the right: still served.
         let right = match bar.until {
             None if until - from > 14.0 => vec![(until - 7.0, y + BAR), (*until, mid), (until - 7.0, y)],
