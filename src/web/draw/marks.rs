@@ -39,7 +39,7 @@ impl Cell {
     pub(super) fn meaning(self) -> &'static str {
         match self {
             Cell::Signs => "published, and signs with it",
-            Cell::Published => "published",
+            Cell::Published => "published, does not sign",
             Cell::Missing => "missing: others have it",
             Cell::Unexpected => "unexpected: nobody's of the group",
             Cell::Without => "not here, need not be",

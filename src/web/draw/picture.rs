@@ -31,7 +31,7 @@ const DATA_X: f64 = ZSK_X + BOX + 28.0;
 const DATA: f64 = 80.0;
 const GRID_X: f64 = DATA_X + DATA + 24.0;
 /// An address' column: wide enough for every word, and no wider than this for the sake of a name.
-const COLUMN: (f64, f64) = (82.0, 112.0);
+const COLUMN: (f64, f64) = (80.0, 132.0);
 
 /// The keys of one owner.
 struct Band<'a> {
@@ -466,16 +466,11 @@ fn legend_places(width: f64) -> Vec<(f64, f64)> {
     legend_items().enumerate().map(|(nth, _)| place(nth)).collect()
 }
 
-/// An address without its port; a long one without its middle.
+/// An address without its port; of a long one the end, which tells it from its neighbours.
 fn short_address(address: SocketAddr, room: f64) -> String {
     let whole = address.ip().to_string();
     let set = Type::plain(Paint::Muted);
-    if set.width(&whole) <= room {
-        return whole;
-    }
-    let groups: Vec<&str> = whole.split(':').filter(|group| !group.is_empty()).collect();
-    match (groups.first(), groups.last()) {
-        (Some(first), Some(last)) => set.cut(&format!("{first}:…:{last}"), room),
-        _ => set.cut(&whole, room),
-    }
+    let ends = whole.char_indices().filter(|(_, c)| *c == ':').filter_map(|(at, _)| whole.get(at..));
+    let mut shown = std::iter::once(whole.clone()).chain(ends.map(|end| format!("…{end}")));
+    shown.find(|text| set.width(text) <= room).unwrap_or_else(|| set.cut(&whole, room))
 }

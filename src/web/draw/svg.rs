@@ -135,6 +135,15 @@ impl Type {
         em.sum::<f64>() * self.size * if self.bold { 1.1 } else { 1.0 }
     }
 
+    /// Where a text of this width that is set at `x` begins.
+    pub(super) fn left(self, x: f64, width: f64) -> f64 {
+        match self.anchor {
+            Anchor::Start => x,
+            Anchor::Middle => x - width / 2.0,
+            Anchor::End => x - width,
+        }
+    }
+
     /// As much of a text as has room, with an ellipsis for the rest.
     pub(super) fn cut(self, text: &str, room: f64) -> String {
         let text = visible(text);

@@ -18,7 +18,7 @@ const EDGE: f64 = 12.0;
 /// Where the names of lanes are.
 const GUTTER: f64 = 108.0;
 const PLOT: f64 = WIDTH - GUTTER - 2.0 * EDGE;
-const STEP_HEIGHT: f64 = 74.0;
+const STEP_HEIGHT: f64 = 86.0;
 const STEPS_IN_A_ROW: usize = 5;
 const LABEL: f64 = 20.0;
 const TICKS: f64 = 40.0;
@@ -65,6 +65,10 @@ impl Band<'_> {
     fn bottom(&self) -> f64 {
         self.top() + ROW * self.rows() as f64 + 4.0
     }
+
+    fn bar_top(&self, placed: &Placed<'_>) -> f64 {
+        self.top() + ROW * placed.row as f64 + (ROW - BAR) / 2.0
+    }
 }
 
 /// The drawing, for a page that has the classes.
@@ -101,6 +105,11 @@ pub fn timeline(t: &Timeline) -> String {
         draw.band(band);
     }
     draw.lines(&opening, lines_top, plot_bottom);
+    // Over the lines, and each on a ground of its own: a line through a text makes both hard to read.
+    draw.tick_labels(ticks_top);
+    for band in &bands {
+        draw.texts(band);
+    }
     draw.flags(plot_bottom);
     draw.reasons(&said, plot_bottom + flags);
     draw.legend(plot_bottom + flags + why + 14.0);
@@ -170,10 +179,10 @@ fn placed<'a>(axis: &Axis, t: &Timeline, lane: &'a Lane) -> Vec<Placed<'a>> {
         let (left, right) = (from - axis.left() - 2.0 * SPACE, axis.right() - dead - 2.0 * SPACE);
         let beside = match PLAIN.width(&text) {
             _ if text.is_empty() => None,
-            width if width <= right => Some((dead + SPACE, false, text)),
-            width if width <= left => Some((from - SPACE, true, text)),
-            _ if right >= left.max(70.0) => Some((dead + SPACE, false, PLAIN.cut(&text, right))),
-            _ if left >= 70.0 => Some((from - SPACE, true, PLAIN.cut(&text, left))),
+            width if width <= right => Some((dead + 8.0, false, text)),
+            width if width <= left => Some((from - 8.0, true, text)),
+            _ if right >= left.max(70.0) => Some((dead + 8.0, false, PLAIN.cut(&text, right))),
+            _ if left >= 70.0 => Some((from - 8.0, true, PLAIN.cut(&text, left))),
             _ => None,
         };
         Placed { bar, row: 0, from, until, dead, in_bar, in_tail, beside }
@@ -222,7 +231,6 @@ impl Draw<'_> {
             for (line, text) in PLAIN.wrap(&step.title, room, 2).iter().enumerate() {
                 self.svg.text(PLAIN, (x, y + 42.0 + 15.0 * line as f64), text);
             }
-            // Its own ground: the line to the next step runs behind it.
             self.svg.text_in(set, (x, y + 26.0), room, &when);
             self.svg.close();
         }
@@ -265,16 +273,28 @@ impl Draw<'_> {
     }
 
     fn ticks(&mut self, top: f64, bottom: f64) {
+        for tick in self.axis.ticks() {
+            self.svg.line(Look::line(Paint::Line, 1.0), (tick.x, top + 35.0), (tick.x, bottom));
+        }
+    }
+
+    fn tick_labels(&mut self, top: f64) {
         let text = format!("UTC, {}", self.axis.year());
         self.svg.text(BESIDE, (EDGE, top + 30.0), &text);
         for tick in self.axis.ticks() {
-            self.svg.line(Look::line(Paint::Line, 1.0), (tick.x, top + 35.0), (tick.x, bottom));
             let anchor = if tick.x > self.axis.right() - 24.0 { Anchor::End } else { Anchor::Middle };
             if let Some(day) = &tick.day {
-                self.svg.text(BESIDE.at(anchor), (tick.x, top + 15.0), day);
+                self.on_ground(BESIDE.at(anchor), (tick.x, top + 15.0), day);
             }
-            self.svg.text(BESIDE.at(anchor), (tick.x, top + 30.0), &tick.label);
+            self.on_ground(BESIDE.at(anchor), (tick.x, top + 30.0), &tick.label);
         }
+    }
+
+    fn on_ground(&mut self, set: Type, (x, y): (f64, f64), text: &str) {
+        let width = set.width(text) + 6.0;
+        let left = set.left(x, width - 6.0) - 3.0;
+        self.svg.rect(Look::fill(Paint::Ground), (left, y - 11.5), (width, 15.0), 3.0);
+        self.svg.text(set, (x, y), text);
     }
 
     fn band(&mut self, band: &Band<'_>) {
@@ -284,7 +304,7 @@ impl Draw<'_> {
         }
         self.svg.text_in(BESIDE, (EDGE * 2.0, band.top() + 19.0), GUTTER - EDGE * 2.0, &band.lane.rtype);
         for placed in &band.bars {
-            self.bar(placed, band.top() + ROW * placed.row as f64 + (ROW - BAR) / 2.0);
+            self.bar(placed, band.bar_top(placed));
         }
     }
 
@@ -298,22 +318,11 @@ impl Draw<'_> {
                 false => Look::faint().and_line(Paint::Line, 1.0),
             };
             self.svg.rect(look, (*until, y + 1.0), (dead - until, BAR - 2.0), 0.0);
-            if !placed.in_tail.is_empty() {
-                let set = if bar.waited_for { Type::plain(Paint::Wait) } else { BESIDE };
-                let width = set.width(&placed.in_tail) + 8.0;
-                // Where it has room behind the line of now, that does not run through it.
-                let now = self.axis.x(self.t.now);
-                let left = if *until < now && now + width + 4.0 <= *dead { now } else { *until };
-                self.svg.rect(Look::fill(Paint::Ground), (left + 1.0, y + 2.0), (width, BAR - 4.0), 0.0);
-                self.svg.text(set, (left + 6.0, mid + 4.0), &placed.in_tail);
-            }
         }
         // Open to the left: nothing is known of the time before, or it is off the drawing.
-        let is_cut = bar.since.is_none_or(|at| !self.axis.shows(at));
-        let left = if is_cut {
-            vec![(*from, y), (from + 4.0, mid), (*from, y + BAR)]
-        } else {
-            vec![(*from, y), (*from, y + BAR)]
+        let left = match bar.since {
+            Some(at) if self.axis.shows(at) => vec![(*from, y), (*from, y + BAR)],
+            _ => vec![(*from, y), (from + 4.0, mid), (*from, y + BAR)],
         };
         // Open to the right: still served.
         let right = match bar.until {
@@ -321,17 +330,34 @@ impl Draw<'_> {
             _ => vec![(*until, y + BAR), (*until, y)],
         };
         let outline: Vec<(f64, f64)> = left.into_iter().chain(right).collect();
-        let look = Look::fill(if bar.until.is_none() { Paint::Tint } else { Paint::Ground });
-        self.svg.path(look.and_line(if bar.until.is_none() { Paint::Good } else { Paint::Calm }, 1.5), &outline, true);
+        let (fill, line) = match bar.until {
+            None => (Paint::Tint, Paint::Good),
+            Some(_) => (Paint::Ground, Paint::Calm),
+        };
+        self.svg.path(Look::fill(fill).and_line(line, 1.5), &outline, true);
         if !placed.in_bar.is_empty() {
             self.svg.text(PLAIN, (from + 8.0, mid + 4.0), &placed.in_bar);
         }
-        if let Some((x, ends, text)) = &placed.beside {
-            let anchor = if *ends { Anchor::End } else { Anchor::Start };
-            let set = if bar.waited_for { Type::plain(Paint::Wait) } else { PLAIN };
-            self.svg.text(set.at(anchor), (*x, mid + 4.0), text);
-        }
         self.svg.close();
+    }
+
+    fn texts(&mut self, band: &Band<'_>) {
+        for placed in &band.bars {
+            let Placed { bar, until, dead, in_tail, .. } = placed;
+            let base = band.bar_top(placed) + BAR / 2.0 + 4.0;
+            if !in_tail.is_empty() {
+                let set = if bar.waited_for { Type::plain(Paint::Wait) } else { BESIDE };
+                // Behind the line of now where there is room: it is the time that is left.
+                let now = self.axis.x(self.t.now);
+                let behind = *until < now && now + set.width(in_tail) + 14.0 <= *dead;
+                let x = if behind { now } else { *until } + 7.0;
+                self.on_ground(set, (x, base), in_tail);
+            }
+            if let Some((x, ends, text)) = &placed.beside {
+                let set = if bar.waited_for { Type::plain(Paint::Wait) } else { PLAIN };
+                self.on_ground(set.at(if *ends { Anchor::End } else { Anchor::Start }), (*x, base), text);
+            }
+        }
     }
 
     fn lines(&mut self, opening: &[&TimelineGuard], top: f64, bottom: f64) {
@@ -356,12 +382,9 @@ impl Draw<'_> {
 
     /// A text beside a line, on the side that has room.
     fn flag(&mut self, x: f64, y: f64, set: Type, text: &str) {
-        let width = set.width(text);
-        let ends = x + width + SPACE > self.axis.right();
-        let left = if ends { x - SPACE - width - 2.0 } else { x + SPACE - 2.0 };
-        self.svg.rect(Look::fill(Paint::Ground), (left, y - 11.0), (width + 4.0, 14.0), 2.0);
+        let ends = x + set.width(text) + 2.0 * SPACE > self.axis.right();
         let (set, x) = if ends { (set.at(Anchor::End), x - SPACE) } else { (set, x + SPACE) };
-        self.svg.text(set, (x, y), text);
+        self.on_ground(set, (x, y), text);
     }
 
     /// The numbers of the steps ahead, where they can be reached at the earliest; those at one place together.
