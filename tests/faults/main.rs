@@ -13,5 +13,6 @@ mod places;
 mod rounds;
 mod store;
 mod table;
+mod timeline;
 mod trials;
 mod world;

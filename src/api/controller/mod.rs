@@ -13,6 +13,7 @@ mod operators;
 mod reports;
 mod requests;
 mod show;
+mod timeline;
 mod under_way;
 mod zones;
 
@@ -111,16 +112,16 @@ impl Service for Controller {
         Err(Refusal::new(RefusalKind::Unavailable, "not-built", "overview"))
     }
 
-    async fn timeline(&self, _zone: &str) -> Result<wire::Timeline, Refusal> {
-        Err(Refusal::new(RefusalKind::Unavailable, "not-built", "timeline"))
+    async fn timeline(&self, zone: &str) -> Result<wire::Timeline, Refusal> {
+        self.show_timeline(&zone_name(zone)?).await
     }
 
     async fn parents(&self) -> Result<wire::ParentList, Refusal> {
-        self.report_parents(None).await
+        self.report_parents(self.caller.below.as_deref()).await
     }
 
     async fn statistics(&self, days: u32) -> Result<wire::Statistics, Refusal> {
-        self.report_statistics(days, None).await
+        self.report_statistics(days, self.caller.below.as_deref()).await
     }
 
     async fn add_zone(&self, zone: wire::ZoneAdd) -> Result<wire::ZoneShow, Refusal> {

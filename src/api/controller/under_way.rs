@@ -11,6 +11,7 @@ use crate::model::group::{
 };
 use crate::model::time::Time;
 use crate::store::{Aim, AlgorithmChange, TransitionRecord, TransitionState};
+use std::cmp::Ordering;
 
 /// A transition in a few words.
 pub(super) fn way(transition: &TransitionRecord) -> String {
@@ -102,12 +103,17 @@ pub(super) fn expected(world: &World<'_>, way: &Forecast) -> Time {
     way.ends.plus(parent_takes * u32::try_from(parents).unwrap_or(1))
 }
 
-pub(super) fn running(
-    known: &Picture,
-    status: &Status,
-    transition: &TransitionRecord,
-    now: Time,
-) -> wire::TransitionShow {
+/// The steps of a transition as they are counted, and which of them it is at.
+struct Course {
+    /// Whether each belongs to a leave.
+    way: Vec<(bool, &'static [Step])>,
+    /// From 1.
+    number: usize,
+    step: Step,
+    begun: bool,
+}
+
+fn course(known: &Picture, status: &Status, transition: &TransitionRecord) -> Course {
     // Whatever it is called: what is ahead is a climb for those who are not in as far as they are wanted, and a descent for
     // those who are further in.
     let at = |op: &str| status.standings.get(op).copied().unwrap_or(Standing::Outside);
@@ -118,7 +124,7 @@ pub(super) fn running(
     });
     let leaves = known.members.values().any(|member| member.wanted < Standing::Serving);
     let serving = target.iter().all(|(op, wanted)| at(op) >= *wanted);
-    let way: Vec<(bool, &[Step])> = JOIN
+    let way: Vec<(bool, &'static [Step])> = JOIN
         .iter()
         .filter(|_| joins && transition.algorithm.is_none())
         .map(|steps| (false, *steps))
@@ -135,6 +141,47 @@ pub(super) fn running(
     };
     let number =
         way.iter().position(|(of_leave, steps)| steps.contains(&step) && *of_leave == leaving).unwrap_or(0) + 1;
+    Course { way, number, step, begun }
+}
+
+/// The steps for people: what was done, where it is, and what is ahead with the moments of the forecast.
+pub(super) fn steps(
+    known: &Picture,
+    status: &Status,
+    transition: &TransitionRecord,
+    now: Time,
+) -> Vec<wire::TimelineStep> {
+    let Course { way, number, step, .. } = course(known, status, transition);
+    let rolling = transition.algorithm.is_some();
+    let ahead = forecast(&World { paused: false, now, ..known.world() }).steps;
+    // A forecast has these very steps, without those at its beginning that are done; unless some are to be trusted only.
+    let alike = transition.target().values().all(|wanted| *wanted == Standing::Serving) && ahead.len() <= way.len();
+    let passed = way.len().saturating_sub(ahead.len());
+    let each = way.iter().enumerate().map(|(nth, (_, steps))| {
+        let state = match (nth + 1).cmp(&number) {
+            Ordering::Less => wire::StepState::Done,
+            Ordering::Equal => wire::StepState::Now,
+            Ordering::Greater => wire::StepState::Ahead,
+        };
+        let of = if state == wire::StepState::Now { Some(step) } else { steps.last().copied() };
+        let expected = nth.checked_sub(passed).and_then(|nth| ahead.get(nth));
+        let expected = expected.filter(|_| alike && state != wire::StepState::Done);
+        wire::TimelineStep {
+            title: title(of.unwrap_or(step), rolling).into(),
+            state,
+            earliest: expected.and_then(|step| At::known(step.earliest)),
+        }
+    });
+    each.collect()
+}
+
+pub(super) fn running(
+    known: &Picture,
+    status: &Status,
+    transition: &TransitionRecord,
+    now: Time,
+) -> wire::TransitionShow {
+    let Course { way, number, step, begun } = course(known, status, transition);
     let rolling = transition.algorithm.is_some();
     let waiting = status.waiting.first().filter(|_| begun);
     let state = match waiting {
@@ -179,7 +226,7 @@ pub(super) fn running(
         ended: None,
         ends_earliest: At::known(ends.ends),
         aim: transition.aim.as_str().into(),
-        target: target.keys().cloned().collect(),
+        target: transition.target().keys().cloned().collect(),
         paused: transition.paused,
         version: transition.version,
         ends_at: At::known(ends.ends)
