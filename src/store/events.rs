@@ -40,7 +40,7 @@ impl Store {
         )
         .bind(zone.to_string())
         .bind(i64::from(limit))
-        .fetch_all(&self.pool)
+        .fetch_all(&self.readers)
         .await?;
         let events = rows.into_iter().rev().map(|(sequence, at, kind, text, transition, operator)| Event {
             sequence,

@@ -11,8 +11,10 @@ mod operators;
 mod records;
 mod rotation;
 mod seal;
+mod summaries;
 mod transitions;
 mod trials;
+mod zone_pages;
 mod zones;
 
 pub use events::Event;
@@ -21,8 +23,10 @@ pub use operators::{Interface, OperatorRecord};
 pub use records::Records;
 pub use rotation::FillRandom;
 pub use seal::{MasterKey, SealError};
+pub use summaries::{Summary, UNFINISHED, ZoneState};
 pub use transitions::{Aim, AlgorithmChange, Control, TransitionRecord, TransitionState};
 pub use trials::{Before, Trial};
+pub use zone_pages::{InState, PageFrom, StoredOverview, ZoneFilter, ZonePage, ZoneRow};
 pub use zones::{MemberRecord, ParentRecord, ZoneRecord};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -49,10 +53,16 @@ pub enum StoreError {
     TransitionChanged { zone: String, id: String },
 }
 
+/// So many pages are read at once.
+const READERS: u32 = 4;
+
 /// The database. One type, so that PostgreSQL becomes a second arm inside it.
 #[derive(Clone)]
 pub struct Store {
     pool: SqlitePool,
+    /// For what only reads: it waits for no writer, and sees what was committed before it began. Whoever changes what it has
+    /// read does both on `pool`, in one transaction, or under the zone's lock.
+    readers: SqlitePool,
     keys: Arc<RwLock<Keyring>>,
     /// One exchange of the master key at a time.
     exchanging: Arc<tokio::sync::Mutex<()>>,
@@ -71,8 +81,11 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(10));
         // One connection: SQLite has one writer, and waiting for a turn here is better than SQLITE_BUSY there.
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        Store::with_pool(pool, keys).await
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let store = Store::with_pool(pool, keys).await?;
+        let reading = options.create_if_missing(false).pragma("query_only", "ON");
+        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(reading).await?;
+        Ok(Store { readers, ..store })
     }
 
     /// A database that lives in memory, for tests and simulations.
@@ -96,7 +109,9 @@ impl Store {
 
     async fn with_pool(pool: SqlitePool, keys: Keyring) -> Result<Store, StoreError> {
         sqlx::migrate!("migrations/sqlite").run(&pool).await?;
-        Ok(Store { pool, keys: Arc::new(RwLock::new(keys)), exchanging: Arc::default(), sealing: Arc::default() })
+        // A database in memory is its one connection's.
+        let readers = pool.clone();
+        Ok(Store { pool, readers, keys: Arc::new(RwLock::new(keys)), exchanging: Arc::default(), sealing: Arc::default() })
     }
 
     /// Keys are whole even if somebody panicked beside them.

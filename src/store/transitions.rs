@@ -3,12 +3,12 @@
 //! Invariant: a zone has one running transition at most, and of two people who act on the same version of it one wins.
 
 use super::zones::{MemberRecord, set_members};
-use super::{Store, StoreError, events, json, read_json};
+use super::{Store, StoreError, Summary, events, json, read_json, summaries};
 use crate::model::dns::Name;
 use crate::model::group::{Group, Standing};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransitionState {
@@ -140,6 +140,7 @@ fn read_group(id: &str, text: &str) -> Result<Group, StoreError> {
 #[derive(sqlx::FromRow)]
 struct Row {
     id: String,
+    zone: String,
     author: String,
     reason: Option<String>,
     from_group: String,
@@ -185,6 +186,8 @@ pub struct Control {
     pub kind: &'static str,
     pub text: String,
     pub at: Time,
+    /// Where the zone is then.
+    pub summary: Summary,
 }
 
 impl Store {
@@ -195,6 +198,7 @@ impl Store {
         transition: &TransitionRecord,
         members: &BTreeMap<String, MemberRecord>,
         text: &str,
+        summary: &Summary,
     ) -> Result<(), StoreError> {
         let key = zone.to_string();
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
@@ -230,6 +234,7 @@ impl Store {
         let at = transition.started_at;
         events::insert(&mut tx, &key, at, "transition-started", text, Some(&transition.id), None).await?;
         due(&mut tx, &key, at).await?;
+        summaries::put(&mut tx, &key, summary).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -237,7 +242,7 @@ impl Store {
     /// Changes what a running transition aims at, or holds it. Of two who saw the same version the second is refused.
     pub async fn control_transition(&self, zone: &Name, control: &Control) -> Result<(), StoreError> {
         let key = zone.to_string();
-        let Control { transition, members, kind, text, at } = control;
+        let Control { transition, members, kind, text, at, summary } = control;
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let rest = transition.rest.as_ref().map(|rest| json("transition", &transition.id, rest)).transpose()?;
         let changed = sqlx::query(
@@ -260,6 +265,7 @@ impl Store {
         set_members(&mut tx, &key, members).await?;
         events::insert(&mut tx, &key, *at, kind, text, Some(&transition.id), None).await?;
         due(&mut tx, &key, *at).await?;
+        summaries::put(&mut tx, &key, summary).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -273,6 +279,7 @@ impl Store {
         certificate: &str,
         at: Time,
         text: &str,
+        summary: &Summary,
     ) -> Result<(), StoreError> {
         let key = zone.to_string();
         let state = transition.aim.end().as_str();
@@ -293,6 +300,7 @@ impl Store {
         }
         sqlx::query("DELETE FROM members WHERE zone = $1 AND wanted = 'Outside'").bind(&key).execute(&mut *tx).await?;
         events::insert(&mut tx, &key, at, &format!("transition-{state}"), text, Some(&transition.id), None).await?;
+        summaries::put(&mut tx, &key, summary).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -300,8 +308,21 @@ impl Store {
     pub async fn running_transition(&self, zone: &Name) -> Result<Option<TransitionRecord>, StoreError> {
         let row: Option<Row> = sqlx::query_as("SELECT * FROM transitions WHERE zone = $1 AND state = 'running'")
             .bind(zone.to_string())
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.readers)
             .await?;
+        row.map(read).transpose()
+    }
+
+    /// The one that began last, without its certificate.
+    pub async fn last_transition(&self, zone: &Name) -> Result<Option<TransitionRecord>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT id, zone, author, reason, from_group, to_group, state, aim, rest, paused, algorithm, version, started_at,
+                    ended_at, NULL AS certificate
+             FROM transitions WHERE zone = $1 ORDER BY started_at DESC, id DESC LIMIT 1",
+        )
+        .bind(zone.to_string())
+        .fetch_optional(&self.readers)
+        .await?;
         row.map(read).transpose()
     }
 
@@ -310,10 +331,19 @@ impl Store {
         let rows: Vec<Row> =
             sqlx::query_as("SELECT * FROM transitions WHERE zone = $1 ORDER BY started_at DESC, id DESC")
                 .bind(zone.to_string())
-                .fetch_all(&self.pool)
+                .fetch_all(&self.readers)
                 .await?;
         rows.into_iter().map(read).collect()
     }
+}
+
+/// Those of a query, by their zones.
+pub(super) async fn by_zone(
+    tx: &mut sqlx::SqliteConnection,
+    mut query: sqlx::QueryBuilder<sqlx::Sqlite>,
+) -> Result<HashMap<String, TransitionRecord>, StoreError> {
+    let rows: Vec<Row> = query.build_query_as().fetch_all(tx).await?;
+    rows.into_iter().map(|row| Ok((row.zone.clone(), read(row)?))).collect()
 }
 
 async fn due(tx: &mut sqlx::Transaction<'_, sqlx::Sqlite>, zone: &str, at: Time) -> Result<(), StoreError> {

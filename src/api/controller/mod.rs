@@ -8,6 +8,8 @@ mod changes;
 mod check;
 mod control;
 mod credentials;
+mod gist;
+mod lists;
 mod operators;
 mod requests;
 mod show;
@@ -89,12 +91,12 @@ impl Service for Controller {
         Arc::new(Controller { engine: self.engine.clone(), credentials: self.credentials.clone() })
     }
 
-    async fn zones(&self, _query: wire::ZonesQuery) -> Result<wire::ZoneList, Refusal> {
-        self.list_zones().await
+    async fn zones(&self, query: wire::ZonesQuery) -> Result<wire::ZoneList, Refusal> {
+        self.list_zones(query, None).await
     }
 
     async fn overview(&self) -> Result<wire::Overview, Refusal> {
-        Err(Refusal::new(RefusalKind::Unavailable, "not-built", "overview"))
+        self.show_overview(None).await
     }
 
     async fn timeline(&self, _zone: &str) -> Result<wire::Timeline, Refusal> {
@@ -157,9 +159,15 @@ fn zone_name(text: &str) -> Result<Name, Refusal> {
         Refusal::new(RefusalKind::Invalid, "bad-name", format!("{text} is not a domain name"))
             .with_fix("write it like example.org")
     };
-    let mut name: Name = Name::from_ascii(text).map_err(|_| invalid())?;
+    name_of(text).filter(|name| !name.is_root()).ok_or_else(invalid)
+}
+
+/// A name as a person writes it or as the store has it, with either kind of labels; absolute and in lower case.
+fn name_of(text: &str) -> Option<Name> {
+    let ascii = if text.is_ascii() { text.to_owned() } else { idna::domain_to_ascii(text).ok()? };
+    let mut name = Name::from_ascii(ascii).ok().filter(|_| !text.is_empty())?;
     name.set_fqdn(true);
-    if name.is_root() { Err(invalid()) } else { Ok(name.to_lowercase()) }
+    Some(name.to_lowercase())
 }
 
 /// A zone's name for people: without the final dot.
