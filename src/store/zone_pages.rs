@@ -82,7 +82,7 @@ pub struct StoredOverview {
 }
 
 /// An operator with fewer zones than this is looked up by its zones, any other by theirs.
-const FEW: i64 = 2000;
+const FEW: i64 = if cfg!(test) { 5 } else { 2000 };
 
 #[derive(sqlx::FromRow)]
 struct Key {
@@ -334,3 +334,6 @@ fn read_state(name: &str) -> Result<ZoneState, StoreError> {
 fn unsigned(count: i64) -> u64 {
     u64::try_from(count).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -232,3 +232,21 @@ async fn learn_ttls(engine: &Engine, known: &mut Picture) -> Result<(), Refusal>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_the_same_with_either_kind_of_labels_and_as_the_store_has_it() {
+        let name = zone_name("xn--bcher-kva.example").unwrap();
+        for text in ["bücher.example", "BÜCHER.example.", "XN--bcher-kva.EXAMPLE.", &name.to_string()] {
+            assert_eq!(zone_name(text).unwrap(), name, "{text}");
+        }
+        assert_eq!(plain(&name), "xn--bcher-kva.example");
+        assert_eq!(plain(&zone_name("_a.example").unwrap()), "_a.example");
+        for text in ["", ".", "a..b", "bü cher.example", "\u{200d}.example"] {
+            assert_eq!(zone_name(text).unwrap_err().code, "bad-name", "{text}");
+        }
+    }
+}
