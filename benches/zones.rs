@@ -68,12 +68,10 @@ async fn pages(engine: &Arc<Engine>, zones: u32) {
         ("operator=b, state=blocked", ZonesQuery { operator: some("b"), ..state("blocked") }),
         ("parent=ch", ZonesQuery { parent: some("ch"), ..none.clone() }),
         ("parent=ch, state=verifying", ZonesQuery { parent: some("ch"), ..state("verifying") }),
-        ("reason=guard-ttl, parent, text", ZonesQuery {
-            reason: some("guard-ttl"),
-            parent: some("org"),
-            text: some("z0"),
-            ..none.clone()
-        }),
+        (
+            "reason=guard-ttl, parent, text",
+            ZonesQuery { reason: some("guard-ttl"), parent: some("org"), text: some("z0"), ..none.clone() },
+        ),
         ("stuck for a year (none)", ZonesQuery { stuck_for_s: Some(365 * 86_400), ..none.clone() }),
         ("state=rest for a year (none)", ZonesQuery { stuck_for_s: Some(365 * 86_400), ..state("rest") }),
     ] {

@@ -11,8 +11,8 @@ use chorus::model::history::{Kind, Served};
 use chorus::model::policy::Policy;
 use chorus::model::time::Time;
 use chorus::store::{ParentRecord, Summary, UNFINISHED, ZoneState};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::ConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -48,9 +48,11 @@ fn key(flags: u16, operator: u8) -> Rdata {
 pub fn found(class: i64, now: Time) -> (Status, Summary) {
     let (state, code, step) = state(class);
     let until = (state == ZoneState::WaitingGuard).then(|| now.plus_s(600 + 3000 * class as u64));
-    let text = "every DNSKEY set without key 4711 of b has to be dead: TTL 3600, last seen at ns1.a.example (192.0.2.1:53)";
+    let text =
+        "every DNSKEY set without key 4711 of b has to be dead: TTL 3600, last seen at ns1.a.example (192.0.2.1:53)";
     let waits = WaitingFor { step, code: code.into(), text: text.into(), until };
-    let exposure = Exposure { from: now, until: Time::MAX, what: "answers of b beside keys of a".into(), servers: vec![] };
+    let exposure =
+        Exposure { from: now, until: Time::MAX, what: "answers of b beside keys of a".into(), servers: vec![] };
     let keys = [hex(key(257, 1).as_wire()), hex(key(257, 2).as_wire())];
     let status = Status {
         observed_at: Some(now),
@@ -121,10 +123,15 @@ pub async fn fill(dir: &Path, zones: u32, now: Time) {
         let settings = format!(
             r#"{{"name":"{name}","provider":"rfc2136","update":"192.0.2.1:53","tsig_name":"k.","tsig_algorithm":"hmac-sha256","name_servers":["ns1.{name}.example.=192.0.2.1"],"created_at":7}}"#
         );
-        let sql = "INSERT INTO operators (name, provider, settings, secret, created_at) VALUES ($1, 'rfc2136', $2, x'00', 7)";
+        let sql =
+            "INSERT INTO operators (name, provider, settings, secret, created_at) VALUES ($1, 'rfc2136', $2, x'00', 7)";
         sqlx::query(sql).bind(name).bind(settings).execute(&mut *db).await.unwrap();
     }
-    run(db, "CREATE TEMP TABLE classes (class PRIMARY KEY, status, state, reason, until, attention, late, silent, runs)").await;
+    run(
+        db,
+        "CREATE TEMP TABLE classes (class PRIMARY KEY, status, state, reason, until, attention, late, silent, runs)",
+    )
+    .await;
     for class in 0..100 {
         let (status, summary) = found(class, now);
         sqlx::query("INSERT INTO classes VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")

@@ -298,8 +298,7 @@ async fn zone(asker: &Asker, command: ZoneCommand) -> Result<Exit, Failure> {
 /// The pages of the list, one after the other, as one answer: until there are as many zones as are wanted, or all.
 async fn zones(client: &Client, args: ZoneListArgs) -> Result<Value, Failure> {
     let ZoneListArgs { state, operator, parent, reason, text, limit } = args;
-    let filters =
-        [("state", state), ("operator", operator), ("parent", parent), ("reason", reason), ("text", text)];
+    let filters = [("state", state), ("operator", operator), ("parent", parent), ("reason", reason), ("text", text)];
     let (mut all, mut cursor): (Option<Value>, Option<String>) = (None, None);
     let mut left = limit.unwrap_or(u32::MAX);
     loop {

@@ -399,12 +399,7 @@ impl Engine {
         .min(watch)
     }
 
-    async fn finish(
-        &self,
-        known: &Picture,
-        status: &Status,
-        transition: &TransitionRecord,
-    ) -> Result<(), EngineError> {
+    async fn finish(&self, known: &Picture, status: &Status, transition: &TransitionRecord) -> Result<(), EngineError> {
         let now = self.ports.clock.now();
         let zone = &known.record.name;
         let certificate = certificate(known, transition, now);

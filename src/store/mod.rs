@@ -111,7 +111,13 @@ impl Store {
         sqlx::migrate!("migrations/sqlite").run(&pool).await?;
         // A database in memory is its one connection's.
         let readers = pool.clone();
-        Ok(Store { pool, readers, keys: Arc::new(RwLock::new(keys)), exchanging: Arc::default(), sealing: Arc::default() })
+        Ok(Store {
+            pool,
+            readers,
+            keys: Arc::new(RwLock::new(keys)),
+            exchanging: Arc::default(),
+            sealing: Arc::default(),
+        })
     }
 
     /// Keys are whole even if somebody panicked beside them.

@@ -4,8 +4,8 @@
 
 use super::rotation::FillRandom;
 use super::{
-    Control, Event, MemberRecord, OperatorRecord, PageFrom, Store, StoreError, StoredOverview, Summary, TransitionRecord, Trial,
-    ZoneFilter, ZonePage, ZoneRecord,
+    Control, Event, MemberRecord, OperatorRecord, PageFrom, Store, StoreError, StoredOverview, Summary,
+    TransitionRecord, Trial, ZoneFilter, ZonePage, ZoneRecord,
 };
 use crate::model::ability::{Ability, Known};
 use crate::model::dns::{Name, RecordSet};

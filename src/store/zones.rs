@@ -77,7 +77,8 @@ impl Store {
     }
 
     pub async fn zone_names(&self) -> Result<Vec<String>, StoreError> {
-        let rows: Vec<(String,)> = sqlx::query_as("SELECT name FROM zones ORDER BY name").fetch_all(&self.readers).await?;
+        let rows: Vec<(String,)> =
+            sqlx::query_as("SELECT name FROM zones ORDER BY name").fetch_all(&self.readers).await?;
         Ok(rows.into_iter().map(|(name,)| name).collect())
     }
 
@@ -405,7 +406,10 @@ pub(super) async fn set_members(
     Ok(())
 }
 
-pub(super) fn read_members(zone: &str, rows: Vec<(String, String, bool)>) -> Result<BTreeMap<String, MemberRecord>, StoreError> {
+pub(super) fn read_members(
+    zone: &str,
+    rows: Vec<(String, String, bool)>,
+) -> Result<BTreeMap<String, MemberRecord>, StoreError> {
     let read = |(operator, wanted, unreachable): (String, String, bool)| {
         let standings = [Standing::Outside, Standing::Trusted, Standing::Serving];
         let wanted = standings.into_iter().find(|standing| write_standing(*standing) == wanted);

@@ -17,8 +17,13 @@ async fn line(world: &World) -> wire::ZoneSummary {
         Some(running) => {
             assert_eq!(line.state, running.state.name());
             assert_eq!(line.waiting_for, running.waiting_for);
-            let forecasts =
-                wire::TransitionShow { ends_earliest: None, ends_at: None, undo_takes: None, stop: None, ..running.clone() };
+            let forecasts = wire::TransitionShow {
+                ends_earliest: None,
+                ends_at: None,
+                undo_takes: None,
+                stop: None,
+                ..running.clone()
+            };
             assert_eq!(line.transition.as_ref(), Some(&forecasts));
         }
         None => assert_eq!(line.state, if page.rest { "rest" } else { "unsettled" }),

@@ -69,9 +69,7 @@ impl Controller {
             attention: lines(found.attention),
             guards: lines(found.guards),
             lagging: lines(found.lagging),
-            silent: silent
-                .map(|(operator, zones, text)| wire::OperatorTrouble { operator, zones, text })
-                .collect(),
+            silent: silent.map(|(operator, zones, text)| wire::OperatorTrouble { operator, zones, text }).collect(),
             now: At::clock(now),
         })
     }
@@ -126,7 +124,11 @@ fn filter(query: &wire::ZonesQuery, now: Time) -> Result<ZoneFilter, Refusal> {
     let parent = given(&query.parent).map(|parent| {
         let name = super::name_of(parent).map(|name| name.to_string());
         name.ok_or_else(|| {
-            nonsense("bad-name", format!("{parent} is not a domain name"), "write the parent like org, or . for the root")
+            nonsense(
+                "bad-name",
+                format!("{parent} is not a domain name"),
+                "write the parent like org, or . for the root",
+            )
         })
     });
     let since = query.stuck_for_s.map(|s| {

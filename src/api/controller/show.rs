@@ -2,8 +2,8 @@
 //!
 //! Invariant: `verdict` is never empty, and neither is `waiting_for` while a transition is under way.
 
-use super::plain;
 use super::gist::{Gist, on_the_wire as state_on_the_wire};
+use super::plain;
 use super::under_way;
 use crate::api::wire::{self, At};
 use crate::engine::{Certificate, Picture, Status, state_of};

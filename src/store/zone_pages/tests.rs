@@ -155,7 +155,11 @@ async fn walk(store: &Store, mut from: PageFrom, limit: u32, mut between: impl A
         let names: Vec<String> = page.zones.into_iter().map(|row| row.name).collect();
         let (first, last) = (names.first().unwrap().clone(), names.last().unwrap().clone());
         let forwards = !matches!(from, PageFrom::Before(_));
-        if forwards { seen.extend(names) } else { seen.splice(0..0, names).for_each(drop) }
+        if forwards {
+            seen.extend(names)
+        } else {
+            seen.splice(0..0, names).for_each(drop)
+        }
         between().await;
         from = match forwards {
             true if page.after => PageFrom::After(last),
@@ -222,9 +226,8 @@ async fn filters_combine() {
     assert_eq!(every.len(), 60);
     let (mut some, mut none) = (0, 0);
     for _ in 0..600 {
-        let mut maybe = |words: &[&str]| {
-            chance.random_bool(0.35).then(|| words[chance.random_range(0..words.len())].to_owned())
-        };
+        let mut maybe =
+            |words: &[&str]| chance.random_bool(0.35).then(|| words[chance.random_range(0..words.len())].to_owned());
         let (operator, parent, reason) = (maybe(&["a", "b", "c", "nobody"]), maybe(&PARENTS), maybe(&REASONS));
         let (prefix, below) = (maybe(&["x", "xy", "q"]), maybe(&["example.", "org.", "x.org."]));
         let state = match chance.random_range(0..6) {
