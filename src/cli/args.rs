@@ -327,9 +327,9 @@ Example:
         #[command(flatten)]
         policy: PolicyArgs,
     },
-    /// All zones
-    #[command(after_help = "Example:\n  chorus zone list")]
-    List,
+    /// All zones, or those that the options choose
+    #[command(after_help = "Example:\n  chorus zone list\n  chorus zone list --state attention --operator b")]
+    List(ZoneListArgs),
     /// One zone: verdict, keys, servers, and what is awaited
     #[command(after_help = "Example:\n  chorus zone show example.org -o json")]
     Show {
@@ -500,6 +500,35 @@ Example:
         #[arg(long, value_name = "ID")]
         transition: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct ZoneListArgs {
+    /// In this state: a transition's, as `zone show` has it, or rest, unsettled, exposed, attention
+    #[arg(long)]
+    pub state: Option<String>,
+    /// Of this operator, or on its way to or from it
+    #[arg(long, value_parser = input::operator_name)]
+    pub operator: Option<String>,
+    /// Delegated from this zone
+    #[arg(long)]
+    pub parent: Option<String>,
+    /// Waiting for this reason, by its code
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// With names that begin so
+    #[arg(long)]
+    pub text: Option<String>,
+    /// So many, by name; else all
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+}
+
+impl ZoneListArgs {
+    /// Whether there may be zones that are not shown.
+    pub fn is_filtered(&self) -> bool {
+        [&self.state, &self.operator, &self.parent, &self.reason, &self.text].into_iter().any(Option::is_some)
+    }
 }
 
 #[derive(Debug, Args)]

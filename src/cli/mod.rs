@@ -22,7 +22,7 @@ use crate::api::wire::{
 };
 use args::{
     Cli, Command, Global, KeyCommand, OperatorAddArgs, OperatorCommand, OperatorRotateArgs, OperatorSetArgs, Output,
-    ZoneCommand,
+    ZoneCommand, ZoneListArgs,
 };
 use client::Client;
 use exit::{Exit, Failure};
@@ -30,6 +30,9 @@ use render::Look;
 use reqwest::Method;
 use serde_json::Value;
 use std::io::{self, Write};
+
+/// The most zones that one answer has.
+const PAGE_MAX: u32 = 1000;
 
 /// Does what the arguments say.
 pub async fn run(cli: Cli) -> Result<Exit, Failure> {
@@ -240,9 +243,13 @@ async fn zone(asker: &Asker, command: ZoneCommand) -> Result<Exit, Failure> {
             };
             asker.show::<ZonePolicy>(answer, |value, _| render::policy(value))?;
         }
-        ZoneCommand::List => {
-            let answer = client.get(&["zones"], &[]).await?;
-            asker.show::<ZoneList>(answer, render::zones)?;
+        ZoneCommand::List(args) => {
+            let is_filtered = args.is_filtered();
+            let answer = zones(client, args).await?;
+            asker.show::<ZoneList>(answer, |list, look| match list.zones.is_empty() && is_filtered {
+                true => "no such zones\n".to_owned(),
+                false => render::zones(list, look),
+            })?;
         }
         ZoneCommand::Show { zone } => {
             let answer = client.get(&["zones", &zone], &[]).await?;
@@ -304,6 +311,41 @@ async fn zone(asker: &Asker, command: ZoneCommand) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Ok)
+}
+
+/// The pages of the list, one after the other, as one answer: until there are as many zones as are wanted, or all.
+async fn zones(client: &Client, args: ZoneListArgs) -> Result<Value, Failure> {
+    let ZoneListArgs { state, operator, parent, reason, text, limit } = args;
+    let filters = [("state", state), ("operator", operator), ("parent", parent), ("reason", reason), ("text", text)];
+    let (mut all, mut cursor): (Option<Value>, Option<String>) = (None, None);
+    let mut left = limit.unwrap_or(u32::MAX);
+    loop {
+        let page = left.min(PAGE_MAX).to_string();
+        let mut query: Vec<(&str, &str)> =
+            filters.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))).collect();
+        query.push(("limit", &page));
+        query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+        let mut answer = client.get(&["zones"], &query).await?;
+        let next = answer.get("next").and_then(Value::as_str).map(str::to_owned);
+        let came = answer.get_mut("zones").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
+        left = left.saturating_sub(u32::try_from(came.len()).unwrap_or(u32::MAX));
+        let whole = all.get_or_insert(answer);
+        match whole.get_mut("zones").and_then(Value::as_array_mut) {
+            Some(zones) => zones.extend(came),
+            // Not an answer of this kind: whoever reads it says so.
+            None => break,
+        }
+        let is_done = next.is_none() || next == cursor || left == 0;
+        if is_done {
+            if let Some(whole) = whole.as_object_mut() {
+                whole.remove("next");
+                whole.extend(next.filter(|_| left == 0).map(|next| ("next".to_owned(), Value::String(next))));
+            }
+            break;
+        }
+        cursor = next;
+    }
+    Ok(all.unwrap_or_default())
 }
 
 async fn set(asker: &Asker, zone: &str, change: Change, how: args::How) -> Result<Exit, Failure> {

@@ -63,6 +63,8 @@ pub struct Status {
     pub exposures: Vec<Exposure>,
     pub parent_zone: String,
     pub settled: bool,
+    /// Whether the parent has a DS; `None` before that was looked at.
+    pub secure: Option<bool>,
     /// What the parent should have, as RDATA: DS and NS.
     pub parent_ds: Vec<String>,
     pub parent_ns: Vec<String>,
@@ -90,6 +92,7 @@ impl Default for Status {
             exposures: Vec::new(),
             parent_zone: String::new(),
             settled: false,
+            secure: None,
             parent_ds: Vec::new(),
             parent_ns: Vec::new(),
             unanswered: Vec::new(),

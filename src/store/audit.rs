@@ -183,7 +183,7 @@ impl Store {
             query.push(" AND who <> 'chorus'");
         }
         query.push(" ORDER BY sequence DESC LIMIT ").push_bind(filter.limit);
-        Ok(query.build_query_as().fetch_all(&self.pool).await?)
+        Ok(query.build_query_as().fetch_all(&self.readers).await?)
     }
 
     /// What happened after `sequence`, the oldest first: of one zone, or of all.
@@ -199,7 +199,7 @@ impl Store {
             query.push(" AND zone = ").push_bind(zone);
         }
         query.push(" ORDER BY sequence LIMIT ").push_bind(limit);
-        Ok(query.build_query_as().fetch_all(&self.pool).await?)
+        Ok(query.build_query_as().fetch_all(&self.readers).await?)
     }
 
     /// The last entry's sequence and hash.

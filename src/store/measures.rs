@@ -310,6 +310,7 @@ mod tests {
     use super::*;
     use crate::model::group::{Group, Standing};
     use crate::model::policy::Policy;
+    use crate::store::Summary;
     use crate::store::{Aim, MasterKey, ParentRecord, TransitionRecord, TransitionState, ZoneRecord};
 
     fn name(text: &str) -> Name {
@@ -372,7 +373,7 @@ mod tests {
         assert_eq!((example.zones, example.waiting, example.longest_pipeline_s), (3, 1, 30));
         assert_eq!(example.modes, [ParentMode::Scan, ParentMode::Manual].into());
         // It moves with the status.
-        store.set_status(&name("b.example."), Time(0), BELOW_EXAMPLE).await.unwrap();
+        store.set_status(&name("b.example."), Time(0), BELOW_EXAMPLE, &Summary::fresh(Time(0))).await.unwrap();
         assert_eq!(store.parents(None).await.unwrap()["example."].waiting, 0);
     }
 
@@ -383,9 +384,9 @@ mod tests {
             zone(&store, one, ParentMode::Scan, 10, BELOW_EXAMPLE).await;
             store.saw_parent_act(&name(one), "example.", Kind::Ds, Time(1), Time(2)).await.unwrap();
             let started = transition(one, Time(5));
-            store.start_transition(&name(one), &started, &BTreeMap::new(), "").await.unwrap();
+            store.start_transition(&name(one), &started, &BTreeMap::new(), "", &Summary::fresh(Time(0))).await.unwrap();
             store.enter_step(&name(one), one, Step::ShareKeys, Time(6), "").await.unwrap();
-            store.end_transition(&name(one), &started, "{}", Time(9), "").await.unwrap();
+            store.end_transition(&name(one), &started, "{}", Time(9), "", &Summary::fresh(Time(0))).await.unwrap();
         }
         for (below, zones) in [(Some("b.example."), 2), (Some("."), 4), (None, 4), (Some("other."), 0)] {
             let parents = store.parents(below).await.unwrap();
@@ -427,7 +428,7 @@ mod tests {
         let (store, child) = (store().await, name("a.example."));
         zone(&store, "a.example.", ParentMode::Scan, 10, BELOW_EXAMPLE).await;
         let started = transition("t_1", Time(0));
-        store.start_transition(&child, &started, &BTreeMap::new(), "").await.unwrap();
+        store.start_transition(&child, &started, &BTreeMap::new(), "", &Summary::fresh(Time(0))).await.unwrap();
         // The second time after a crash: it is told again, and begins where it began.
         for (step, at) in [(Step::ShareKeys, 100), (Step::ShareKeys, 150), (Step::AwaitDs, 400)] {
             store.enter_step(&child, "t_1", step, Time(at), "").await.unwrap();
@@ -436,11 +437,18 @@ mod tests {
         assert_eq!(took(&store.past(Time(0), None).await.unwrap()), [(Step::ShareKeys, 300)]);
         let (kind, text, at) = ("pause", String::new(), Time(500));
         let held = TransitionRecord { paused: true, ..started.clone() };
-        let control = crate::store::Control { transition: held, members: BTreeMap::new(), kind, text, at };
-        store.control_transition(&child, &control).await.unwrap();
+        let control = crate::store::Control {
+            transition: held,
+            members: BTreeMap::new(),
+            kind,
+            text,
+            at,
+            summary: Summary::fresh(at),
+        };
+        store.control_transition(&child, &control, &Summary::fresh(Time(0))).await.unwrap();
         store.enter_step(&child, "t_1", Step::NameServers, Time(900), "").await.unwrap();
         let held = TransitionRecord { version: 2, ..started };
-        store.end_transition(&child, &held, "{}", Time(950), "").await.unwrap();
+        store.end_transition(&child, &held, "{}", Time(950), "", &Summary::fresh(Time(0))).await.unwrap();
         let past = store.past(Time(0), None).await.unwrap();
         assert_eq!(took(&past), [(Step::NameServers, 50), (Step::ShareKeys, 300)]);
         assert!(past.forecasts[0].was_controlled);
@@ -451,9 +459,9 @@ mod tests {
         let (store, child) = (store().await, name("a.example."));
         zone(&store, "a.example.", ParentMode::Scan, 10, BELOW_EXAMPLE).await;
         let started = transition("t_1", Time(3 * DAY_MS - 1));
-        store.start_transition(&child, &started, &BTreeMap::new(), "").await.unwrap();
+        store.start_transition(&child, &started, &BTreeMap::new(), "", &Summary::fresh(Time(0))).await.unwrap();
         let undone = TransitionRecord { aim: Aim::Undoing, ..started };
-        store.end_transition(&child, &undone, "{}", Time(3 * DAY_MS), "").await.unwrap();
+        store.end_transition(&child, &undone, "{}", Time(3 * DAY_MS), "", &Summary::fresh(Time(0))).await.unwrap();
         let past = store.past(Time(0), None).await.unwrap();
         assert_eq!(past.days.keys().collect::<Vec<_>>(), [&2, &3]);
         assert_eq!((past.days[&2].started, past.days[&2].ended.len()), (1, 0));

@@ -14,9 +14,11 @@ mod records;
 mod rotation;
 mod seal;
 mod sessions;
+mod summaries;
 mod tokens;
 mod transitions;
 mod trials;
+mod zone_pages;
 mod zones;
 
 pub use accounts::AccountRecord;
@@ -28,9 +30,11 @@ pub use records::Records;
 pub use rotation::FillRandom;
 pub use seal::{MasterKey, SealError};
 pub use sessions::SessionRecord;
+pub use summaries::{Summary, UNFINISHED, ZoneState};
 pub use tokens::TokenRecord;
 pub use transitions::{Aim, AlgorithmChange, Control, TransitionRecord, TransitionState};
 pub use trials::{Before, Trial};
+pub use zone_pages::{InState, PageFrom, StoredOverview, ZoneFilter, ZonePage, ZoneRow};
 pub use zones::{MemberRecord, ParentRecord, ZoneRecord};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -61,10 +65,16 @@ pub enum StoreError {
     LastAdmin,
 }
 
+/// So many pages are read at once.
+const READERS: u32 = 4;
+
 /// The database. One type, so that PostgreSQL becomes a second arm inside it.
 #[derive(Clone)]
 pub struct Store {
     pool: SqlitePool,
+    /// For what only reads: it waits for no writer, and sees what was committed before it began. Whoever changes what it has
+    /// read does both on `pool`, in one transaction, or under the zone's lock.
+    readers: SqlitePool,
     keys: Arc<RwLock<Keyring>>,
     /// One exchange of the master key at a time.
     exchanging: Arc<tokio::sync::Mutex<()>>,
@@ -100,8 +110,11 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(10));
         // One connection: SQLite has one writer, and waiting for a turn here is better than SQLITE_BUSY there.
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        Store::with_pool(pool, keys).await
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let store = Store::with_pool(pool, keys).await?;
+        let reading = options.create_if_missing(false).pragma("query_only", "ON");
+        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(reading).await?;
+        Ok(Store { readers, ..store })
     }
 
     /// A database that lives in memory, for tests and simulations.
@@ -125,8 +138,11 @@ impl Store {
 
     async fn with_pool(pool: SqlitePool, keys: Keyring) -> Result<Store, StoreError> {
         sqlx::migrate!("migrations/sqlite").run(&pool).await?;
+        // A database in memory is its one connection's.
+        let readers = pool.clone();
         let store = Store {
             pool,
+            readers,
             keys: Arc::new(RwLock::new(keys)),
             exchanging: Arc::default(),
             sealing: Arc::default(),

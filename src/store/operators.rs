@@ -101,14 +101,14 @@ impl Store {
 
     pub async fn operators(&self) -> Result<Vec<OperatorRecord>, StoreError> {
         let rows: Vec<(String, String)> =
-            sqlx::query_as("SELECT name, settings FROM operators ORDER BY name").fetch_all(&self.pool).await?;
+            sqlx::query_as("SELECT name, settings FROM operators ORDER BY name").fetch_all(&self.readers).await?;
         rows.iter().map(|(name, settings)| read_json("operator", name, settings)).collect()
     }
 
     pub async fn operator(&self, name: &str) -> Result<Option<OperatorRecord>, StoreError> {
         let row: Option<(String,)> = sqlx::query_as("SELECT settings FROM operators WHERE name = $1")
             .bind(name)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.readers)
             .await?;
         row.map(|(settings,)| read_json("operator", name, &settings)).transpose()
     }
@@ -134,7 +134,7 @@ impl Store {
     pub async fn zones_of(&self, operator: &str) -> Result<Vec<String>, StoreError> {
         let rows: Vec<(String,)> = sqlx::query_as("SELECT zone FROM members WHERE operator = $1 ORDER BY zone")
             .bind(operator)
-            .fetch_all(&self.pool)
+            .fetch_all(&self.readers)
             .await?;
         Ok(rows.into_iter().map(|(zone,)| zone).collect())
     }

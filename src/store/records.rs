@@ -4,8 +4,8 @@
 
 use super::rotation::FillRandom;
 use super::{
-    AuditFilter, AuditRecord, Control, Event, MemberRecord, OperatorRecord, ParentMeasures, Past, Signature, Store,
-    StoreError, TransitionRecord, Trial, Verified, ZoneRecord,
+    AuditFilter, AuditRecord, Control, Event, MemberRecord, OperatorRecord, PageFrom, ParentMeasures, Past, Signature,
+    Store, StoreError, StoredOverview, Summary, TransitionRecord, Trial, Verified, ZoneFilter, ZonePage, ZoneRecord,
 };
 use crate::model::ability::{Ability, Known};
 use crate::model::dns::{Name, RecordSet};
@@ -58,16 +58,19 @@ records! {
     async fn zones_of(&self, operator: &str) -> Vec<String>;
     async fn add_zone(&self, zone: &ZoneRecord) -> ();
     async fn zone_names(&self) -> Vec<String>;
+    async fn zone_page(&self, filter: &ZoneFilter, from: &PageFrom, limit: u32) -> ZonePage;
+    async fn zone_overview(&self, below: Option<&str>, guards_until: Time, limit: u32) -> StoredOverview;
     async fn zone(&self, zone: &Name) -> Option<ZoneRecord>;
     async fn set_policy(&self, zone: &Name, policy: &Policy, at: Time, text: &str) -> ();
     async fn saw_zone_ttl(&self, zone: &Name, operator: &str, ttl_s: u32) -> ();
     async fn due(&self, now: Time, furthest: Time, limit: i64) -> (Vec<String>, Option<Time>);
     async fn set_due(&self, zone: &str, due_at: Time) -> ();
-    async fn set_status(&self, zone: &Name, due_at: Time, status: &str) -> ();
+    async fn set_status(&self, zone: &Name, due_at: Time, status: &str, summary: &Summary) -> ();
     async fn history(&self, zone: &Name) -> History;
     async fn record(&self, zone: &Name, history: &History, since: Time) -> ();
     async fn set_right(
-        &self, zone: &Name, history: &History, in_flight: &[(String, Kind, Sent)], due_at: Time, status: &str
+        &self, zone: &Name, history: &History, in_flight: &[(String, Kind, Sent)], due_at: Time, status: &str,
+        summary: &Summary
     ) -> ();
     async fn forget_before(&self, zone: &Name, before: Time) -> ();
     async fn intend(
@@ -75,13 +78,16 @@ records! {
     ) -> ();
     async fn landed(&self, zone: &Name, operator: &str, kind: Kind, sent_at: Time) -> ();
     async fn start_transition(
-        &self, zone: &Name, transition: &TransitionRecord, members: &BTreeMap<String, MemberRecord>, text: &str
+        &self, zone: &Name, transition: &TransitionRecord, members: &BTreeMap<String, MemberRecord>, text: &str,
+        summary: &Summary
     ) -> ();
     async fn control_transition(&self, zone: &Name, control: &Control) -> ();
     async fn end_transition(
-        &self, zone: &Name, transition: &TransitionRecord, certificate: &str, at: Time, text: &str
+        &self, zone: &Name, transition: &TransitionRecord, certificate: &str, at: Time, text: &str,
+        summary: &Summary
     ) -> ();
     async fn running_transition(&self, zone: &Name) -> Option<TransitionRecord>;
+    async fn last_transition(&self, zone: &Name) -> Option<TransitionRecord>;
     async fn transitions(&self, zone: &Name) -> Vec<TransitionRecord>;
     async fn add_event(
         &self, zone: &Name, at: Time, kind: &str, text: &str, transition: Option<&str>, operator: Option<&str>

@@ -5,12 +5,12 @@
 use super::audit::Told;
 use super::measures::{Forecasted, break_step_off, end_step};
 use super::zones::{MemberRecord, set_members};
-use super::{Store, StoreError, json, read_json};
+use super::{Store, StoreError, Summary, json, read_json, summaries};
 use crate::model::dns::Name;
 use crate::model::group::{Group, Standing};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransitionState {
@@ -144,6 +144,7 @@ fn read_group(id: &str, text: &str) -> Result<Group, StoreError> {
 #[derive(sqlx::FromRow)]
 struct Row {
     id: String,
+    zone: String,
     author: String,
     reason: Option<String>,
     from_group: String,
@@ -194,6 +195,8 @@ pub struct Control {
     pub kind: &'static str,
     pub text: String,
     pub at: Time,
+    /// Where the zone is then.
+    pub summary: Summary,
 }
 
 impl Store {
@@ -204,6 +207,7 @@ impl Store {
         transition: &TransitionRecord,
         members: &BTreeMap<String, MemberRecord>,
         text: &str,
+        summary: &Summary,
     ) -> Result<(), StoreError> {
         let key = zone.to_string();
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
@@ -242,6 +246,7 @@ impl Store {
         let (zone, id) = (Some(key.as_str()), Some(transition.id.as_str()));
         self.tell(&mut tx, at, Told { kind: "transition-started", text, zone, transition: id, operator: None }).await?;
         due(&mut tx, &key, at).await?;
+        summaries::put(&mut tx, &key, summary).await?;
         tx.commit().await?;
         self.changed(zone);
         Ok(())
@@ -250,7 +255,7 @@ impl Store {
     /// Changes what a running transition aims at, or holds it. Of two who saw the same version the second is refused.
     pub async fn control_transition(&self, zone: &Name, control: &Control) -> Result<(), StoreError> {
         let key = zone.to_string();
-        let Control { transition, members, kind, text, at } = control;
+        let Control { transition, members, kind, text, at, summary } = control;
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let rest = transition.rest.as_ref().map(|rest| json("transition", &transition.id, rest)).transpose()?;
         let changed = sqlx::query(
@@ -275,6 +280,7 @@ impl Store {
         self.tell(&mut tx, *at, Told { kind, text, zone, transition: id, operator: None }).await?;
         break_step_off(&mut tx, &transition.id).await?;
         due(&mut tx, &key, *at).await?;
+        summaries::put(&mut tx, &key, summary).await?;
         tx.commit().await?;
         self.changed(zone);
         Ok(())
@@ -289,6 +295,7 @@ impl Store {
         certificate: &str,
         at: Time,
         text: &str,
+        summary: &Summary,
     ) -> Result<(), StoreError> {
         let key = zone.to_string();
         let state = transition.aim.end().as_str();
@@ -311,6 +318,7 @@ impl Store {
         sqlx::query("DELETE FROM members WHERE zone = $1 AND wanted = 'Outside'").bind(&key).execute(&mut *tx).await?;
         let (zone, id, kind) = (Some(key.as_str()), Some(transition.id.as_str()), format!("transition-{state}"));
         self.tell(&mut tx, at, Told { kind: &kind, text, zone, transition: id, operator: None }).await?;
+        summaries::put(&mut tx, &key, summary).await?;
         tx.commit().await?;
         self.changed(zone);
         Ok(())
@@ -319,8 +327,21 @@ impl Store {
     pub async fn running_transition(&self, zone: &Name) -> Result<Option<TransitionRecord>, StoreError> {
         let row: Option<Row> = sqlx::query_as("SELECT * FROM transitions WHERE zone = $1 AND state = 'running'")
             .bind(zone.to_string())
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.readers)
             .await?;
+        row.map(read).transpose()
+    }
+
+    /// The one that began last, without its certificate.
+    pub async fn last_transition(&self, zone: &Name) -> Result<Option<TransitionRecord>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT id, zone, author, reason, from_group, to_group, state, aim, rest, paused, algorithm, version, started_at,
+                    ended_at, NULL AS certificate
+             FROM transitions WHERE zone = $1 ORDER BY started_at DESC, id DESC LIMIT 1",
+        )
+        .bind(zone.to_string())
+        .fetch_optional(&self.readers)
+        .await?;
         row.map(read).transpose()
     }
 
@@ -329,10 +350,19 @@ impl Store {
         let rows: Vec<Row> =
             sqlx::query_as("SELECT * FROM transitions WHERE zone = $1 ORDER BY started_at DESC, id DESC")
                 .bind(zone.to_string())
-                .fetch_all(&self.pool)
+                .fetch_all(&self.readers)
                 .await?;
         rows.into_iter().map(read).collect()
     }
+}
+
+/// Those of a query, by their zones.
+pub(super) async fn by_zone(
+    tx: &mut sqlx::SqliteConnection,
+    mut query: sqlx::QueryBuilder<sqlx::Sqlite>,
+) -> Result<HashMap<String, TransitionRecord>, StoreError> {
+    let rows: Vec<Row> = query.build_query_as().fetch_all(tx).await?;
+    rows.into_iter().map(|row| Ok((row.zone.clone(), read(row)?))).collect()
 }
 
 async fn due(tx: &mut sqlx::Transaction<'_, sqlx::Sqlite>, zone: &str, at: Time) -> Result<(), StoreError> {

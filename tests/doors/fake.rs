@@ -22,6 +22,8 @@ pub const CANARY: &str = "Y2FuYXJ5IGNhbmFyeSBjYW5hcnk=";
 pub struct Fake {
     pub operators: Mutex<Vec<OperatorAdd>>,
     pub zones: Mutex<Vec<ZoneAdd>>,
+    /// How the list was asked for.
+    pub asked: Mutex<Vec<ZonesQuery>>,
     pub sets: Mutex<Vec<SetGroup>>,
     pub controls: Mutex<Vec<(Verb, Control)>>,
     pub rotated: Mutex<Vec<OperatorRotate>>,
@@ -119,8 +121,16 @@ impl Service for Fake {
         Ok(test)
     }
 
-    async fn zones(&self, _: ZonesQuery) -> Result<ZoneList, Refusal> {
-        Ok(sample::zones())
+    /// One zone in each page, if zones below `paged` are asked for.
+    async fn zones(&self, query: ZonesQuery) -> Result<ZoneList, Refusal> {
+        let mut list = sample::zones();
+        if query.parent.as_deref() == Some("paged") {
+            let at = query.cursor.as_deref().map_or(0, |cursor| cursor.parse().unwrap());
+            list.next = (at + 1 < list.zones.len()).then(|| (at + 1).to_string());
+            list.zones = vec![list.zones.swap_remove(at)];
+        }
+        self.asked.lock().unwrap().push(query);
+        Ok(list)
     }
 
     async fn add_zone(&self, zone: ZoneAdd) -> Result<ZoneShow, Refusal> {

@@ -9,7 +9,7 @@ use super::under_way::expected;
 use super::{Controller, learn_ttls, no_operator, of_engine, of_store, plain, show};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire;
-use crate::engine::Picture;
+use crate::engine::{Picture, Status, summary};
 use crate::model::dns::{Name, rdata_text};
 use crate::model::group::{
     ForecastStep, Group, Refused, Standing, World, algorithm_name, algorithm_number, algorithms_of, forecast,
@@ -166,7 +166,9 @@ impl Controller {
             }
             None => format!("from {} to {}{reason}", show::listed(&transition.from), show::listed(&transition.to)),
         };
-        self.store().start_transition(name, &transition, &members, &text).await.map_err(of_store)
+        let status = Status::read(&known.record.status);
+        let found = summary(&status, members.len(), Some(&transition), transition.started_at);
+        self.store().start_transition(name, &transition, &members, &text, &found).await.map_err(of_store)
     }
 
     /// What a trial placed would count as its operator's own. One that is under way holds the zone's lock.

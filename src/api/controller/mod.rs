@@ -9,6 +9,8 @@ mod changes;
 mod check;
 mod control;
 mod credentials;
+mod gist;
+mod lists;
 mod operators;
 mod reports;
 mod requests;
@@ -104,12 +106,12 @@ impl Service for Controller {
         })
     }
 
-    async fn zones(&self, _query: wire::ZonesQuery) -> Result<wire::ZoneList, Refusal> {
-        self.list_zones().await
+    async fn zones(&self, query: wire::ZonesQuery) -> Result<wire::ZoneList, Refusal> {
+        self.list_zones(query, self.caller.below.as_deref()).await
     }
 
     async fn overview(&self) -> Result<wire::Overview, Refusal> {
-        Err(Refusal::new(RefusalKind::Unavailable, "not-built", "overview"))
+        self.show_overview(self.caller.below.as_deref()).await
     }
 
     async fn timeline(&self, zone: &str) -> Result<wire::Timeline, Refusal> {
@@ -180,9 +182,15 @@ pub(crate) fn zone_name(text: &str) -> Result<Name, Refusal> {
         Refusal::new(RefusalKind::Invalid, "bad-name", format!("{text} is not a domain name"))
             .with_fix("write it like example.org")
     };
-    let mut name: Name = Name::from_ascii(text).map_err(|_| invalid())?;
+    name_of(text).filter(|name| !name.is_root()).ok_or_else(invalid)
+}
+
+/// A name as a person writes it or as the store has it, with either kind of labels; absolute and in lower case.
+fn name_of(text: &str) -> Option<Name> {
+    let ascii = if text.is_ascii() { text.to_owned() } else { idna::domain_to_ascii(text).ok()? };
+    let mut name = Name::from_ascii(ascii).ok().filter(|_| !text.is_empty())?;
     name.set_fqdn(true);
-    if name.is_root() { Err(invalid()) } else { Ok(name.to_lowercase()) }
+    Some(name.to_lowercase())
 }
 
 /// A zone's name for people: without the final dot.
@@ -248,4 +256,22 @@ async fn learn_ttls(engine: &Engine, known: &mut Picture) -> Result<(), Refusal>
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_the_same_with_either_kind_of_labels_and_as_the_store_has_it() {
+        let name = zone_name("xn--bcher-kva.example").unwrap();
+        for text in ["bücher.example", "BÜCHER.example.", "XN--bcher-kva.EXAMPLE.", &name.to_string()] {
+            assert_eq!(zone_name(text).unwrap(), name, "{text}");
+        }
+        assert_eq!(plain(&name), "xn--bcher-kva.example");
+        assert_eq!(plain(&zone_name("_a.example").unwrap()), "_a.example");
+        for text in ["", ".", "a..b", "bü cher.example", "\u{200d}.example"] {
+            assert_eq!(zone_name(text).unwrap_err().code, "bad-name", "{text}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: what was never seen is `None`, and never a nought. Whoever is limited to some zones gets what those show.
 
-use super::under_way::title;
+use super::gist::title;
 use super::{Controller, of_store};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire::{self, At};

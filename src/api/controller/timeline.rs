@@ -3,15 +3,17 @@
 //! Invariant: no moment is worked out here that `model::history` and `model::group` give. A version is waited for when
 //! without it the wait would end earlier: so says the model itself, asked about a history that has it, and one that has not.
 
-use super::under_way::{self, state_of};
+use super::gist::Gist;
+use super::under_way;
 use super::{Controller, of_engine, plain};
 use crate::api::service::Refusal;
 use crate::api::wire::{self, At};
-use crate::engine::{Picture, Status};
+use crate::engine::{Picture, Status, state_of};
 use crate::model::dns::{Dnskey, Ds, Name, RecordSet, ns_name};
 use crate::model::group::{Step, Wait, World, decide, last_question};
 use crate::model::history::{History, Kind, Server, Span, Who};
 use crate::model::time::Time;
+use crate::store::ZoneState;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -49,7 +51,8 @@ fn timeline(known: &Picture, status: &Status, now: Time) -> wire::Timeline {
     mark(&world, status, &mut versions);
     let guards = guards(status, now);
     let running = known.transition.as_ref();
-    let steps = running.map(|running| under_way::steps(known, status, running, now)).unwrap_or_default();
+    let gist = Gist { members: &known.record.members, status, transition: running };
+    let steps = running.map(|running| under_way::steps(known, gist, running, now)).unwrap_or_default();
 
     let begun = running.map_or(Time(now.0.saturating_sub(millis(PAST))), |running| running.started_at);
     let lived = |version: &&Version| version.dead.is_none_or(|dead| dead > begun);
@@ -136,9 +139,10 @@ fn version(world: &World<'_>, server: &Server, kind: Kind, span: &Span) -> Versi
 }
 
 fn guards(status: &Status, now: Time) -> Vec<wire::TimelineGuard> {
-    let closed = status.waiting.iter().filter(|wait| {
-        state_of(wait) == wire::TransitionState::WaitingGuard && wait.until.is_none_or(|until| until > now)
-    });
+    let closed = status
+        .waiting
+        .iter()
+        .filter(|wait| state_of(wait) == ZoneState::WaitingGuard && wait.until.is_none_or(|until| until > now));
     let mut guards: Vec<wire::TimelineGuard> = closed
         .map(|wait| wire::TimelineGuard {
             code: wait.code.clone(),

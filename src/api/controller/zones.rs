@@ -78,37 +78,11 @@ impl Controller {
         self.show_zone(&name).await
     }
 
-    pub(super) async fn list_zones(&self) -> Result<wire::ZoneList, Refusal> {
-        let ports = self.engine.ports();
-        let mut zones = Vec::new();
-        for name in ports.store.zone_names().await.map_err(of_store)? {
-            let shown = self.show_zone(&zone_name(&name)?).await?;
-            zones.push(wire::ZoneSummary {
-                zone: shown.zone,
-                verdict: shown.verdict,
-                rest: shown.rest,
-                desired: shown.desired,
-                state: shown
-                    .transition
-                    .as_ref()
-                    .filter(|t| !t.state.is_over())
-                    .map_or("rest", |t| t.state.name())
-                    .to_owned(),
-                since: None,
-                waiting_for: shown.transition.as_ref().and_then(|t| t.waiting_for.clone()),
-                operators: shown.operators.into_iter().map(|standing| standing.operator).collect(),
-                parent: shown.parent.zone,
-                transition: shown.transition,
-            });
-        }
-        Ok(wire::ZoneList { zones, now: wire::At::clock(ports.clock.now()), next: None, previous: None })
-    }
-
     pub(super) async fn show_zone(&self, name: &Name) -> Result<wire::ZoneShow, Refusal> {
         let (known, status) = self.engine.ports().recall(name).await.map_err(of_engine)?;
         let last = match &known.transition {
             Some(_) => None,
-            None => self.engine.ports().store.transitions(name).await.map_err(of_store)?.into_iter().next(),
+            None => self.engine.ports().store.last_transition(name).await.map_err(of_store)?,
         };
         Ok(show::zone(&known, &status, last.as_ref(), self.engine.ports().clock.now()))
     }
