@@ -445,7 +445,7 @@ mod tests {
             at,
             summary: Summary::fresh(at),
         };
-        store.control_transition(&child, &control, &Summary::fresh(Time(0))).await.unwrap();
+        store.control_transition(&child, &control).await.unwrap();
         store.enter_step(&child, "t_1", Step::NameServers, Time(900), "").await.unwrap();
         let held = TransitionRecord { version: 2, ..started };
         store.end_transition(&child, &held, "{}", Time(950), "", &Summary::fresh(Time(0))).await.unwrap();
