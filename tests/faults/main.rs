@@ -4,6 +4,7 @@
 mod answers;
 mod clocks;
 mod credentials;
+mod kept;
 mod lists;
 mod measures;
 mod no_time_is_lost;

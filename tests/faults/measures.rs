@@ -93,8 +93,8 @@ async fn a_parent_that_acts_while_a_person_holds_the_transition_is_measured_and_
     world.until("name servers are awaited", async |world| world.status().await.parent_asked.len() == 1).await;
     world.control(Verb::Undo).await.unwrap();
     world.lock().parent.acts_after_ms = Some(TAKES_MS);
-    world.lock().at_once();
     world.comes_to_rest().await;
+    assert!(acts(&world, Kind::Delegation).await.is_empty());
     assert!(world.status().await.parent_asked.is_empty());
 }
 

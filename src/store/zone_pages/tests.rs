@@ -78,6 +78,7 @@ fn transition(id: String, at: i64) -> TransitionRecord {
         started_at: Time(at),
         ended_at: None,
         certificate: None,
+        forecast: None,
     }
 }
 
