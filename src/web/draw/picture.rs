@@ -65,7 +65,7 @@ pub fn picture(zone: &ZoneShow) -> String {
     let sets = (Type::plain(Paint::Ink), Type::plain(Paint::Muted));
     let own: Vec<&ServerShow> = columns_of(zone);
     let labels = own.iter().map(|s| sets.0.width(&s.host).max(sets.1.width(&s.address.ip().to_string())) + 12.0);
-    let column = labels.fold(COLUMN.0, f64::max).min(if own.len() > 6 { COLUMN.0 } else { COLUMN.1 });
+    let column = labels.fold(0.0, f64::max).clamp(COLUMN.0, if own.len() > 6 { COLUMN.0 } else { COLUMN.1 });
     let wanted = |who: &str| zone.operators.iter().any(|o| o.operator == who && o.wanted >= Standing::Trusted);
     let place = |nth: usize| (nth as f64).mul_add(column, GRID_X);
     let columns = own.iter().enumerate();

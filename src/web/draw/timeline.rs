@@ -12,7 +12,7 @@
 use super::axis::{Axis, lasting};
 use super::lanes::{BAR, Band, PLAIN, Placed, SPACE, placed, told};
 use super::svg::{Anchor, Look, Paint, Svg, Type};
-use crate::api::wire::{Bar, Lane, StepState, Timeline, TimelineGuard, TimelineStep};
+use crate::api::wire::{StepState, Timeline, TimelineGuard, TimelineStep};
 
 const WIDTH: f64 = 1160.0;
 const EDGE: f64 = 12.0;
@@ -105,7 +105,7 @@ struct Draw<'d> {
 
 impl Draw<'_> {
     fn steps(&mut self) {
-        let count = self.t.steps.len().min(STEPS_IN_A_ROW).max(1);
+        let count = self.t.steps.len().clamp(1, STEPS_IN_A_ROW);
         let width = (WIDTH - 2.0 * EDGE) / count as f64;
         for (nth, step) in self.t.steps.iter().enumerate() {
             let x = EDGE + (nth % STEPS_IN_A_ROW) as f64 * width;
