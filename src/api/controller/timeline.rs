@@ -19,8 +19,10 @@ use std::time::Duration;
 
 /// How much of the past is shown of a zone at rest.
 const PAST: Duration = Duration::from_secs(86_400);
-/// The kinds that are always shown.
-const LANES: [Kind; 4] = [Kind::Ds, Kind::Delegation, Kind::Dnskey, Kind::Ns];
+/// In the order of the lanes; the first ones are always shown.
+const ORDER: [Kind; 8] =
+    [Kind::Ds, Kind::Delegation, Kind::Dnskey, Kind::Ns, Kind::Cds, Kind::Cdnskey, Kind::Csync, Kind::Data];
+const ALWAYS: usize = 4;
 
 /// One set of records at all addresses that served it at the same time.
 #[derive(Clone, Debug)]
@@ -207,15 +209,13 @@ fn mark(world: &World<'_>, status: &Status, versions: &mut [Version]) {
 }
 
 fn lanes(versions: &[Version]) -> Vec<wire::Lane> {
-    // The parent comes before operators, and kinds in the order of the chain.
+    // `Who` has the parent before all operators.
     let mut lanes: BTreeMap<(&Who, usize), Vec<&Version>> = BTreeMap::new();
-    const ORDER: [Kind; 8] =
-        [Kind::Ds, Kind::Delegation, Kind::Dnskey, Kind::Ns, Kind::Cds, Kind::Cdnskey, Kind::Csync, Kind::Data];
     for version in versions {
         let rank = ORDER.iter().position(|kind| *kind == version.kind).unwrap_or(ORDER.len());
         lanes.entry((&version.who, rank)).or_default().push(version);
     }
-    lanes.retain(|_, bars| bars.iter().any(|bar| bar.waited_for || LANES.contains(&bar.kind)));
+    lanes.retain(|(_, rank), bars| *rank < ALWAYS || bars.iter().any(|bar| bar.waited_for));
     let lane = |((who, _), bars): ((&Who, usize), Vec<&Version>)| wire::Lane {
         who: match who {
             Who::Parent => "parent".into(),

@@ -96,7 +96,7 @@ impl Axis {
             let is_new = step < DAY_S && day_before.as_ref() != Some(&day);
             let label = match step {
                 ..60 => clock,
-                ..DAY_S => clock.chars().take(5).collect(),
+                60..DAY_S => clock.chars().take(5).collect(),
                 _ => day.clone(),
             };
             ticks.push(Tick { x: self.place(Time(at)), label, day: is_new.then(|| day.clone()) });
@@ -112,7 +112,7 @@ impl Axis {
         let minutes: String = clock.chars().take(5).collect();
         match self.from.until(self.to).as_secs() {
             ..7200 => clock,
-            ..86_400 => minutes,
+            7200..86_400 => minutes,
             _ => format!("{day} {minutes}"),
         }
     }
@@ -134,8 +134,8 @@ fn said(at: Time) -> (String, String) {
 pub(super) fn age(seen: At, now: At) -> String {
     match seen.time().until(now.time()).as_secs() {
         s @ ..120 => format!("{s} s ago"),
-        s @ ..7200 => format!("{} min ago", s / 60),
-        s @ ..172_800 => format!("{} h ago", s / 3600),
+        s @ 120..7200 => format!("{} min ago", s / 60),
+        s @ 7200..172_800 => format!("{} h ago", s / 3600),
         s => format!("{} d ago", s / 86_400),
     }
 }
@@ -149,8 +149,8 @@ pub(super) fn lasting(time: Duration) -> String {
     };
     match s {
         ..120 => format!("{s} s"),
-        ..7200 => of(60, "min", 1, "s"),
-        ..172_800 => of(3600, "h", 60, "min"),
+        120..7200 => of(60, "min", 1, "s"),
+        7200..172_800 => of(3600, "h", 60, "min"),
         _ => of(86_400, "d", 3600, "h"),
     }
 }

@@ -8,6 +8,8 @@
 //! nothing is told by colour alone. Nothing is decided here, and nothing is looked up.
 
 mod axis;
+mod lanes;
+mod legend;
 mod marks;
 mod picture;
 mod svg;

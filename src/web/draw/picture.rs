@@ -9,6 +9,7 @@
 //! belongs to. What the states look like is in `marks`.
 
 use super::axis::age;
+use super::legend;
 use super::marks::{self, Cell};
 use super::svg::{Anchor, Look, Paint, Svg, Type};
 use crate::api::wire::{DsState, KeyRole, KeyShow, RollState, ServerShow, Standing, ZoneShow};
@@ -64,7 +65,7 @@ pub fn picture(zone: &ZoneShow) -> String {
     let sets = (Type::plain(Paint::Ink), Type::plain(Paint::Muted));
     let own: Vec<&ServerShow> = columns_of(zone);
     let labels = own.iter().map(|s| sets.0.width(&s.host).max(sets.1.width(&s.address.ip().to_string())) + 12.0);
-    let column = labels.fold(COLUMN.0, f64::max).min(if own.len() > 6 { COLUMN.0 } else { COLUMN.1 });
+    let column = labels.fold(0.0, f64::max).clamp(COLUMN.0, if own.len() > 6 { COLUMN.0 } else { COLUMN.1 });
     let wanted = |who: &str| zone.operators.iter().any(|o| o.operator == who && o.wanted >= Standing::Trusted);
     let place = |nth: usize| (nth as f64).mul_add(column, GRID_X);
     let columns = own.iter().enumerate();
@@ -73,8 +74,7 @@ pub fn picture(zone: &ZoneShow) -> String {
     let bands = bands(zone);
     let bottom = bands.last().map_or(HEAD, |band| band.y + band.height());
     let width = (columns.len() as f64).mul_add(column, GRID_X) + EDGE;
-    let legend = legend_places(width);
-    let height = bottom + legend.iter().map(|(_, y)| *y).fold(0.0, f64::max) + 50.0;
+    let height = bottom + legend::height(width - 2.0 * EDGE);
     let title = format!("Keys of {}", zone.zone);
     let mut svg = Svg::new("d-picture", "d-picture", width, height, (&title, &described(zone, &bands)));
     let mut draw = Draw { svg: &mut svg, zone, column, width };
@@ -85,7 +85,7 @@ pub fn picture(zone: &ZoneShow) -> String {
     for band in &bands {
         draw.band(band, &columns);
     }
-    draw.legend(&legend, bottom);
+    legend::draw(&mut svg, (EDGE, bottom), width - 2.0 * EDGE);
     svg.finish()
 }
 
@@ -417,53 +417,6 @@ impl Draw<'_, '_> {
         }
         self.svg.close();
     }
-
-    fn legend(&mut self, places: &[(f64, f64)], bottom: f64) {
-        let top = bottom + 22.0;
-        self.svg.line(Look::line(Paint::Line, 1.0), (EDGE, bottom + 12.0), (self.width - EDGE, bottom + 12.0));
-        for (item, (x, y)) in legend_items().zip(places) {
-            let at = (x + 10.0, top + y + 8.0);
-            match item {
-                Item::Cell(cell) => cell.draw(self.svg, at),
-                Item::Ds(ds) => marks::draw_ds(self.svg, ds, at),
-                Item::Old => marks::hourglass(self.svg, at),
-                Item::Trouble => marks::trouble(self.svg, at),
-            }
-            self.svg.text(Type::plain(Paint::Ink), (x + 26.0, top + y + 12.0), item.text());
-        }
-    }
-}
-
-enum Item {
-    Cell(Cell),
-    Old,
-    Trouble,
-    Ds(DsState),
-}
-
-impl Item {
-    fn text(&self) -> &'static str {
-        match self {
-            Item::Cell(cell) => cell.meaning(),
-            Item::Old => "old: does not answer, this is its last answer",
-            Item::Trouble => "does not answer now",
-            Item::Ds(ds) => marks::ds_meaning(*ds),
-        }
-    }
-}
-
-fn legend_items() -> impl Iterator<Item = Item> {
-    let cells = Cell::ALL.into_iter().map(Item::Cell);
-    cells.chain([Item::Old, Item::Trouble]).chain(marks::DS_STATES.into_iter().map(Item::Ds))
-}
-
-/// Where each item of the legend is, in columns, from its top.
-fn legend_places(width: f64) -> Vec<(f64, f64)> {
-    let widest = legend_items().map(|item| Type::plain(Paint::Ink).width(item.text())).fold(0.0, f64::max) + 44.0;
-    let columns = ((width - 2.0 * EDGE) / widest).floor().max(1.0) as usize;
-    let rows = legend_items().count().div_ceil(columns);
-    let place = |nth: usize| ((nth / rows) as f64 * widest + EDGE, (nth % rows) as f64 * 24.0);
-    legend_items().enumerate().map(|(nth, _)| place(nth)).collect()
 }
 
 /// An address without its port; of a long one the end, which tells it from its neighbours.

@@ -10,8 +10,9 @@
 //! places.
 
 use super::axis::{Axis, lasting};
+use super::lanes::{BAR, Band, PLAIN, Placed, SPACE, placed, told};
 use super::svg::{Anchor, Look, Paint, Svg, Type};
-use crate::api::wire::{Bar, Lane, StepState, Timeline, TimelineGuard, TimelineStep};
+use crate::api::wire::{StepState, Timeline, TimelineGuard, TimelineStep};
 
 const WIDTH: f64 = 1160.0;
 const EDGE: f64 = 12.0;
@@ -22,54 +23,8 @@ const STEP_HEIGHT: f64 = 86.0;
 const STEPS_IN_A_ROW: usize = 5;
 const LABEL: f64 = 20.0;
 const TICKS: f64 = 40.0;
-const OWNER: f64 = 26.0;
-const ROW: f64 = 30.0;
-const BAR: f64 = 20.0;
-const SPACE: f64 = 6.0;
-/// So wide is what takes no time.
-const LEAST: f64 = 3.0;
 
-const PLAIN: Type = Type::plain(Paint::Ink);
 const BESIDE: Type = Type::plain(Paint::Muted);
-
-/// A bar with its place, and what is written where.
-struct Placed<'a> {
-    bar: &'a Bar,
-    row: usize,
-    from: f64,
-    until: f64,
-    dead: f64,
-    in_bar: String,
-    in_tail: String,
-    /// Beside it: where, and whether it ends there.
-    beside: Option<(f64, bool, String)>,
-}
-
-struct Band<'a> {
-    lane: &'a Lane,
-    bars: Vec<Placed<'a>>,
-    /// Whether whose it is has to be said above.
-    opens: bool,
-    y: f64,
-}
-
-impl Band<'_> {
-    fn rows(&self) -> usize {
-        self.bars.iter().map(|bar| bar.row + 1).max().unwrap_or(1)
-    }
-
-    fn top(&self) -> f64 {
-        self.y + if self.opens { OWNER } else { 0.0 }
-    }
-
-    fn bottom(&self) -> f64 {
-        self.top() + ROW * self.rows() as f64 + 4.0
-    }
-
-    fn bar_top(&self, placed: &Placed<'_>) -> f64 {
-        self.top() + ROW * placed.row as f64 + (ROW - BAR) / 2.0
-    }
-}
 
 /// The drawing, for a page that has the classes.
 pub fn timeline(t: &Timeline) -> String {
@@ -142,67 +97,6 @@ fn described(axis: &Axis, t: &Timeline) -> String {
     text.trim_end().to_owned()
 }
 
-/// Everything about a bar, in one sentence.
-fn told(axis: &Axis, bar: &Bar) -> String {
-    let since = bar.since.map_or("since before it was first seen".to_owned(), |at| format!("from {}", axis.moment(at)));
-    let until = bar.until.map_or("still served".to_owned(), |at| format!("served until {}", axis.moment(at)));
-    let dead = bar.dead_at.map_or(String::new(), |at| format!(", in caches until {}", axis.moment(at)));
-    let waited = if bar.waited_for { ", waited for" } else { "" };
-    format!("{}, TTL {} s, {since}, {until}{dead}{waited}", bar.text, bar.ttl_s)
-}
-
-/// Each bar in the first row that has room for it and its text.
-fn placed<'a>(axis: &Axis, t: &Timeline, lane: &'a Lane) -> Vec<Placed<'a>> {
-    let mut taken: Vec<f64> = Vec::new();
-    let mut bars: Vec<&Bar> = lane.bars.iter().collect();
-    bars.sort_by_key(|bar| (bar.since, bar.until.is_none(), bar.until));
-    let place = |bar: &'a Bar| {
-        let from = bar.since.map_or(axis.left(), |at| axis.x(at)).min(axis.right() - LEAST);
-        let until = axis.x(bar.until.unwrap_or(t.now)).max(from + LEAST);
-        let dead = bar.dead_at.map_or(until, |at| axis.x(at).max(until + LEAST));
-        let cached = bar.dead_at.map(|at| match bar.waited_for {
-            true => format!("waited for: in caches until {}", axis.moment(at)),
-            false => format!("in caches until {}", axis.moment(at)),
-        });
-        let cached = cached.unwrap_or_default();
-        let fits = |text: &str, room: f64| PLAIN.width(text) + 14.0 <= room;
-        let mut left_over: Vec<&str> = Vec::new();
-        let inside = |text: &str, room: f64| if fits(text, room) { text.to_owned() } else { String::new() };
-        let (in_bar, in_tail) = (inside(&bar.text, until - from), inside(&cached, dead - until));
-        if in_bar.is_empty() {
-            left_over.push(&bar.text);
-        }
-        if in_tail.is_empty() && !cached.is_empty() {
-            left_over.push(&cached);
-        }
-        let text = left_over.join(", ");
-        let (left, right) = (from - axis.left() - 2.0 * SPACE, axis.right() - dead - 2.0 * SPACE);
-        let beside = match PLAIN.width(&text) {
-            _ if text.is_empty() => None,
-            width if width <= right => Some((dead + 8.0, false, text)),
-            width if width <= left => Some((from - 8.0, true, text)),
-            _ if right >= left.max(70.0) => Some((dead + 8.0, false, PLAIN.cut(&text, right))),
-            _ if left >= 70.0 => Some((from - 8.0, true, PLAIN.cut(&text, left))),
-            _ => None,
-        };
-        Placed { bar, row: 0, from, until, dead, in_bar, in_tail, beside }
-    };
-    let mut all: Vec<Placed<'_>> = bars.into_iter().map(place).collect();
-    for placed in &mut all {
-        let (mut left, mut right) = (placed.from, placed.dead);
-        if let Some((x, ends, text)) = &placed.beside {
-            let width = PLAIN.width(text);
-            (left, right) = if *ends { (x - width, right) } else { (left, x + width) };
-        }
-        placed.row = taken.iter().position(|until| *until + SPACE <= left).unwrap_or(taken.len());
-        match taken.get_mut(placed.row) {
-            Some(until) => *until = right,
-            None => taken.push(right),
-        }
-    }
-    all
-}
-
 struct Draw<'d> {
     svg: &'d mut Svg,
     axis: &'d Axis,
@@ -211,7 +105,7 @@ struct Draw<'d> {
 
 impl Draw<'_> {
     fn steps(&mut self) {
-        let count = self.t.steps.len().min(STEPS_IN_A_ROW).max(1);
+        let count = self.t.steps.len().clamp(1, STEPS_IN_A_ROW);
         let width = (WIDTH - 2.0 * EDGE) / count as f64;
         for (nth, step) in self.t.steps.iter().enumerate() {
             let x = EDGE + (nth % STEPS_IN_A_ROW) as f64 * width;
