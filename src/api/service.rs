@@ -86,6 +86,10 @@ pub trait Service: Send + Sync {
     async fn check_operator(&self, name: &str, check: OperatorCheck) -> Result<Capabilities, Refusal>;
     /// Another master key takes the present one's place.
     async fn rotate_key(&self) -> Result<KeyRotated, Refusal>;
+    /// What it was seen to be able to do; looks at nothing anew.
+    async fn abilities(&self, name: &str) -> Result<Vec<AbilityShow>, Refusal> {
+        Err(Refusal::new(RefusalKind::Unavailable, "not-built", format!("abilities of {name}")))
+    }
     /// Looks, and sends at most writes that change nothing.
     async fn test_operator(&self, name: &str, zone: &str) -> Result<OperatorTest, Refusal>;
 
@@ -113,6 +117,15 @@ pub trait Service: Send + Sync {
 
     /// Pauses, resumes, stops or undoes the transition that is under way, or tries it now.
     async fn control(&self, zone: &str, verb: Verb, control: Control) -> Result<SetAnswer, Refusal>;
+
+    /// Who did what, the newest first.
+    async fn audit(&self, _query: AuditQuery) -> Result<AuditPage, Refusal> {
+        Err(Refusal::new(RefusalKind::Unavailable, "not-built", "audit"))
+    }
+    /// Whether the log is whole.
+    async fn verify_audit(&self) -> Result<AuditVerified, Refusal> {
+        Err(Refusal::new(RefusalKind::Unavailable, "not-built", "verify_audit"))
+    }
 
     /// The newest `limit` events, oldest first.
     async fn history(&self, zone: &str, limit: u32) -> Result<History, Refusal>;
