@@ -93,9 +93,8 @@ impl PlanPage {
     /// Whether preflight or plan say that it would be refused.
     fn stands_in_the_way(&self) -> bool {
         let check = self.check.as_ref().is_some_and(|check| check.refused);
-        let plan = self.plan.as_ref().is_some_and(|plan| {
-            plan.refusals.iter().any(|refusal| refusal.outcome == Outcome::Fail)
-        });
+        let plan =
+            self.plan.as_ref().is_some_and(|plan| plan.refusals.iter().any(|refusal| refusal.outcome == Outcome::Fail));
         check || plan || self.no_plan.is_some()
     }
 }

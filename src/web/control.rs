@@ -103,10 +103,12 @@ async fn shown(here: &Here, name: &str, verb: Verb, reason: String, refused: Opt
 
 fn happens(verb: Verb, zone: &ZoneShow) -> String {
     match verb {
-        Verb::Pause => "Nothing more is written for this transition until somebody resumes it. Chorus goes on observing, \
+        Verb::Pause => {
+            "Nothing more is written for this transition until somebody resumes it. Chorus goes on observing, \
                         and goes on sharing new keys: a key roll does not wait for a pause. Where the zone stands now \
                         stays valid as long as the operators go on to sign."
-            .to_owned(),
+                .to_owned()
+        }
         Verb::Resume => "It goes on, forward to the group that was asked for. Everything is looked at again before \
                          anything is written."
             .to_owned(),

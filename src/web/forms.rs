@@ -19,11 +19,7 @@ pub fn read<T>(what: &str, text: &str, reader: fn(&str) -> Result<T, String>) ->
     reader(text.trim()).map_err(|why| Trouble::typed(format!("{what}: {why}")))
 }
 
-pub fn read_given<T>(
-    what: &str,
-    text: &str,
-    reader: fn(&str) -> Result<T, String>,
-) -> Result<Option<T>, Trouble> {
+pub fn read_given<T>(what: &str, text: &str, reader: fn(&str) -> Result<T, String>) -> Result<Option<T>, Trouble> {
     given(text).map(|text| read(what, &text, reader)).transpose()
 }
 

@@ -232,6 +232,7 @@ pub async fn to_its_end<T: Send + 'static>(
     tokio::spawn(change).await.unwrap_or_else(|error| {
         tracing::error!(%error, "a request ended in a fault of this program");
         let text = "this is a fault of Chorus itself";
-        Err(Refusal::new(RefusalKind::Unavailable, "internal", text).with_fix("Look at the daemon's log, and report it"))
+        Err(Refusal::new(RefusalKind::Unavailable, "internal", text)
+            .with_fix("Look at the daemon's log, and report it"))
     })
 }

@@ -8,9 +8,7 @@ use super::markup;
 use super::trouble::Trouble;
 use super::visit::Posted;
 use super::words;
-use crate::api::wire::{
-    AbilityShow, Capabilities, OperatorCheck, OperatorShow, OperatorTrouble,
-};
+use crate::api::wire::{AbilityShow, Capabilities, OperatorCheck, OperatorShow, OperatorTrouble};
 use askama::Template;
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -97,12 +95,7 @@ pub async fn check(here: Here, Path(name): Path<String>, Posted(fields): Posted<
     shown(&here, &name, fields, Some(outcome)).await
 }
 
-async fn shown(
-    here: &Here,
-    name: &str,
-    fields: CheckFields,
-    outcome: Option<Result<Capabilities, Trouble>>,
-) -> Answer {
+async fn shown(here: &Here, name: &str, fields: CheckFields, outcome: Option<Result<Capabilities, Trouble>>) -> Answer {
     let operator = here.service.operator(name).await?;
     let (checked, refused) = match outcome {
         None => (None, None),

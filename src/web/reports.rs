@@ -89,7 +89,12 @@ fn bars(days: &[DayReport]) -> String {
     }
     for (x, anchor, day) in [(0, "start", days.first()), (slot * (days.len() as u64), "end", days.last())] {
         if let Some(day) = day.filter(|_| days.len() > 1 || x == 0) {
-            let _ = write!(svg, "<text x=\"{x}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>", HIGH + 16, escaped(&day.day));
+            let _ = write!(
+                svg,
+                "<text x=\"{x}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>",
+                HIGH + 16,
+                escaped(&day.day)
+            );
         }
     }
     svg + "</svg>"
@@ -99,7 +104,8 @@ fn bars(days: &[DayReport]) -> String {
 fn scatter(reports: &[ForecastReport]) -> String {
     const SIDE: u64 = 240;
     let longest = reports.iter().map(|one| one.expected_s.max(one.took_s)).max().unwrap_or_default().max(1);
-    let scaled = |seconds: u64| u64::try_from(u128::from(seconds) * u128::from(SIDE) / u128::from(longest)).unwrap_or(0);
+    let scaled =
+        |seconds: u64| u64::try_from(u128::from(seconds) * u128::from(SIDE) / u128::from(longest)).unwrap_or(0);
     let mut svg = format!(
         "<svg class=\"scatter\" viewBox=\"-8 -8 {0} {1}\" role=\"img\" \
          aria-label=\"Forecast against what it took: the table below has the same numbers\">\

@@ -14,13 +14,13 @@ use super::{
 use crate::access::Permission;
 use crate::api::wire::Verb;
 use crate::model::dns::Name;
+use axum::Router;
 use axum::extract::{Extension, Path, RawPathParams, Request, State};
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, get, post};
-use axum::Router;
 
 /// What a route says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,9 +156,11 @@ pub fn pages() -> Pages {
         .get("/audit", AuditRead, audit::show)
         .get("/docs/reasons", ZonesRead, reasons::show);
     VERBS.into_iter().fold(pages, |pages, (path, verb)| {
-        pages
-            .get(path, TransitionsRun, move |here: Here, zone: Path<String>| control::confirm(here, zone, verb))
-            .post(path, TransitionsRun, move |here, zone, posted| control::act(here, zone, posted, verb))
+        pages.get(path, TransitionsRun, move |here: Here, zone: Path<String>| control::confirm(here, zone, verb)).post(
+            path,
+            TransitionsRun,
+            move |here, zone, posted| control::act(here, zone, posted, verb),
+        )
     })
 }
 

@@ -62,9 +62,11 @@ impl Trouble {
             StatusCode::NOT_FOUND => return Trouble::not_here(),
             StatusCode::METHOD_NOT_ALLOWED => ("unknown-method", "this page is not for that", "Open it by its link"),
             StatusCode::UNAUTHORIZED => ("not-authorised", "nobody is signed in", "Sign in"),
-            StatusCode::FORBIDDEN => {
-                ("form-expired", "the form did not come from this session", "Open the page again, and send it from there")
-            }
+            StatusCode::FORBIDDEN => (
+                "form-expired",
+                "the form did not come from this session",
+                "Open the page again, and send it from there",
+            ),
             _ if status.is_client_error() => {
                 ("bad-request", "the request cannot be read", "Go back, and look at what was typed")
             }

@@ -60,7 +60,9 @@ fn why_not(verb: Verb, zone: &ZoneShow) -> Option<&'static str> {
     match verb {
         Verb::Pause if transition.paused => Some("it is paused already"),
         Verb::Resume if !transition.paused && transition.aim == "going" => Some("it is going on"),
-        Verb::Stop if transition.algorithm.is_some() => Some("a roll to another algorithm has no rest state on its way"),
+        Verb::Stop if transition.algorithm.is_some() => {
+            Some("a roll to another algorithm has no rest state on its way")
+        }
         Verb::Stop if transition.aim == "stopping" && !transition.paused => Some("it is being stopped already"),
         Verb::Undo if transition.aim == "undoing" && !transition.paused => Some("it is being undone already"),
         _ => None,

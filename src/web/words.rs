@@ -3,7 +3,8 @@
 //! Invariant: nothing is told by colour alone.
 
 use crate::api::wire::{
-    AbilityShow, Actor, DsState, ForecastReport, KeyShow, Outcome, ParentMode, RollState, ServerShow, Severity, StepState,
+    AbilityShow, Actor, DsState, ForecastReport, KeyShow, Outcome, ParentMode, RollState, ServerShow, Severity,
+    StepState,
 };
 
 /// A state's name, as words.

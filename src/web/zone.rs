@@ -5,9 +5,7 @@ use super::here::{Answer, Here, Page, Place, html};
 use super::markup;
 use super::ways::{self, Button, Done};
 use super::words;
-use crate::api::wire::{
-    Event, ParentMode, ServerShow, Timeline, TransitionShow, ZoneShow,
-};
+use crate::api::wire::{Event, ParentMode, ServerShow, Timeline, TransitionShow, ZoneShow};
 use askama::Template;
 use axum::extract::Path;
 

@@ -45,7 +45,9 @@ impl Filter {
     }
 
     fn is_set(&self) -> bool {
-        [&self.state, &self.operator, &self.parent, &self.reason, &self.text].iter().any(|field| !field.trim().is_empty())
+        [&self.state, &self.operator, &self.parent, &self.reason, &self.text]
+            .iter()
+            .any(|field| !field.trim().is_empty())
     }
 
     /// The same filters with another value of one field, as an address.

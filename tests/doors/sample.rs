@@ -509,3 +509,31 @@ pub fn capabilities(name: &str, tried: bool) -> Capabilities {
         oversteps: tried.then(|| vec!["a TXT record at the apex".to_owned()]),
     }
 }
+
+pub fn audit() -> AuditPage {
+    let entry = |sequence, seconds, kind: &str, text: &str, who: &str, via: &str| AuditEntry {
+        sequence,
+        at: at(seconds),
+        kind: kind.to_owned(),
+        text: text.to_owned(),
+        who: who.to_owned(),
+        via: via.to_owned(),
+        address: (!via.is_empty()).then(|| "192.0.2.77".to_owned()),
+        zone: Some("example.org".to_owned()),
+        operator: None,
+        transition: Some("t-7f3a".to_owned()),
+        hash: "5f".repeat(32),
+    };
+    AuditPage {
+        entries: vec![
+            entry(812, -129, "wrote", "DNSKEY: added key 40977", "chorus", ""),
+            entry(811, -130, "desired", "a and b, because: CHG-812", "anna", "session"),
+        ],
+        next: Some(811),
+        now: at(0),
+    }
+}
+
+pub fn audit_verified() -> AuditVerified {
+    AuditVerified { entries: 812, head_sequence: 812, head_hash: "5f".repeat(32), broken: None }
+}
