@@ -11,5 +11,5 @@ mod permission;
 
 pub use attempts::Attempts;
 pub use caller::{Caller, Means};
-pub use password::Password;
+pub use password::{Password, SHORTEST as PASSWORD_SHORTEST};
 pub use permission::{Permission, Role};

@@ -84,6 +84,8 @@ pub trait Service: Send + Sync {
     async fn rotate_operator(&self, name: &str, rotate: OperatorRotate) -> Result<OperatorRotated, Refusal>;
     /// What it can do, tried in a zone that is named for this.
     async fn check_operator(&self, name: &str, check: OperatorCheck) -> Result<Capabilities, Refusal>;
+    /// What it was seen to be able to do; looks at nothing anew.
+    async fn abilities(&self, name: &str) -> Result<Vec<AbilityShow>, Refusal>;
     /// Another master key takes the present one's place.
     async fn rotate_key(&self) -> Result<KeyRotated, Refusal>;
     /// Looks, and sends at most writes that change nothing.

@@ -166,6 +166,15 @@ impl Store {
         let _ = self.changes.send(Changed { zone: zone.map(str::to_owned), sequence });
     }
 
+    /// Seals what is kept elsewhere for a moment.
+    pub(crate) fn seal(&self, place: &str, secret: &[u8], nonce: [u8; 24]) -> Result<Vec<u8>, StoreError> {
+        Ok(self.keys().seal(place, secret, nonce)?)
+    }
+
+    pub(crate) fn open_sealed(&self, place: &str, sealed: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, StoreError> {
+        Ok(self.keys().open(place, sealed)?)
+    }
+
     /// Keys are whole even if somebody panicked beside them.
     fn keys(&self) -> RwLockReadGuard<'_, Keyring> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner)

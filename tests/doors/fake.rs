@@ -107,6 +107,18 @@ impl Service for Fake {
         refusal(name).map(|()| sample::capabilities(name, check.write))
     }
 
+    async fn abilities(&self, name: &str) -> Result<Vec<AbilityShow>, Refusal> {
+        refusal(name).map(|()| sample::capabilities(name, true).abilities)
+    }
+
+    async fn audit(&self, _: AuditQuery) -> Result<AuditPage, Refusal> {
+        Ok(sample::audit())
+    }
+
+    async fn verify_audit(&self) -> Result<AuditVerified, Refusal> {
+        Ok(sample::audit_verified())
+    }
+
     async fn rotate_key(&self) -> Result<KeyRotated, Refusal> {
         Ok(KeyRotated { resealed: 2 })
     }

@@ -528,9 +528,9 @@ pub fn capabilities(name: &str, tried: bool) -> Capabilities {
 }
 
 pub fn audit() -> AuditPage {
-    let entry = |sequence: i64, who: &str, via: &str, kind: &str, text: &str| AuditEntry {
+    let entry = |sequence, seconds, kind: &str, text: &str, who: &str, via: &str| AuditEntry {
         sequence,
-        at: at(-60 * (3 - sequence)),
+        at: at(seconds),
         kind: kind.to_owned(),
         text: text.to_owned(),
         who: who.to_owned(),
@@ -539,14 +539,18 @@ pub fn audit() -> AuditPage {
         zone: Some("example.org".to_owned()),
         operator: None,
         transition: Some("t-7f3a".to_owned()),
-        hash: format!("{sequence}{sequence}").repeat(32),
+        hash: "5f".repeat(32),
     };
     AuditPage {
         entries: vec![
-            entry(2, "chorus", "", "step", "old DNSKEY and DS sets die"),
-            entry(1, "ann", "session", "transition-started", "from a to a, b (CHG-812)"),
+            entry(812, -129, "wrote", "DNSKEY: added key 40977", "chorus", ""),
+            entry(811, -130, "desired", "a and b, because: CHG-812", "anna", "session"),
         ],
-        next: None,
+        next: Some(811),
         now: at(0),
     }
+}
+
+pub fn audit_verified() -> AuditVerified {
+    AuditVerified { entries: 812, head_sequence: 812, head_hash: "5f".repeat(32), broken: None }
 }

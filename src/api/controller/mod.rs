@@ -90,6 +90,10 @@ impl Service for Controller {
         self.check_abilities(name, check).await
     }
 
+    async fn abilities(&self, name: &str) -> Result<Vec<wire::AbilityShow>, Refusal> {
+        self.known_abilities(name).await
+    }
+
     async fn rotate_key(&self) -> Result<wire::KeyRotated, Refusal> {
         self.new_master_key().await
     }

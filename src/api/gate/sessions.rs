@@ -9,6 +9,7 @@ use super::super::wire::{At, SessionShow};
 use super::tokens::whose;
 use super::{Gate, fingerprint};
 use crate::access::Caller;
+use crate::model::dns::{hex, unhex};
 use crate::model::time::Time;
 use crate::store::{AccountRecord, SessionRecord, StoreError};
 use async_trait::async_trait;
@@ -18,9 +19,13 @@ use std::fmt;
 use std::time::Duration;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::{SessionStore, session_store};
+use zeroize::Zeroizing;
 
 pub const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
 pub const SESSION_LONGEST: Duration = Duration::from_secs(12 * 3600);
+
+/// Where a second factor's secret is until a code of it was shown.
+const PENDING_PLACE: &str = "sessions/totp/v1";
 
 /// The session layer's key for what we keep in a session.
 pub const ABOUT: &str = "about";
@@ -138,6 +143,22 @@ impl Gate {
             })
         });
         Ok(shown.collect())
+    }
+
+    /// How a session is named in the list: no secret.
+    pub fn session_name(&self, id: &Id) -> String {
+        stored_id(id)
+    }
+
+    /// What is kept in a session for a moment and is secret is sealed there, too.
+    pub fn seal_pending(&self, text: &str) -> Result<String, Refusal> {
+        self.store.seal(PENDING_PLACE, text.as_bytes(), self.nonce()).map(|sealed| hex(&sealed)).map_err(of_store)
+    }
+
+    /// `None`: it is not ours, or the master key was exchanged meanwhile.
+    pub fn open_pending(&self, sealed: &str) -> Option<Zeroizing<String>> {
+        let opened = self.store.open_sealed(PENDING_PLACE, &unhex(sealed)?).ok()?;
+        String::from_utf8(opened.to_vec()).ok().map(Zeroizing::new)
     }
 
     pub async fn end_session(&self, caller: &Caller, id: &str) -> Result<(), Refusal> {

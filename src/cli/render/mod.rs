@@ -122,7 +122,7 @@ pub fn length(duration: Duration) -> String {
 }
 
 /// `1d 1h 1m 1s`, nothing left out: what was set, in the form that it is set in.
-fn exactly(seconds: u64) -> String {
+pub fn exactly(seconds: u64) -> String {
     units(seconds, 4)
 }
 
@@ -144,7 +144,7 @@ fn ago(at: At, now: At) -> String {
 }
 
 /// `a`, `a and b`, `a, b and c`; `nobody` for none.
-fn people(names: &[String]) -> String {
+pub fn people(names: &[String]) -> String {
     match names {
         [] => "nobody".to_owned(),
         [one] => one.clone(),
