@@ -53,14 +53,6 @@ impl Service for Fake {
         self
     }
 
-    async fn audit(&self, _: AuditQuery) -> Result<AuditPage, Refusal> {
-        Ok(sample::audit())
-    }
-
-    async fn verify_audit(&self) -> Result<AuditVerified, Refusal> {
-        Ok(AuditVerified { entries: 2, head_sequence: 2, head_hash: "22".repeat(32), broken: None })
-    }
-
     async fn overview(&self) -> Result<Overview, Refusal> {
         Ok(sample::overview())
     }

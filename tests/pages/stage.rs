@@ -6,11 +6,14 @@ use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use chorus::access::{Caller, Role};
+use chorus::api::gate::Gate;
 use chorus::api::service::Service;
+use chorus::api::token::Token;
 use chorus::web::Web;
+use chorus::web::events::Streams;
 use chorus::web::routes::{not_found, pages};
 use chorus::web::visit::Visit;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tower::ServiceExt;
 
 /// Of every form.
@@ -35,9 +38,21 @@ pub fn visit(role: Role) -> Visit {
     }
 }
 
+/// A gate that no page of these tests goes through.
+fn nobodys_gate() -> Gate {
+    static GATE: OnceLock<Gate> = OnceLock::new();
+    let made = || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(crate::fake::gate(Token::new(&mut rand::rng())))
+    };
+    GATE.get_or_init(|| std::thread::spawn(made).join().unwrap()).clone()
+}
+
 impl Browser {
     pub fn of(service: Arc<dyn Service>, visit: Option<Visit>) -> Browser {
-        let router = pages().router.fallback(not_found).with_state(Web { service });
+        let (_, stopping) = tokio::sync::watch::channel(());
+        let web = Web { service, gate: nobodys_gate(), streams: Streams::default(), stopping };
+        let router = pages().router.fallback(not_found).with_state(web);
         let router = router.layer(middleware::from_fn(move |mut request: Request, next: Next| {
             if let Some(visit) = &visit {
                 request.extensions_mut().insert(visit.clone());
