@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_moment_has_its_iso_form_and_what_is_left_of_it() {
-        let at = |s| At::clock(Time::from_s(1_795_341_600 + s));
+        let at = |s: i64| At::clock(Time::from_s(1_795_341_600 + s));
         assert_eq!(when(at(0)), "<time datetime=\"2026-11-22T10:00:00Z\">2026-11-22 10:00&nbsp;UTC</time>");
         assert!(until(at(7800), at(0)).ends_with("(in 2h 10m)</span>"));
         assert!(until(at(-1), at(0)).ends_with("(now due)</span>"));
