@@ -20,8 +20,6 @@ pub struct SignInPage {
     pub name: String,
     /// Where to go afterwards: a path of ours.
     pub next: String,
-    /// Of forms without a session.
-    pub form_token: String,
 }
 
 /// `GET /welcome/{link}`; posts `password` and `again` to the same path.
@@ -33,7 +31,6 @@ pub struct WelcomePage {
     pub name: String,
     /// The path that it posts to.
     pub action: String,
-    pub form_token: String,
     /// In characters.
     pub least: usize,
 }
