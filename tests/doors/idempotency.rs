@@ -1,7 +1,7 @@
 //! `Idempotency-Key`, over a store in memory and a clock that the test sets.
 
 use crate::fake::Fake;
-use crate::openapi::send;
+use crate::openapi::{an_admin, send};
 use axum::Router;
 use chorus::api::gate::Gate;
 use chorus::api::routes::{self, Api};
@@ -40,6 +40,7 @@ impl Daemon {
         let store = Store::in_memory(MasterKey::from_octets([7; 32])).await.unwrap();
         let token = Token::new(&mut rand::rng());
         let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000_000)));
+        an_admin(&store, clock.now()).await;
         let service = Arc::new(Fake::default());
         let router = routed(&store, &clock, &token, &service);
         Daemon { store, clock, token, service, router }

@@ -1,11 +1,16 @@
 //! The API's description is made from the routes, and says what they answer.
 
-use crate::fake::{Fake, router};
+use crate::fake::Fake;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use chorus::api::routes::{document, table};
+use chorus::access::Role;
+use chorus::api::gate::Gate;
+use chorus::api::routes::{self, Api, document, table};
 use chorus::api::token::Token;
+use chorus::engine::{Clock, SystemClock, SystemRandom};
+use chorus::model::time::Time;
+use chorus::store::{MasterKey, Store};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -124,8 +129,18 @@ pub async fn send(
     (parts.status.as_u16(), parts.headers, text)
 }
 
+/// Somebody who can sign in, so that others need not be admins.
+pub async fn an_admin(store: &Store, now: Time) {
+    store.add_account("root", Role::Admin, "link", now.plus_s(60)).await.unwrap();
+    assert!(store.choose_password("link", now, "no hash").await.unwrap().is_some());
+}
+
 async fn api() -> (Router, Token, Arc<Fake>) {
-    router().await
+    let store = Store::in_memory(MasterKey::from_octets([7; 32])).await.unwrap();
+    an_admin(&store, SystemClock.now()).await;
+    let (token, service) = (Token::new(&mut rand::rng()), Arc::new(Fake::default()));
+    let gate = Gate::new(store, Arc::new(SystemClock), Arc::new(SystemRandom), token.clone());
+    (routes::router(Api { service: service.clone(), gate }), token, service)
 }
 
 #[tokio::test]

@@ -5,12 +5,13 @@
 
 use super::Api;
 use super::document::Document;
-use super::extract::{Refused, refuse, unknown};
+use super::extract::{Refused, not_utf8, refuse, unknown};
 use super::tags;
 use crate::access::{Caller, Permission};
 use crate::api::controller::zone_name;
 use crate::api::idempotency;
 use axum::Router;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
@@ -79,7 +80,14 @@ fn operations(item: PathItem) -> impl Iterator<Item = (&'static str, Operation)>
     all.into_iter().filter_map(|(method, operation)| operation.map(|operation| (method, operation)))
 }
 
-async fn ask(permission: Permission, reach: Reach, params: RawPathParams, request: Request, next: Next) -> Response {
+async fn ask(
+    permission: Permission,
+    reach: Reach,
+    params: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Ok(params) = params else { return not_utf8().into_response() };
     let Some(caller) = request.extensions().get::<Caller>() else { return unknown().into_response() };
     if !caller.may(permission) {
         let text = format!("{} does not have {permission}, which this needs", caller.name);

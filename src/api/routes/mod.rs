@@ -26,7 +26,7 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{any, get};
 use axum::{Extension, Json, Router};
 use declared::Declared;
 use extract::{Refused, refuse, unknown};
@@ -107,12 +107,15 @@ pub fn router(api: Api) -> Router {
         .router
         // For whoever is recognised, whatever they may do.
         .route("/openapi.json", get(move || std::future::ready(Json(described.clone()))))
-        .layer(Extension(Answers::new(api.gate.clone())))
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_that_method)
+        .layer(Extension(Answers::new(api.gate.clone())))
         .layer(middleware::from_fn_with_state(api.clone(), recognise));
+    // Nesting leaves it to the fallback for everybody.
+    let root = any(nothing_here).layer(middleware::from_fn_with_state(api.clone(), recognise));
     Router::new()
         .nest("/api/v1", calls)
+        .route("/api/v1/", root)
         // What is answered to anybody: that it runs, and that it works. Neither names a zone.
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
