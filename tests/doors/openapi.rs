@@ -107,6 +107,49 @@ fn every_reference_leads_somewhere_and_secrets_are_only_written() {
     }
 }
 
+/// Why `value` is not what the schema says; a field that the schema does not name is one that nobody was told of.
+fn misfit(document: &Value, schema: &Value, value: &Value, at: &str) -> Option<String> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return misfit(document, document.pointer(&reference[1..]).unwrap(), value, at);
+    }
+    if let Some(choices) = schema["oneOf"].as_array() {
+        let mut why: Vec<_> = choices.iter().filter_map(|one| misfit(document, one, value, at)).collect();
+        return if why.len() + 1 == choices.len() { None } else { why.pop().or(Some(format!("{at} is ambiguous"))) };
+    }
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let types = match &schema["type"] {
+        Value::String(one) => vec![one.as_str()],
+        Value::Array(some) => some.iter().filter_map(Value::as_str).collect(),
+        _ => return None,
+    };
+    if !types.contains(&kind) {
+        return Some(format!("{at} is {kind} and not {types:?}"));
+    }
+    if schema["enum"].as_array().is_some_and(|values| !values.contains(value)) {
+        return Some(format!("{at} is {value}"));
+    }
+    if let (Value::Object(fields), Some(properties)) = (value, schema["properties"].as_object()) {
+        let required = schema["required"].as_array().cloned().unwrap_or_default();
+        if let Some(missing) = required.iter().find(|name| !fields.contains_key(name.as_str().unwrap())) {
+            return Some(format!("{at} has no {missing}"));
+        }
+        return fields.iter().find_map(|(name, field)| match properties.get(name) {
+            Some(property) => misfit(document, property, field, &format!("{at}.{name}")),
+            None => Some(format!("{at} has {name}, which is not described")),
+        });
+    }
+    let items = value.as_array().into_iter().flatten();
+    items.enumerate().find_map(|(n, item)| misfit(document, &schema["items"], item, &format!("{at}[{n}]")))
+}
+
 /// Status, headers and body. An `authorization` among the headers takes the token's place.
 pub async fn send(
     (router, token): (&Router, &Token),
@@ -164,6 +207,13 @@ async fn every_example_is_taken_and_every_answer_is_a_described_one() {
         assert!(operation["responses"].get(status.to_string()).is_some(), "{method} {asked}: {status} {text}");
         // What the gate does not have yet is not there; everything else is.
         assert!(status < 300 || status == 404, "{method} {asked}: {status} {text}");
+        let kind = if status < 300 { "application/json" } else { "application/problem+json" };
+        let schema = &operation["responses"][status.to_string()]["content"][kind]["schema"];
+        assert!(schema.is_object() || text.is_empty(), "{method} {asked} has no schema");
+        if schema.is_object() {
+            let answer = serde_json::from_str(&text).unwrap();
+            assert_eq!(misfit(&document, schema, &answer, &asked), None);
+        }
     }
 }
 
