@@ -192,7 +192,9 @@ fn complete(operation: &mut Map<String, Value>, route: &Route) {
         if tagged && (status == "200" || status == "304") {
             response["headers"]["ETag"] = json!({"$ref": "#/components/headers/ETag"});
         }
-        if route.method != "GET" {
+        // Of these none is kept.
+        let fresh = status.starts_with('5') || ["401", "403"].contains(&status.as_str());
+        if route.method != "GET" && !fresh {
             response["headers"]["Idempotent-Replayed"] = json!({"$ref": "#/components/headers/IdempotentReplayed"});
         }
         if status == "401" {
