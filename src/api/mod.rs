@@ -5,12 +5,14 @@
 //! * [`controller`]: that, done with engine, store and model.
 //! * [`gate`]: who somebody is, and may do.
 //! * [`routes`]: from HTTP to the service and back; the only place where a refusal becomes a status.
+//! * `idempotency`: a write that is sent again is done once.
 //! * [`serve`], [`token`]: the listener, and who may ask.
 //!
 //! Invariant: no answer holds a secret. Nothing is decided here.
 
 pub mod controller;
 pub mod gate;
+mod idempotency;
 pub mod routes;
 pub mod serve;
 pub mod service;

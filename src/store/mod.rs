@@ -5,6 +5,7 @@
 
 mod abilities;
 mod accounts;
+mod answers;
 mod audit;
 mod budgets;
 mod keyring;
@@ -22,6 +23,7 @@ mod zone_pages;
 mod zones;
 
 pub use accounts::AccountRecord;
+pub use answers::StoredAnswer;
 pub use audit::{AuditFilter, AuditRecord, Event, Signature, Verified};
 pub use keyring::Keyring;
 pub use measures::{DayCount, ForecastKept, Forecasted, ParentAct, ParentMeasures, Past, StepTook};

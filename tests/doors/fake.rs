@@ -27,6 +27,8 @@ pub struct Fake {
     pub sets: Mutex<Vec<SetGroup>>,
     pub controls: Mutex<Vec<(Verb, Control)>>,
     pub rotated: Mutex<Vec<OperatorRotate>>,
+    /// Verbs of `held.example` end when this can be had.
+    pub hold: Arc<tokio::sync::Mutex<()>>,
     looks: AtomicU32,
 }
 
@@ -212,6 +214,9 @@ impl Service for Fake {
 
     async fn control(&self, zone: &str, verb: Verb, control: Control) -> Result<SetAnswer, Refusal> {
         refusal(zone)?;
+        if zone == "held.example" {
+            drop(self.hold.lock().await);
+        }
         self.controls.lock().unwrap().push((verb, control));
         let mut transition = sample::transition(TransitionState::Acting);
         transition.paused = verb == Verb::Pause;

@@ -6,5 +6,7 @@ mod api;
 mod cli;
 mod fake;
 mod help;
+mod idempotency;
+mod openapi;
 mod sample;
 mod text;

@@ -71,6 +71,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Asked<T> {
     }
 }
 
+pub(super) fn not_utf8() -> Refused {
+    Refused(refuse(StatusCode::BAD_REQUEST, "bad-request", "the path is not UTF-8", "Mend the path"))
+}
+
 /// The one name in the path, percent-decoded.
 pub(super) struct In<T>(pub T);
 
@@ -78,8 +82,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for In<T> {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
-        let bad = |_| Refused(refuse(StatusCode::BAD_REQUEST, "bad-request", "the path is not UTF-8", "Mend the path"));
-        Path::<T>::from_request_parts(parts, state).await.map(|Path(value)| In(value)).map_err(bad)
+        Path::<T>::from_request_parts(parts, state).await.map(|Path(value)| In(value)).map_err(|_| not_utf8())
     }
 }
 

@@ -6,27 +6,33 @@
 
 mod access;
 mod declared;
+mod document;
 mod extract;
 mod operators;
+mod tags;
 mod zones;
 
 pub use declared::{Reach, Route};
 pub(super) use extract::refuse as refused;
 
 use super::gate::Gate;
+use super::idempotency::Answers;
 use super::service::Service;
+use super::wire::Problem;
 use crate::access::Permission::{
     Admin, AuditRead, OperatorsRead, OperatorsWrite, TransitionsPlan, TransitionsRun, ZonesRead, ZonesWrite,
 };
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{any, delete, get, patch, post, put};
+use axum::routing::{any, get};
+use axum::{Extension, Json, Router};
 use declared::Declared;
 use extract::{Refused, refuse, unknown};
+use serde_json::Value;
 use std::sync::Arc;
+use utoipa_axum::routes;
 
 /// The largest request: an operator with a few hundred name servers is far below.
 pub const BODY_MAX: usize = 1 << 20;
@@ -43,52 +49,56 @@ pub struct Api {
 
 /// Every call of the API, by path.
 fn declared() -> Declared {
-    use super::wire::Verb;
     use Reach::{Everything, Filtered, Named};
-    let verb = |verb: Verb| post(move |asker, zone, asked| zones::control(asker, zone, verb, asked));
     Declared::default()
-        .route("GET", "/operators", OperatorsRead, Everything, get(operators::operators))
-        .route("POST", "/operators", OperatorsWrite, Everything, post(operators::add_operator))
-        .route("GET", "/operators/{name}", OperatorsRead, Everything, get(operators::operator))
-        .route("PATCH", "/operators/{name}", OperatorsWrite, Everything, patch(operators::change_operator))
-        .route("POST", "/operators/{name}/rotate", OperatorsWrite, Everything, post(operators::rotate_operator))
-        .route("POST", "/operators/{name}/check", OperatorsWrite, Everything, post(operators::check_operator))
-        .route("POST", "/operators/{name}/test", OperatorsWrite, Everything, post(operators::test_operator))
-        .route("POST", "/key/rotate", Admin, Everything, post(operators::rotate_key))
-        .route("GET", "/overview", ZonesRead, Filtered, get(zones::overview))
-        .route("GET", "/parents", ZonesRead, Filtered, get(zones::parents))
-        .route("GET", "/statistics", ZonesRead, Filtered, get(zones::statistics))
-        .route("GET", "/zones", ZonesRead, Filtered, get(zones::zones))
-        .route("POST", "/zones", ZonesWrite, Everything, post(zones::add_zone))
-        .route("GET", "/zones/{zone}", ZonesRead, Named, get(zones::zone))
-        .route("GET", "/zones/{zone}/timeline", ZonesRead, Named, get(zones::timeline))
-        .route("GET", "/zones/{zone}/policy", ZonesRead, Named, get(zones::policy))
-        .route("PATCH", "/zones/{zone}/policy", ZonesWrite, Named, patch(zones::change_policy))
-        .route("GET", "/zones/{zone}/check", TransitionsPlan, Named, get(zones::check))
-        .route("POST", "/zones/{zone}/check", TransitionsPlan, Named, post(zones::check_change))
-        .route("POST", "/zones/{zone}/plan", TransitionsPlan, Named, post(zones::plan))
-        .route("PUT", "/zones/{zone}/operators", TransitionsRun, Named, put(zones::set_group))
-        .route("POST", "/zones/{zone}/pause", TransitionsRun, Named, verb(Verb::Pause))
-        .route("POST", "/zones/{zone}/resume", TransitionsRun, Named, verb(Verb::Resume))
-        .route("POST", "/zones/{zone}/stop", TransitionsRun, Named, verb(Verb::Stop))
-        .route("POST", "/zones/{zone}/undo", TransitionsRun, Named, verb(Verb::Undo))
-        .route("POST", "/zones/{zone}/try-now", TransitionsRun, Named, verb(Verb::TryNow))
-        .route("GET", "/zones/{zone}/history", ZonesRead, Named, get(zones::history))
-        .route("GET", "/zones/{zone}/certificate", ZonesRead, Named, get(zones::certificate))
-        .route("GET", "/accounts", Admin, Everything, get(access::accounts))
-        .route("POST", "/accounts", Admin, Everything, post(access::add_account))
-        .route("PATCH", "/accounts/{name}", Admin, Everything, patch(access::change_account))
+        .route(routes!(operators::operators), OperatorsRead, Everything)
+        .route(routes!(operators::add_operator), OperatorsWrite, Everything)
+        .route(routes!(operators::operator), OperatorsRead, Everything)
+        .route(routes!(operators::change_operator), OperatorsWrite, Everything)
+        .route(routes!(operators::rotate_operator), OperatorsWrite, Everything)
+        .route(routes!(operators::check_operator), OperatorsWrite, Everything)
+        .route(routes!(operators::test_operator), OperatorsWrite, Everything)
+        .route(routes!(operators::rotate_key), Admin, Everything)
+        .route(routes!(zones::overview), ZonesRead, Filtered)
+        .route(routes!(zones::parents), ZonesRead, Filtered)
+        .route(routes!(zones::statistics), ZonesRead, Filtered)
+        .route(routes!(zones::zones), ZonesRead, Filtered)
+        .route(routes!(zones::add_zone), ZonesWrite, Everything)
+        .route(routes!(zones::zone), ZonesRead, Named)
+        .route(routes!(zones::timeline), ZonesRead, Named)
+        .route(routes!(zones::policy), ZonesRead, Named)
+        .route(routes!(zones::change_policy), ZonesWrite, Named)
+        .route(routes!(zones::check), TransitionsPlan, Named)
+        .route(routes!(zones::check_change), TransitionsPlan, Named)
+        .route(routes!(zones::plan), TransitionsPlan, Named)
+        .route(routes!(zones::set_group), TransitionsRun, Named)
+        .route(routes!(zones::pause), TransitionsRun, Named)
+        .route(routes!(zones::resume), TransitionsRun, Named)
+        .route(routes!(zones::stop), TransitionsRun, Named)
+        .route(routes!(zones::undo), TransitionsRun, Named)
+        .route(routes!(zones::try_now), TransitionsRun, Named)
+        .route(routes!(zones::history), ZonesRead, Named)
+        .route(routes!(zones::certificate), ZonesRead, Named)
+        .route(routes!(access::accounts), Admin, Everything)
+        .route(routes!(access::add_account), Admin, Everything)
+        .route(routes!(access::account), Admin, Everything)
+        .route(routes!(access::change_account), Admin, Everything)
         // Everybody has tokens of their own, which are never more than they are.
-        .route("GET", "/tokens", ZonesRead, Everything, get(access::tokens))
-        .route("POST", "/tokens", ZonesRead, Everything, post(access::add_token))
-        .route("DELETE", "/tokens/{id}", ZonesRead, Everything, delete(access::revoke_token))
-        .route("GET", "/audit", AuditRead, Everything, get(access::audit))
-        .route("GET", "/audit/verify", AuditRead, Everything, get(access::verify_audit))
+        .route(routes!(access::tokens), ZonesRead, Everything)
+        .route(routes!(access::add_token), ZonesRead, Everything)
+        .route(routes!(access::revoke_token), ZonesRead, Everything)
+        .route(routes!(access::audit), AuditRead, Everything)
+        .route(routes!(access::verify_audit), AuditRead, Everything)
 }
 
 /// Every call, with what it asks for.
 pub fn table() -> Vec<Route> {
     declared().table
+}
+
+/// The API's description, as `GET /api/v1/openapi.json` answers and `docs/openapi.json` has it.
+pub fn document() -> Value {
+    declared().document.finish()
 }
 
 /// The API alone.
@@ -98,10 +108,20 @@ pub fn router(api: Api) -> Router {
 
 /// The API beside other things, which say what is nowhere.
 pub fn beside_pages(api: Api) -> Router {
-    let calls = declared().router.fallback(nothing_here).method_not_allowed_fallback(not_that_method);
-    let calls = calls.layer(middleware::from_fn_with_state(api.clone(), recognise));
+    let described = document();
+    let calls = declared()
+        .router
+        // For whoever is recognised, whatever they may do.
+        .route("/openapi.json", get(move || std::future::ready(Json(described.clone()))))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(not_that_method)
+        .layer(Extension(Answers::new(api.gate.clone())))
+        .layer(middleware::from_fn_with_state(api.clone(), recognise));
+    // Nesting leaves it to the fallback for everybody.
+    let root = any(nothing_here).layer(middleware::from_fn_with_state(api.clone(), recognise));
     Router::new()
         .nest("/api/v1", calls)
+        .route("/api/v1/", root)
         .route("/api/{*path}", any(nothing_here))
         // What is answered to anybody: that it runs, and that it works. Neither names a zone.
         .route("/healthz", get(|| async { "ok\n" }))

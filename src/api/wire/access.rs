@@ -3,9 +3,10 @@
 use super::At;
 use crate::access::{Permission, Role};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// An account, without what it signs in with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AccountShow {
     pub name: String,
     pub role: Role,
@@ -19,14 +20,14 @@ pub struct AccountShow {
     pub last_seen_at: Option<At>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AccountList {
     pub accounts: Vec<AccountShow>,
     pub now: At,
 }
 
 /// `POST /accounts`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountAdd {
     pub name: String,
@@ -34,7 +35,7 @@ pub struct AccountAdd {
 }
 
 /// `PATCH /accounts/{name}`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountChange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,7 +48,7 @@ pub struct AccountChange {
 }
 
 /// The answer to [`AccountAdd`], and to a reset: whoever has the path may choose the password, once.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AccountLink {
     pub account: AccountShow,
     /// Below the daemon's address: `/welcome/…`. `None` where no link was made.
@@ -58,7 +59,7 @@ pub struct AccountLink {
 }
 
 /// An API token, without what it signs in with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenShow {
     pub id: String,
     /// What it is for.
@@ -74,14 +75,14 @@ pub struct TokenShow {
     pub revoked: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenList {
     pub tokens: Vec<TokenShow>,
     pub now: At,
 }
 
 /// `POST /tokens`: never more than the account that makes it may do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenAdd {
     pub label: String,
@@ -93,14 +94,14 @@ pub struct TokenAdd {
 }
 
 /// The answer to [`TokenAdd`]: the only one that ever holds the token.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenMade {
     pub token: TokenShow,
     pub secret: String,
 }
 
 /// A session of the web interface.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SessionShow {
     /// No secret: it only names the session.
     pub id: String,

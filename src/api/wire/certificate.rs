@@ -2,9 +2,10 @@
 
 use super::{At, Exposure};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Something that happened to a zone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Event {
     pub at: At,
     /// Such as `desired`, `wrote`, `seen`, `step`, `exposure`, `blocked`.
@@ -23,7 +24,7 @@ pub struct Event {
 }
 
 /// `GET /zones/{zone}/history?limit=`: the newest events, oldest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct History {
     pub zone: String,
     pub events: Vec<Event>,
@@ -32,7 +33,7 @@ pub struct History {
 }
 
 /// `GET /zones/{zone}/certificate?transition=`: over all pairs of versions that could have met in a cache.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Certificate {
     pub transition: String,
     pub zone: String,

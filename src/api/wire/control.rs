@@ -1,9 +1,10 @@
 //! What can be done to a transition, on the wire.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The verbs. Each is safe at any step, and asking twice is as good as asking once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
     /// Hold all writes but the sharing of keys.
@@ -33,7 +34,7 @@ impl Verb {
 }
 
 /// `POST /zones/{zone}/{verb}`. The answer is a [`super::SetAnswer`].
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Control {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,7 +45,7 @@ pub struct Control {
 }
 
 /// How long a way takes from now, in seconds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Takes {
     /// If everybody acts at once.
     pub earliest_s: u64,
@@ -53,14 +54,14 @@ pub struct Takes {
 }
 
 /// When a way ends.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EndsAt {
     pub earliest: super::At,
     pub expected: super::At,
 }
 
 /// Where a transition would stop, if it was stopped now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StopShow {
     /// Who would sign and serve then.
     pub serving: Vec<String>,

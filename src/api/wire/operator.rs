@@ -7,6 +7,9 @@ use super::At;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 use zeroize::Zeroizing;
 
 /// A secret as text (TSIG: base64; an API key as it is). Wiped when dropped; cannot be printed or serialised.
@@ -23,6 +26,18 @@ impl SecretText {
         &self.0
     }
 }
+
+impl PartialSchema for SecretText {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .write_only(true)
+            .description(Some("A secret: no answer ever has it"))
+            .into()
+    }
+}
+
+impl ToSchema for SecretText {}
 
 impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<SecretText, D::Error> {
@@ -41,7 +56,7 @@ impl fmt::Debug for SecretText {
 }
 
 /// The TSIG algorithms that are in use (RFC 8945 §6): the SHA-2 ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, ToSchema)]
 pub enum TsigAlgorithm {
     #[serde(rename = "hmac-sha256")]
     #[value(name = "hmac-sha256")]
@@ -65,15 +80,16 @@ impl TsigAlgorithm {
 }
 
 /// One name server of an operator. No addresses: they are looked up. With addresses: exactly these are asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NameServer {
     pub host: String,
     #[serde(default)]
+    #[schema(value_type = Vec<String>)]
     pub addresses: Vec<SocketAddr>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TsigAdd {
     pub name: String,
@@ -83,7 +99,7 @@ pub struct TsigAdd {
 }
 
 /// An interface that is driven over HTTP.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiAdd {
     /// Without the interface's own paths; of deSEC up to `/api/v1`, and not needed for desec.io.
@@ -99,7 +115,7 @@ fn only_server() -> String {
 }
 
 /// `POST /operators`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OperatorAdd {
     pub name: String,
@@ -107,6 +123,7 @@ pub struct OperatorAdd {
     pub provider: String,
     /// Where updates are sent.
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     pub update: Option<SocketAddr>,
     #[serde(default)]
     pub tsig: Option<TsigAdd>,
@@ -160,11 +177,12 @@ impl OperatorAdd {
 }
 
 /// `PATCH /operators/{name}`: what is not named stays. Name servers are given all or not at all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OperatorChange {
     /// `rfc2136`: where updates are sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub update: Option<SocketAddr>,
     /// Of an interface that is driven over HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -176,7 +194,7 @@ pub struct OperatorChange {
 }
 
 /// `POST /operators/{name}/rotate`: a new credential, which is tried in the operator's zones before it is used.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OperatorRotate {
     pub secret: SecretText,
@@ -207,7 +225,7 @@ impl OperatorRotate {
 }
 
 /// What came of `POST /operators/{name}/rotate`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OperatorRotated {
     pub operator: String,
     /// The zones in which the new credential was tried, before it took the old one's place.
@@ -215,14 +233,14 @@ pub struct OperatorRotated {
 }
 
 /// What came of `POST /key/rotate`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KeyRotated {
     /// So many secrets were sealed with the new master key.
     pub resealed: u64,
 }
 
 /// `POST /operators/{name}/check`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OperatorCheck {
     pub zone: String,
@@ -232,7 +250,7 @@ pub struct OperatorCheck {
 }
 
 /// What an operator can do, as far as it was seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Capabilities {
     pub operator: String,
     pub provider: String,
@@ -249,7 +267,7 @@ pub struct Capabilities {
 }
 
 /// One thing that an operator can do, or cannot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AbilityShow {
     /// `add-dnskey`, `remove-own-ns`, ...
     pub ability: String,
@@ -264,14 +282,14 @@ pub struct AbilityShow {
 }
 
 /// A TSIG key without its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TsigShow {
     pub name: String,
     pub algorithm: TsigAlgorithm,
 }
 
 /// An HTTP interface without its key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ApiShow {
     pub url: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -279,11 +297,12 @@ pub struct ApiShow {
 }
 
 /// `GET /operators/{name}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OperatorShow {
     pub name: String,
     pub provider: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub update: Option<SocketAddr>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tsig: Option<TsigShow>,
@@ -295,12 +314,12 @@ pub struct OperatorShow {
 }
 
 /// `GET /operators`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OperatorList {
     pub operators: Vec<OperatorShow>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     Pass,
@@ -309,7 +328,7 @@ pub enum Outcome {
 }
 
 /// One thing that was looked at, and what was found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Check {
     /// A reason code.
     pub code: String,
@@ -321,7 +340,7 @@ pub struct Check {
 }
 
 /// `POST /operators/{name}/test?zone=`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OperatorTest {
     pub operator: String,
     pub zone: String,

@@ -2,9 +2,11 @@
 
 use super::{At, ZoneSummary};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 /// The query of `GET /zones`, and of the page.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ZonesQuery {
     /// A state of `TransitionState` (`waiting-guard`), or `rest`, `unsettled`, `exposed`, or `attention`: those that wait for somebody.
@@ -34,14 +36,14 @@ pub struct ZonesQuery {
 }
 
 /// How many zones are in a state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StateCount {
     pub state: String,
     pub zones: u64,
 }
 
 /// `GET /overview`: what needs somebody, and what is going on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Overview {
     pub zones: u64,
     /// Every state that a zone is in, by name.
@@ -57,7 +59,7 @@ pub struct Overview {
     pub now: At,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OperatorTrouble {
     pub operator: String,
     pub zones: u64,

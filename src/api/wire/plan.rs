@@ -5,11 +5,12 @@
 
 use super::{At, TransitionShow};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// `{"set": ["a", "b"]}`, `{"join": "b"}`, `{"leave": "a"}`, `{"leave-unreachable": "a"}`,
 /// `{"algorithm": "ecdsap256sha256"}`,
 /// `{"replace": {"old": "a", "new": "b"}}`, `"undo"` or `"stop"`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Change {
     Set(Vec<String>),
@@ -32,14 +33,14 @@ pub enum Change {
 }
 
 /// `POST /zones/{zone}/plan`: changes nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanRequest {
     pub change: Change,
 }
 
 /// `PUT /zones/{zone}/operators`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetGroup {
     pub change: Change,
@@ -48,7 +49,7 @@ pub struct SetGroup {
 }
 
 /// The answer to [`SetGroup`]. Asking twice gives the same transition twice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SetAnswer {
     pub zone: String,
     pub desired: Vec<String>,
@@ -56,7 +57,7 @@ pub struct SetAnswer {
     pub transition: Option<TransitionShow>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StepState {
     Done,
@@ -65,7 +66,7 @@ pub enum StepState {
 }
 
 /// Who has to act for a step to be taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Actor {
     Chorus,
@@ -76,7 +77,7 @@ pub enum Actor {
 }
 
 /// What changes in one RRset at one operator. Records as TYPE and RDATA in presentation format.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Write {
     pub operator: String,
     pub rtype: String,
@@ -85,7 +86,7 @@ pub struct Write {
 }
 
 /// One of the lengths of time that a guard adds up.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GuardNumber {
     /// Such as "largest DNSKEY TTL, served by ns2.b.example".
     pub what: String,
@@ -93,7 +94,7 @@ pub struct GuardNumber {
 }
 
 /// What must hold before the next step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Guard {
     /// A reason code.
     pub code: String,
@@ -102,7 +103,7 @@ pub struct Guard {
     pub numbers: Vec<GuardNumber>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Step {
     /// Counted from 1.
     pub number: u32,
@@ -117,7 +118,7 @@ pub struct Step {
 }
 
 /// What a change takes of the requests that an operator's account may make.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Requests {
     pub operator: String,
     pub writes: u32,
@@ -130,7 +131,7 @@ pub struct Requests {
 }
 
 /// The answer to [`PlanRequest`]. With refusals, the change would not be started.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Plan {
     pub zone: String,
     pub from: Vec<String>,

@@ -2,16 +2,17 @@
 
 use super::{At, ParentMode};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// `GET /parents`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ParentList {
     pub parents: Vec<ParentReport>,
     pub now: At,
 }
 
 /// A parent zone, over all zones below it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ParentReport {
     /// Its name; empty before it was found.
     pub parent: String,
@@ -33,7 +34,7 @@ pub struct ParentReport {
 }
 
 /// How long a parent took for one kind of request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ParentTook {
     /// `ds` or `ns`.
     pub kind: String,
@@ -44,7 +45,7 @@ pub struct ParentTook {
 }
 
 /// `GET /statistics?days=`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Statistics {
     /// The newest last; days without any are there, too.
     pub days: Vec<DayReport>,
@@ -59,7 +60,7 @@ pub struct Statistics {
     pub now: At,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DayReport {
     /// Such as `2026-11-25`, in UTC.
     pub day: String,
@@ -69,7 +70,7 @@ pub struct DayReport {
     pub stopped: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StepReport {
     pub step: String,
     pub times: u64,
@@ -78,7 +79,7 @@ pub struct StepReport {
 }
 
 /// What was forecast as a transition began, and how long it took.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ForecastReport {
     pub zone: String,
     pub transition: String,

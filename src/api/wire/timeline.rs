@@ -2,9 +2,10 @@
 
 use super::At;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What the timeline of a zone shows: each version that was served, until it is dead.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Timeline {
     pub zone: String,
     /// What is shown of the past begins here.
@@ -21,7 +22,7 @@ pub struct Timeline {
 }
 
 /// The versions of one RRset of the parent or of an operator; addresses that show the same together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Lane {
     /// `parent`, or the operator's name.
     pub who: String,
@@ -31,7 +32,7 @@ pub struct Lane {
 }
 
 /// One version: a set of records with the TTL that it was served with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Bar {
     /// Such as `keys 4711, 19708` or `ns1.a.example, ns1.b.example`.
     pub text: String,
@@ -48,7 +49,7 @@ pub struct Bar {
 }
 
 /// A guard that is not open yet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TimelineGuard {
     /// A reason code.
     pub code: String,
@@ -57,7 +58,7 @@ pub struct TimelineGuard {
     pub opens_at: Option<At>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TimelineStep {
     pub title: String,
     pub state: super::StepState,

@@ -6,9 +6,10 @@
 use super::{At, EndsAt, StopShow, Takes};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use utoipa::ToSchema;
 
 /// How the parent learns of new DS and NS sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ParentMode {
     /// It reads CDS, CDNSKEY and CSYNC.
@@ -18,7 +19,7 @@ pub enum ParentMode {
 }
 
 /// Parts of a zone's policy; what is left out keeps its value (or gets the default, when a zone is added).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyChange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -38,7 +39,7 @@ impl PolicyChange {
 }
 
 /// `GET` and `PATCH /zones/{zone}/policy`: what is assumed because it cannot be seen. `model::policy` has the reasons.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ZonePolicy {
     pub slack_s: u64,
     pub stale_s: u64,
@@ -54,7 +55,7 @@ pub struct ZonePolicy {
 }
 
 /// `POST /zones`: observes and adopts; writes nothing anywhere.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ZoneAdd {
     pub zone: String,
@@ -62,6 +63,7 @@ pub struct ZoneAdd {
     pub operator: String,
     /// The parent's servers; none: found by walking up.
     #[serde(default)]
+    #[schema(value_type = Vec<String>)]
     pub parent_servers: Vec<SocketAddr>,
     pub parent: ParentMode,
     #[serde(default)]
@@ -69,14 +71,14 @@ pub struct ZoneAdd {
 }
 
 /// How far an operator is in: the ladder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub enum Standing {
     Outside,
     Trusted,
     Serving,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OperatorStanding {
     pub operator: String,
     pub standing: Standing,
@@ -92,7 +94,7 @@ fn outside() -> Standing {
     Standing::Outside
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TransitionState {
     Planned,
@@ -145,7 +147,7 @@ impl TransitionState {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WaitingFor {
     /// A reason code.
     pub code: String,
@@ -154,7 +156,7 @@ pub struct WaitingFor {
     pub until: Option<At>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TransitionShow {
     pub id: String,
     pub state: TransitionState,
@@ -198,14 +200,14 @@ pub struct TransitionShow {
 }
 
 /// From one algorithm to another, by the names of the registry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AlgorithmShow {
     pub from: String,
     pub to: String,
 }
 
 /// A combination of versions that some resolver could have held, and that does not validate or resolve.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Exposure {
     pub from: At,
     /// `None`: not over.
@@ -215,11 +217,12 @@ pub struct Exposure {
     pub who: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ParentShow {
     pub mode: ParentMode,
     /// The parent zone's name.
     pub zone: String,
+    #[schema(value_type = Vec<String>)]
     pub servers: Vec<SocketAddr>,
     /// DS records in presentation format, as every server shows them.
     pub ds: Vec<String>,
@@ -227,7 +230,7 @@ pub struct ParentShow {
     pub ns: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum KeyRole {
     Ksk,
@@ -246,7 +249,7 @@ impl KeyRole {
 }
 
 /// Where a key's DS is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DsState {
     /// At every server of the parent.
@@ -261,7 +264,7 @@ pub enum DsState {
     Leaving,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KeyShow {
     pub tag: u16,
     /// The DNSSEC algorithm number.
@@ -270,15 +273,17 @@ pub struct KeyShow {
     /// The operator whose key it is; `None` when that is not known.
     pub owner: Option<String>,
     /// The `address`es out of `servers` whose DNSKEY set has it.
+    #[schema(value_type = Vec<String>)]
     pub published_at: Vec<SocketAddr>,
     /// Those that answer with signatures made with it.
+    #[schema(value_type = Vec<String>)]
     pub signing_at: Vec<SocketAddr>,
     /// `None` for keys that are not meant to have one.
     pub ds: Option<DsState>,
 }
 
 /// How far a key is in a roll.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RollState {
     /// Published, has not signed yet.
@@ -294,7 +299,7 @@ pub enum RollState {
 }
 
 /// A key of an operator that rolls its keys: those that come, those that go, and those beside them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RollShow {
     pub operator: String,
     pub role: KeyRole,
@@ -306,11 +311,12 @@ pub struct RollShow {
 }
 
 /// One address of one name server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ServerShow {
     /// The operator's name, or `parent`.
     pub who: String,
     pub host: String,
+    #[schema(value_type = String)]
     pub address: SocketAddr,
     /// The last answer that could be used; `None` when there was none yet.
     pub last_seen: Option<At>,
@@ -318,7 +324,7 @@ pub struct ServerShow {
 }
 
 /// For a parent of mode `manual`, as long as it differs from what should be there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HandToRegistrar {
     /// RDATA in presentation format.
     pub ds: Vec<String>,
@@ -326,7 +332,7 @@ pub struct HandToRegistrar {
 }
 
 /// `GET /zones/{zone}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ZoneShow {
     pub zone: String,
     /// One sentence, the first that anybody should read.
@@ -357,7 +363,7 @@ pub struct ZoneShow {
 }
 
 /// A zone in the list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ZoneSummary {
     pub zone: String,
     pub verdict: String,
@@ -382,7 +388,7 @@ pub struct ZoneSummary {
 }
 
 /// `GET /zones`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ZoneList {
     pub zones: Vec<ZoneSummary>,
     pub now: At,
