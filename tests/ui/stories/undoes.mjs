@@ -1,0 +1,84 @@
+// U6: a join, or a leave, is undone from each of its steps, with the button and its confirmation. Each time it ends where
+// it began, and the certificate says that no resolver could have failed; the laboratory's judges look on. At last it goes
+// through.
+
+import assert from 'node:assert/strict'
+import { ask, cast, change, scripts, tell, welcome } from '../lab.mjs'
+import { Person } from '../person.mjs'
+import { Watch, sleep } from '../watch.mjs'
+import { doors, said } from '../words.mjs'
+import { read } from '../zone-page.mjs'
+
+const SHARE = 'every operator serves the keys of all'
+const ASK = 'every operator asks the parent for the DS of all'
+const DS = 'the parent has the DS of all'
+const OLD_DIE = 'old DNSKEY and DS sets die'
+const NAME = 'every operator serves the new name server set'
+const DELEGATE = 'the parent delegates to the new name server set'
+const LAST_QUESTION = 'the leaver cannot be asked any more'
+const LEAVER_KEYS = "the leaver's keys are dead, and its DS may go"
+const DS_GONE = "the parent drops the leaver's DS"
+const ANSWERS = "the leaver's answers die, and its keys go"
+// The titles of the steps; for those that wait for the parent, from which step on it is idle, lest they are over before
+// anybody can press. Those in which Chorus writes last for a second or two: b has a secondary that is late.
+const STEPS = {
+    join: [[SHARE], [ASK], [DS, SHARE], [OLD_DIE], [NAME], [DELEGATE, OLD_DIE]],
+    leave: [[NAME], [DELEGATE, NAME], [LAST_QUESTION], [LEAVER_KEYS], [DS_GONE, LAST_QUESTION], [ANSWERS]],
+}
+
+export async function story(browsing) {
+    const { operators } = cast()
+    const names = operators.map((operator) => operator.name)
+    const page = await browsing.window({ scripts: scripts() })
+    const ada = new Person(page)
+    await ada.arrives(welcome())
+    const path = await ada.setsUp(cast())
+    const joins = change() === 'join'
+    const [before, after] = joins ? [names.slice(0, 1), names] : [names, names.slice(0, 1)]
+    const settled = async () => {
+        const watching = new Watch(page, { scripts: scripts() })
+        return watching.until('all is at rest', (now) => !now.underWay)
+    }
+    if (!joins) {
+        await ada.changes(names, names)
+        await settled()
+    }
+    for (const [step, idleFrom] of STEPS[change()]) {
+        await ada.changes(after, names)
+        if (idleFrom) {
+            await isIn(page, idleFrom)
+            await ask('the parent is idle')
+        }
+        await isIn(page, step)
+        await ada.does('undo', `thought better of it while ${step}`)
+        const now = await read(page)
+        assert.match(`${now.verdict} ${now.state} ${now.step}`, /und(o|one|oing)\b/i, `after undo: ${now.key}`)
+        if (idleFrom) await ask('the parent acts')
+        tell(`undone in: ${step}`)
+        const end = await settled()
+        assert.match(`${end.verdict}`, new RegExp(`signed by ${before.join(' and ')}\\b.*nothing to do`, 'i'))
+        await ada.goes(doors.certificate)
+        await page.getByText(said.proven).first().waitFor()
+        await ask(`${before.join(' and ')} serve`)
+        await ada.visits(path)
+    }
+    await ada.changes(after, names)
+    const end = await settled()
+    assert.match(end.verdict, said.nothingToDo)
+    await ask(`${after.join(' and ')} serve`)
+}
+
+// The quick steps are there for a second: the page is loaded as fast as it comes, whether it follows by itself or not.
+async function isIn(page, step) {
+    const end = Date.now() + 60_000
+    const met = new Set()
+    while (Date.now() < end) {
+        const now = await read(page)
+        met.add(now.key)
+        if (now.step.includes(step)) return
+        if (!now.underWay) break
+        await sleep(50)
+        await page.reload()
+    }
+    throw new Error(`the page was never in: ${step}; only in ${[...met].join('; ')}`)
+}

@@ -1,0 +1,83 @@
+// Looking on while something happens: on each look everything is said that has to be; a page with scripts is never more
+// than two seconds behind the daemon; a page without them loads itself anew.
+
+import { ask, tell } from './lab.mjs'
+import { read, unsaid } from './zone-page.mjs'
+
+const LOOK_EVERY_MS = 250
+// Of U1, and what our own looks add to it.
+const BEHIND_MS = 2_000 + 2 * LOOK_EVERY_MS
+
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+export class Watch {
+    // `scripts`: whether the page follows by itself. `beside`, a window of the same person without scripts, shows what the
+    // daemon says at this moment.
+    constructor(page, { scripts, beside }) {
+        Object.assign(this, { page, scripts, beside })
+        this.seen = new Map()
+        this.daemon = []
+        this.worst = 0
+    }
+
+    async look() {
+        if (!this.scripts) await this.page.reload()
+        const now = await read(this.page)
+        const missing = unsaid(now)
+        if (missing.length > 0) throw new Error(`the zone page leaves unsaid: ${missing.join('; ')}`)
+        if (!this.seen.has(now.key)) {
+            this.seen.set(now.key, now)
+            tell(`page: ${now.key}${now.waiting ? ` | ${now.waiting}` : ''}${now.ends ? ` | ${now.ends}` : ''}`)
+        }
+        return now
+    }
+
+    async compare() {
+        await this.beside.reload()
+        const [daemon, at] = [(await read(this.beside)).key, Date.now()]
+        this.daemon.push({ at, key: daemon })
+        const live = (await read(this.page)).key
+        const until = this.daemon.findLastIndex?.(({ key }) => key === live) ?? lastIndex(this.daemon, live)
+        // It may be ahead of the other window.
+        if (until < 0 || until === this.daemon.length - 1) return
+        const behind = at - this.daemon[until + 1].at
+        this.worst = Math.max(this.worst, behind)
+        if (behind > BEHIND_MS) throw new Error(`the live page is ${behind} ms behind: ${live}, not ${daemon}`)
+    }
+
+    // Looks until it holds, and returns what the page said then.
+    async until(what, holds, limitMs = 150_000) {
+        const end = Date.now() + limitMs
+        for (;;) {
+            const now = await this.look()
+            if (holds(now)) return now
+            if (this.scripts && this.beside) await this.compare()
+            if (Date.now() > end) throw new Error(`looked in vain for: ${what}; the page says ${JSON.stringify(now)}`)
+            await sleep(LOOK_EVERY_MS)
+        }
+    }
+}
+
+function lastIndex(samples, key) {
+    for (let index = samples.length - 1; index >= 0; index -= 1) if (samples[index].key === key) return index
+    return -1
+}
+
+// Without scripts: nobody touches the page, and it is loaded anew within the time it promises.
+export async function loadsItselfAnew(page) {
+    const { refresh } = await read(page)
+    const seconds = Number.parseInt(refresh ?? '', 10)
+    if (!(seconds > 0 && seconds <= 30)) throw new Error(`a live page without scripts is not loaded anew: ${refresh}`)
+    await page.waitForEvent('load', { timeout: seconds * 1000 + 10_000 })
+    tell(`loaded anew by itself after ${seconds} s`)
+}
+
+// With a request to the laboratory undone whatever happens.
+export async function meanwhile(begin, end, what) {
+    await ask(begin)
+    try {
+        return await what()
+    } finally {
+        await ask(end)
+    }
+}
