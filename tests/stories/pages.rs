@@ -86,7 +86,7 @@ impl Stage {
 }
 
 fn moves(name: &'static str, scripts: &'static str) {
-    in_own_network(LIMIT, move || async move {
+    in_own_network(2 * LIMIT, move || async move {
         let mut stage = Stage::set(name, cast()).await;
         stage.plays(name, "moves", &[("CHORUS_SCRIPTS", scripts)]).await;
         stage.assert_group(&["b"]).await;
@@ -95,7 +95,7 @@ fn moves(name: &'static str, scripts: &'static str) {
 }
 
 fn undoes(name: &'static str, change: &'static str, scripts: &'static str) {
-    in_own_network(LIMIT, move || async move {
+    in_own_network(2 * LIMIT, move || async move {
         let mut stage = Stage::set(name, cast()).await;
         stage.plays(name, "undoes", &[("CHORUS_SCRIPTS", scripts), ("CHORUS_CHANGE", change)]).await;
         stage.assert_clean(&["a", "b"]);
@@ -134,7 +134,7 @@ fn a_person_undoes_a_leave_in_each_step_without_scripts() {
 
 #[test]
 fn every_page_is_accessible_and_looked_at() {
-    in_own_network(LIMIT, || async {
+    in_own_network(2 * LIMIT, || async {
         // b is silent for a while: its pinned resolvers would be, too.
         let cast = Cast { with_resolvers: false, ..cast() };
         let mut stage = Stage::set("pages-looks", cast).await;

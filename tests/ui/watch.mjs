@@ -2,11 +2,14 @@
 // than two seconds behind the daemon; a page without them loads itself anew.
 
 import { ask, tell } from './lab.mjs'
+import { said } from './words.mjs'
 import { read, unsaid } from './zone-page.mjs'
 
+// Of U1.
+const SECONDS_BEHIND = 2
 const LOOK_EVERY_MS = 250
-// Of U1, and what our own looks add to it.
-const BEHIND_MS = 2_000 + 2 * LOOK_EVERY_MS
+// What our own looks add to it is not held against the page.
+const BEHIND_MS = SECONDS_BEHIND * 1000 + 2 * LOOK_EVERY_MS
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -23,11 +26,12 @@ export class Watch {
     async look() {
         if (!this.scripts) await this.page.reload()
         const now = await read(this.page)
+        if (now.state === said.exposed) throw new Error(`exposed: ${now.verdict}`)
         const missing = unsaid(now)
         if (missing.length > 0) throw new Error(`the zone page leaves unsaid: ${missing.join('; ')}`)
         if (!this.seen.has(now.key)) {
             this.seen.set(now.key, now)
-            tell(`page: ${now.key}${now.waiting ? ` | ${now.waiting}` : ''}${now.ends ? ` | ${now.ends}` : ''}`)
+            tell(`page: ${now.key} | ${now.waiting} | ${now.done}`)
         }
         return now
     }
@@ -37,7 +41,7 @@ export class Watch {
         const [daemon, at] = [(await read(this.beside)).key, Date.now()]
         this.daemon.push({ at, key: daemon })
         const live = (await read(this.page)).key
-        const until = this.daemon.findLastIndex?.(({ key }) => key === live) ?? lastIndex(this.daemon, live)
+        const until = this.daemon.findLastIndex(({ key }) => key === live)
         // It may be ahead of the other window.
         if (until < 0 || until === this.daemon.length - 1) return
         const behind = at - this.daemon[until + 1].at
@@ -58,9 +62,14 @@ export class Watch {
     }
 }
 
-function lastIndex(samples, key) {
-    for (let index = samples.length - 1; index >= 0; index -= 1) if (samples[index].key === key) return index
-    return -1
+// A page that nobody touches shows what holds now, in time. Gives the milliseconds that it took.
+export async function follows(page, what, holds) {
+    const since = Date.now()
+    while (!holds(await read(page))) {
+        if (Date.now() - since > BEHIND_MS) throw new Error(`a live page does not show it: ${what}`)
+        await sleep(LOOK_EVERY_MS / 5)
+    }
+    return Date.now() - since
 }
 
 // Without scripts: nobody touches the page, and it is loaded anew within the time it promises.

@@ -13,77 +13,82 @@ export const paths = {
     statistics: '/statistics',
     audit: '/audit',
     settings: '/settings',
+    reasons: '/docs/reasons',
     signIn: '/sign-in',
-    zone: (zone) => `/zones/${zone}`,
-    // A page below a zone's: change, undo, history, ...
-    of: (zone, what) => `/zones/${zone}/${what}`,
     operator: (name) => `/operators/${name}`,
+    // A page below a zone's or an operator's: change, undo, rotate, ...
+    below: (path, what) => `${path}/${what}`,
 }
 
-// Each is the accessible name of a link or a button; as a pattern where the page may say more.
+// Accessible names of links and buttons.
 export const doors = {
-    signOut: /sign out/i,
-    addOperator: /add (an|another|the next) operator/i,
-    saveOperator: /^add (the )?operator$/i,
-    addZone: /add a(nother)? zone/i,
-    saveZone: /^(look at it and )?(add|adopt) (the )?zone$/i,
-    change: /change the group|change (its )?operators/i,
-    preview: /check and plan|show the plan/i,
-    start: /^start/i,
-    // Of a confirmation page.
-    confirm: { pause: /^pause/i, resume: /^resume/i, stop: /^stop/i, undo: /^undo/i, 'try-now': /^(try|look) now/i },
-    // Of the zone page, to that page.
-    verb: { pause: /^pause/i, resume: /^resume/i, stop: /^stop/i, undo: /^undo/i, 'try-now': /^try now/i },
-    certificate: /certificate/i,
+    signOut: 'Sign out',
+    addOperator: 'Add an operator',
+    saveOperator: /^Add$/,
+    addZone: 'Adopt a zone',
+    saveZone: /^Adopt$/,
+    change: /^Change the group/,
+    preview: 'Check and plan',
+    start: /^Start/,
+    certificate: /^Certificate/,
+    verbs: { pause: /^Pause/, resume: /^Resume/, stop: /^Stop/, undo: /^Undo/, 'try-now': /^Try now/ },
 }
 
+// Of the navigation, from everywhere.
+export const places = { overview: 'Overview', zones: 'Zones', operators: 'Operators' }
+
+// Labels.
 export const fields = {
-    account: {
-        name: /^(user )?name/i,
-        password: /^password/i,
-        again: /^password( once)? (again|more)|^repeat/i,
-        submit: /create|continue|sign in|set/i,
-    },
-    signIn: { name: /^(user )?name/i, password: /^password/i, submit: /^sign in$/i },
+    account: { name: /^Name$/, password: /^Password$/, again: /^The same again/, submit: 'Choose it' },
+    signIn: { name: /^Name$/, password: /^Password$/, submit: 'Sign in' },
     operator: {
-        name: /^name$/i,
-        provider: /^(provider|interface|kind)/i,
-        rfc2136: 'rfc2136',
-        update: /^(updates go to|update address|address for updates)/i,
-        tsigName: /^tsig( key)? name/i,
-        tsigAlgorithm: /^(tsig )?algorithm/i,
-        tsigSecret: /^(tsig )?secret/i,
-        nameServers: /^name servers/i,
+        name: /^Name$/,
+        update: /^Updates go to/,
+        tsigName: /^Name of the TSIG key/,
+        tsigAlgorithm: /^Its algorithm/,
+        tsigSecret: /^Its secret/,
+        nameServers: /^Name servers/,
     },
     zone: {
-        name: /^(zone|name)/i,
-        operator: /^operator/i,
-        parentServers: /^(the )?parent.s servers/i,
-        slack: /^slack/i,
-        stale: /^(serve-)?stale/i,
-        dataTtlMax: /largest ttl/i,
-        parentPipeline: /pipeline/i,
+        name: /^Zone$/,
+        operator: /^Operator that serves it/,
+        // Folded away: not everybody has a parent of their own.
+        more: /^Parent.s servers and policy/,
+        parentServers: /^Parent.s servers$/,
+        slack: /^Slack/,
+        stale: /^Serve-stale/,
+        dataTtlMax: /^Largest TTL/,
+        parentPipeline: /^Parent.s pipeline/,
     },
-    // Of the wizard: who is to serve the zone.
-    change: { member: (operator) => new RegExp(`^${operator}\\b`, 'i') },
-    reason: /^reason/i,
+    reason: /^Reason/,
 }
 
-// What the zone page answers, by the terms of its description lists (`dt`) or row headings.
-export const terms = {
-    state: /^state$/i,
-    step: /^step$/i,
-    waiting: /^waiting for|^reason$/i,
-    ends: /^when will it be done|^ends$/i,
-    stop: /^what if .*stop|^if you stop/i,
-    undo: /^what if .*undo|^if you undo|^undo takes/i,
+// The ways to change a zone's group: each a form of its own, by its heading.
+export const changes = {
+    replace: { heading: /^Replace an operator/, old: /^Replace$/, new: /^by$/ },
+    join: { heading: /^An operator joins/, operator: /^Joins$/ },
+    leave: { heading: /^An operator leaves/, operator: /^Leaves$/ },
+}
+
+// The section of the zone page with what is under way.
+export const NOW = 'What is under way'
+
+// What the zone page answers at any time, by its questions.
+export const questions = {
+    done: /^When will it be done/,
+    stop: /^What if I stop now/,
+    undo: /^How long does undo take/,
 }
 
 export const said = {
     nothingToDo: /nothing to do/i,
+    signedBy: (names) => new RegExp(`signed by ${names.join(' and ')}\\b`, 'i'),
     proven: /no resolver could have failed/i,
-    // States in which something is under way.
-    underWay: /^(planned|acting|verifying|waiting-guard|waiting-parent|waiting-operator|blocked|paused)$/,
-    // Those of them in which something is awaited, and has to be named.
-    awaiting: /^(verifying|waiting-guard|waiting-parent|waiting-operator|blocked)$/,
+    beingUndone: /being undone/i,
+    paused: 'paused',
+    exposed: 'exposed',
+    waitingForParent: 'waiting for the parent',
+    waitingForOperator: 'waiting for an operator',
+    // States in which something has to be named that is waited for; in the others it may be that nothing is.
+    awaiting: /^(verifying|blocked|waiting for .*)$/,
 }

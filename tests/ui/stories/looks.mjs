@@ -7,10 +7,10 @@ import { ask, cast, tell, welcome } from '../lab.mjs'
 import { Person } from '../person.mjs'
 import { Looks } from '../seen.mjs'
 import { Watch, meanwhile } from '../watch.mjs'
-import { paths } from '../words.mjs'
+import { paths, said } from '../words.mjs'
 import { outOfSight } from '../zone-page.mjs'
 
-const OVERALL = ['overview', 'zones', 'operators', 'parents', 'statistics', 'audit', 'settings', 'addOperator', 'addZone']
+const OVERALL = ['overview', 'zones', 'operators', 'parents', 'statistics', 'audit', 'settings', 'reasons', 'addOperator', 'addZone']
 const OF_A_ZONE = ['change', 'history', 'certificate', 'check', 'policy']
 const VERBS = ['pause', 'stop', 'undo', 'try-now']
 
@@ -29,27 +29,30 @@ export async function story(browsing) {
     for (const name of ['overview', 'zones', 'operators', 'parents']) await looks.at(`empty-${name}`, paths[name])
 
     const path = await ada.setsUp(cast())
-    const zone = path.split('/').at(-1)
     for (const name of OVERALL) await looks.at(name, paths[name])
-    await looks.at('operator', paths.operator(names[0]))
-    await looks.at('not-found', paths.zone('nobody.example'), 404)
+    const operator = paths.operator(names[0])
+    await looks.at('operator', operator)
+    for (const what of ['set', 'rotate']) await looks.at(`operator-${what}`, paths.below(operator, what))
+    await looks.at('settings-totp', paths.below(paths.settings, 'totp'))
+    await looks.at('zones-none-such', `${paths.zones}?text=nobody`)
+    await looks.at('not-found', paths.below(paths.zones, 'nobody.example'), 404)
     await looks.at('zone-at-rest', path)
-    for (const what of OF_A_ZONE) await looks.at(`zone-${what}`, paths.of(zone, what))
+    for (const what of OF_A_ZONE) await looks.at(`zone-${what}`, paths.below(path, what))
 
     await meanwhile('the parent is idle', 'the parent acts', async () => {
-        await ada.changes(names, names)
+        await ada.changes('join', { operator: names[1] })
         const watching = new Watch(page, { scripts: true })
-        await watching.until('the parent is waited for', (now) => now.state === 'waiting-parent')
+        await watching.until('the parent is waited for', (now) => now.state === said.waitingForParent)
         await looks.at('zone-waiting-parent', path)
         await looks.at('overview-under-way', paths.overview)
         await looks.at('zones-under-way', paths.zones)
-        for (const verb of VERBS) await looks.at(`zone-${verb}`, paths.of(zone, verb))
+        for (const verb of VERBS) await looks.at(`zone-${verb}`, paths.below(path, verb))
         await ada.does('pause', 'to be looked at')
         await looks.at('zone-paused', path)
-        await looks.at('zone-resume', paths.of(zone, 'resume'))
+        await looks.at('zone-resume', paths.below(path, 'resume'))
         await ada.does('resume')
         await meanwhile('b says nothing', 'b answers', async () => {
-            const operator = await watching.until('b is waited for', (now) => now.state === 'waiting-operator')
+            const operator = await watching.until('b is waited for', (now) => now.state === said.waitingForOperator)
             assert.match(operator.waiting, /\bb\b/)
             for (const { name, window } of looks.windows) {
                 await window.goto(page.url())
@@ -61,7 +64,7 @@ export async function story(browsing) {
         await looks.at('zone-undoing', path)
     })
     await new Watch(page, { scripts: true }).until('all is at rest', (now) => !now.underWay)
-    for (const what of ['history', 'certificate']) await looks.at(`zone-${what}-after`, paths.of(zone, what))
+    for (const what of ['history', 'certificate']) await looks.at(`zone-${what}-after`, paths.below(path, what))
     await looks.at('audit-after', paths.audit)
     tell(`${looks.pages} pages in ${looks.windows.length} windows each`)
     await ask(`${names[0]} serve`)

@@ -12,31 +12,33 @@ const page = (main, head = '') =>
     `<!doctype html><html lang="en"><head><meta name="viewport" content="width=device-width">
     <link rel="icon" href="data:,"><title>A zone</title>${head}</head><body><main><h1>child.example</h1>${main}</main></body></html>`
 
-const pairs = (changed = {}) => {
-    const all = {
-        State: 'waiting-guard',
-        Step: 'old DNSKEY and DS sets die',
-        'Waiting for': 'the DNSKEY set of a is dead',
+// The zone page in short; with something else in it, or without it (`null`).
+const zone = (changed = {}) => {
+    const line = (name, text) => ((changed[name] ?? text) && changed[name] !== null ? `<p>${changed[name] ?? text}</p>` : '')
+    const answers = {
         'When will it be done?': 'in 12 s',
         'What if I stop now?': 'it ends with a alone, in 3 s',
-        'What if I undo now?': 'it takes 9 s',
-        ...changed,
+        'How long does undo take?': '9 s',
+        ...changed.answers,
     }
-    const lines = Object.entries(all).filter(([, text]) => text !== null)
-    return `<dl>${lines.map(([term, text]) => `<dt>${term}</dt><dd>${text}</dd>`).join('')}</dl>`
+    const lines = Object.entries(answers).filter(([, text]) => text !== null)
+    return `${line('verdict', '<span><span aria-hidden="true">*</span> waiting for caches</span> Old sets die.')}
+        ${changed.between ?? ''}<section><h2>What is under way</h2>
+        ${line('step', '<strong>a → b</strong> · step 4 of 9: old DNSKEY and DS sets die')}
+        ${line('waiting', '<strong>Waiting for:</strong> the DNSKEY set of a is dead<br> <strong>Until:</strong> 12:00')}
+        <dl>${lines.map(([term, text]) => `<dt>${term}</dt><dd>${text}</dd>`).join('')}</dl></section>`
 }
-const verdict = '<p role="status">Waiting until old sets are dead.</p>'
 
 export async function story(browsing) {
     const show = async (html, how = {}) => {
         const window = await browsing.window(how)
-        await window.route('**/*', (route) => route.fulfill({ contentType: 'text/html', body: html, headers: how.headers }))
+        await window.route('**/*', (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', body: html, headers: how.headers }))
         await window.goto(`${ORIGIN}/zones/child.example`)
         return window
     }
     const looked = async (html) => faultsOf(await show(html, { withoutPolicy: true, headers: { 'content-security-policy': POLICY } }))
 
-    assert.deepEqual(await looked(page(verdict + pairs())), [])
+    assert.deepEqual(await looked(page(zone())), [])
     const faulty = {
         'Form elements must have labels': page('<input name="zone">'),
         'color contrast': page('<p style="color:#bbb;background:#fff">hard to read</p>'),
@@ -51,29 +53,30 @@ export async function story(browsing) {
     tell('each fault of a page is found')
 
     const says = async (html) => unsaid(await read(await show(html)))
-    assert.deepEqual(await says(page(verdict + pairs())), [])
+    assert.deepEqual(await says(page(zone())), [])
     const silent = [
-        [pairs(), 'no verdict'],
-        [verdict + pairs({ 'Waiting for': '' }), 'an empty reason'],
-        [verdict + pairs({ 'When will it be done?': null }), 'when it will be done'],
-        [verdict + pairs({ 'What if I stop now?': '' }), 'what a stop'],
-        [verdict + pairs({ 'What if I undo now?': null }), 'what an undo'],
-        [verdict + pairs({ Until: 'null' }), 'Until is null'],
-        [`${verdict}${pairs()}<div class="spinner"></div>`, 'says nothing'],
+        [{ verdict: '<span></span> Old sets die.' }, 'no verdict'],
+        [{ waiting: '<strong>Waiting for:</strong> <br> <strong>Until:</strong> 12:00' }, 'an empty reason'],
+        [{ waiting: 'Waiting for: nothing: Chorus is at work. Until: 12:00' }, 'and it waits'],
+        [{ waiting: 'Waiting for: the DNSKEY set of a is dead' }, 'until when'],
+        [{ answers: { 'When will it be done?': null } }, 'when it will be done'],
+        [{ answers: { 'What if I stop now?': '' } }, 'what a stop'],
+        [{ answers: { 'How long does undo take?': null } }, 'what an undo'],
+        [{ answers: { Slack: 'null' } }, 'Slack is “null”'],
+        [{ between: '<div class="spinner"></div>' }, 'says nothing'],
     ]
-    for (const [main, fault] of silent) {
-        const found = await says(page(main))
+    for (const [changed, fault] of silent) {
+        const found = await says(page(zone(changed)))
         assert.ok(found.length === 1 && found[0].includes(fault), `${fault} is not found, but ${JSON.stringify(found)}`)
     }
     tell('whatever a zone page leaves unsaid is found')
 
-    const seen = await show(page(verdict + pairs()))
-    assert.deepEqual(await outOfSight(seen), [])
-    const low = await show(page(`${verdict}<div style="height:900px"></div>${pairs()}`))
-    assert.equal((await outOfSight(low)).length, 1)
+    assert.deepEqual(await outOfSight(await show(page(zone()))), [])
+    const low = await outOfSight(await show(page(zone({ between: '<div style="height:900px"></div>' }))))
+    assert.ok(low.length === 1 && low[0].startsWith('reason'), JSON.stringify(low))
     tell('a reason below the fold is found')
 
-    const refreshing = page(verdict, '<noscript><meta http-equiv="refresh" content="1"></noscript>')
+    const refreshing = page(zone(), '<noscript><meta http-equiv="refresh" content="1"></noscript>')
     assert.equal((await read(await show(refreshing))).refresh, null)
     const without = await show(refreshing, { scripts: false })
     assert.equal((await read(without)).refresh, '1')
