@@ -12,6 +12,9 @@ const AXE = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe
 // WCAG 2.2 AA, and what axe calls good practice.
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 const GRAVE = ['serious', 'critical']
+// One window is gone through with the keyboard.
+const KEYS_IN = '1280-light'
+const STOPS_AT_MOST = 200
 // WCAG 1.4.10: what is readable here is readable at four times the size.
 const NARROWEST = 320
 
@@ -55,6 +58,7 @@ export class Looks {
             if (over > 0) this.fault(name, variant, `${over} px stick out at ${NARROWEST} px`)
             await window.setViewportSize(NARROW)
         }
+        if (variant === KEYS_IN) for (const fault of await faultsOfKeys(window)) this.fault(name, variant, fault)
     }
 
     fault(name, variant, what) {
@@ -97,4 +101,26 @@ export async function faultsOf(page) {
     if (!about.language) faults.push('no language')
     if (about.nameless > 0) faults.push(`${about.nameless} times without their ISO form`)
     return faults
+}
+
+// With the Tab key through the whole page: the first stop skips to the content, and at each stop one sees where one is.
+export async function faultsOfKeys(page) {
+    const faults = []
+    const stop = () => {
+        const element = document.activeElement
+        if (!element || element === document.body) return null
+        const style = getComputedStyle(element)
+        const shown = style.outlineStyle !== 'none' || style.boxShadow !== 'none'
+        const again = element.hasAttribute('data-stopped')
+        element.setAttribute('data-stopped', '')
+        return { what: element.outerHTML.slice(0, 80), href: element.getAttribute('href') ?? '', shown, again }
+    }
+    for (let stops = 0; ; stops += 1) {
+        await page.keyboard.press('Tab')
+        const here = await page.evaluate(stop)
+        if (!here || here.again) return faults
+        if (stops === 0 && !here.href.startsWith('#')) faults.push(`the first stop of the Tab key does not skip: ${here.what}`)
+        if (!here.shown) faults.push(`nobody sees that this has the focus: ${here.what}`)
+        if (stops > STOPS_AT_MOST) return [...faults, 'the Tab key never comes round']
+    }
 }

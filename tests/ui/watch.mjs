@@ -41,10 +41,12 @@ export class Watch {
         const [daemon, at] = [(await read(this.beside)).key, Date.now()]
         this.daemon.push({ at, key: daemon })
         const live = (await read(this.page)).key
-        const until = this.daemon.findLastIndex(({ key }) => key === live)
-        // It may be ahead of the other window.
-        if (until < 0 || until === this.daemon.length - 1) return
-        const behind = at - this.daemon[until + 1].at
+        const last = this.daemon.findLastIndex(({ key }) => key === live)
+        // It may be ahead of the other window, which then shows the same a moment later.
+        if (last >= 0) this.ahead = undefined
+        else this.ahead ??= at
+        const since = last >= 0 ? (this.daemon[last + 1]?.at ?? at) : this.ahead
+        const behind = at - since
         this.worst = Math.max(this.worst, behind)
         if (behind > BEHIND_MS) throw new Error(`the live page is ${behind} ms behind: ${live}, not ${daemon}`)
     }

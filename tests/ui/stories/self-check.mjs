@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { tell } from '../lab.mjs'
-import { faultsOf } from '../seen.mjs'
+import { faultsOf, faultsOfKeys } from '../seen.mjs'
+import { Watch, follows, loadsItselfAnew, sleep } from '../watch.mjs'
 import { outOfSight, read, unsaid } from '../zone-page.mjs'
 
 const ORIGIN = 'http://127.0.0.1:1'
@@ -79,9 +80,34 @@ export async function story(browsing) {
     const refreshing = page(zone(), '<noscript><meta http-equiv="refresh" content="1"></noscript>')
     assert.equal((await read(await show(refreshing))).refresh, null)
     const without = await show(refreshing, { scripts: false })
-    assert.equal((await read(without)).refresh, '1')
-    await without.waitForEvent('load', { timeout: 10_000 })
+    await loadsItselfAnew(without)
+    await assert.rejects(loadsItselfAnew(await show(refreshing)), /not loaded anew/)
     tell('a page without scripts is loaded anew')
+
+    let now = zone()
+    const daemon = async (how) => {
+        const window = await browsing.window(how)
+        const headers = { 'content-type': 'text/html; charset=utf-8' }
+        await window.route('**/*', (route) => route.fulfill({ body: page(now), headers }))
+        await window.goto(`${ORIGIN}/zones/child.example`)
+        return window
+    }
+    const [dead, beside] = [await daemon(), await daemon({ scripts: false })]
+    const changing = new Watch(dead, { scripts: true, beside }).until('never', () => false, 20_000)
+    now = zone({ step: 'a → b · step 5 of 9: the parent delegates' })
+    await assert.rejects(changing, /the live page is \d+ ms behind/)
+    await assert.rejects(follows(dead, 'step 5', ({ number }) => number === 5), /does not show it/)
+    await assert.rejects(new Watch(dead, { scripts: true, beside }).until('never', () => false, 20_000), /behind/)
+    const watched = await new Watch(beside, { scripts: false }).until('step 5', ({ number }) => number === 5, 5_000)
+    assert.equal(watched.step, 'the parent delegates')
+    tell('a page that stays behind is found')
+
+    const link = '<a href="#main">skip</a><a href="/">a</a>'
+    assert.deepEqual(await faultsOfKeys(await show(link)), [])
+    const unseen = await faultsOfKeys(await show(`<style>a { outline: none }</style>${link}`))
+    assert.equal(unseen.length, 2, JSON.stringify(unseen))
+    assert.equal((await faultsOfKeys(await show('<a href="/">a</a>'))).length, 1)
+    tell('a focus that nobody sees is found')
 
     assert.deepEqual(browsing.troubles, [])
     const troubles = {
@@ -92,7 +118,7 @@ export async function story(browsing) {
     for (const [trouble, [html, how]] of Object.entries(troubles)) {
         await show(html, how)
         for (let i = 0; i < 50 && !browsing.troubles.some((text) => text.includes(trouble)); i += 1) {
-            await new Promise((resolve) => setTimeout(resolve, 100))
+            await sleep(100)
         }
         const found = browsing.troubles.splice(0)
         assert.ok(found.some((text) => text.includes(trouble)), `${trouble} is not found, but ${JSON.stringify(found)}`)
