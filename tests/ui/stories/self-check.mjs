@@ -31,13 +31,20 @@ const zone = (changed = {}) => {
 }
 
 export async function story(browsing) {
-    const show = async (html, how = {}) => {
-        const window = await browsing.window(how)
-        await window.route('**/*', (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', body: html, headers: how.headers }))
+    // One window of each kind; what it shows is what was given last.
+    const windows = new Map()
+    const show = async (html, { headers, ...how } = {}) => {
+        const kind = JSON.stringify(how)
+        if (!windows.has(kind)) windows.set(kind, await browsing.window(how))
+        const window = windows.get(kind)
+        await window.unroute('**/*')
+        const answer = { contentType: 'text/html; charset=utf-8', body: html, headers }
+        await window.route('**/*', (route) => route.fulfill(answer))
         await window.goto(`${ORIGIN}/zones/child.example`)
         return window
     }
-    const looked = async (html) => faultsOf(await show(html, { withoutPolicy: true, headers: { 'content-security-policy': POLICY } }))
+    const headers = { 'content-security-policy': POLICY }
+    const looked = async (html) => faultsOf(await show(html, { withoutPolicy: true, headers }))
 
     assert.deepEqual(await looked(page(zone())), [])
     const faulty = {
@@ -87,8 +94,8 @@ export async function story(browsing) {
     let now = zone()
     const daemon = async (how) => {
         const window = await browsing.window(how)
-        const headers = { 'content-type': 'text/html; charset=utf-8' }
-        await window.route('**/*', (route) => route.fulfill({ body: page(now), headers }))
+        const contentType = 'text/html; charset=utf-8'
+        await window.route('**/*', (route) => route.fulfill({ contentType, body: page(now) }))
         await window.goto(`${ORIGIN}/zones/child.example`)
         return window
     }
@@ -111,7 +118,7 @@ export async function story(browsing) {
 
     assert.deepEqual(browsing.troubles, [])
     const troubles = {
-        'Content Security Policy': [page('<script>1</script>'), { headers: { 'content-security-policy': POLICY } }],
+        'Content Security Policy': [page('<script>1</script>'), { headers }],
         'script: it is broken': [page('<script>throw new Error("it is broken")</script>')],
         'asks a stranger': [page('<img alt="" src="http://127.0.0.2:1/x.png">')],
     }
