@@ -251,7 +251,7 @@ async fn what_a_long_policy_still_counts_with_is_not_forgotten_and_what_nobody_r
         set.operator("a", &["ns1.a.example=127.0.0.1:2"]).await;
         set.zone(&["a"], NOW, &known_parent()).await;
         let policy = Policy { parent_pipeline_s: pipeline_days * 86_400, ..Policy::default() };
-        set.store.set_policy(&zone(), &policy, NOW).await.unwrap();
+        set.store.set_policy(&zone(), &policy, NOW, "as asked").await.unwrap();
         let mut history = History::default();
         let ended = Time(NOW.0 - 100 * 86_400_000);
         history.record(&sample(Time(ended.0 - 1000), 1));

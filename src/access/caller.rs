@@ -1,6 +1,8 @@
 //! Whoever asks: by which means, with which permissions, for which zones.
 
 use super::permission::{Permission, Role};
+use crate::model::time::Time;
+use crate::store::Signature;
 use std::net::IpAddr;
 
 /// How somebody showed who they are.
@@ -48,6 +50,12 @@ impl Caller {
     pub fn local(address: Option<IpAddr>) -> Caller {
         let permissions = Permission::ALL.to_vec();
         Caller { name: "local".to_owned(), means: Means::TokenFile, permissions, below: None, address }
+    }
+
+    /// Under what they change at this moment.
+    pub fn signature(&self, at: Time) -> Signature {
+        let address = self.address.map(|address| address.to_string());
+        Signature { who: self.name.clone(), via: self.via(), address, at }
     }
 
     /// As the log has it: `session`, `token tok_…`, `token-file`.

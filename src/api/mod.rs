@@ -3,14 +3,17 @@
 //! * [`wire`]: what requests and answers look like, shared by daemon and command line.
 //! * [`service`]: what the engine's side has to be able to do, one method per call.
 //! * [`controller`]: that, done with engine, store and model.
+//! * [`gate`]: who somebody is, and may do.
 //! * [`routes`]: from HTTP to the service and back; the only place where a refusal becomes a status.
 //! * [`serve`], [`token`]: the listener, and who may ask.
 //!
 //! Invariant: no answer holds a secret. Nothing is decided here.
 
 pub mod controller;
+pub mod gate;
 pub mod routes;
 pub mod serve;
 pub mod service;
+pub mod tls;
 pub mod token;
 pub mod wire;

@@ -1,56 +1,182 @@
-//! The listener: plain HTTP on a loopback address, until told to end.
+//! The listener: TLS, or plain HTTP on loopback or to a named proxy, until told to end.
 //!
-//! Invariant: the token never crosses a network in the clear, for nothing but loopback is listened on.
+//! Invariants: nothing that signs somebody in crosses a network in the clear; where a request is from is said by the connection,
+//! or by a proxy that was named, and by nobody else; who sends slowly is not waited for.
 
+use super::routes::refused;
+use super::tls::{Certificate, TlsError};
 use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum_server::Handle;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 /// Requests that are under way when the end is asked for get this long; a caller that holds its connection open must
 /// not hold up the daemon's end.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// From the first octet of a request's head to its last, and between two pieces of its body.
+const SLOWEST: Duration = Duration::from_secs(10);
+
+/// Adopting a zone asks every address of it before it answers.
+const ANSWER_MAX: Duration = Duration::from_secs(150);
+
+/// Where it is listened, and how.
+#[derive(Clone, Debug)]
+pub struct Door {
+    pub address: SocketAddr,
+    pub tls: Option<Certificate>,
+    /// Proxies that say for whom they ask, and have the TLS.
+    pub proxies: Vec<IpAddr>,
+}
+
+impl Door {
+    pub fn plain(address: SocketAddr) -> Door {
+        Door { address, tls: None, proxies: Vec::new() }
+    }
+
+    /// Whether browsers come over TLS.
+    pub fn is_secure(&self) -> bool {
+        self.tls.is_some() || !self.proxies.is_empty()
+    }
+}
+
+/// Where a request is from: the peer, or whom a named proxy says it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct From(pub IpAddr);
+
 /// Why the API cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    #[error("the API does not listen on {0}: it is plain HTTP, on loopback only. Use 127.0.0.1 or [::1], and a tunnel")]
+    #[error(
+        "{0} is not a loopback address, and plain HTTP goes to loopback only. Give --tls-cert and --tls-key, name the proxy \
+         that has the TLS with --trusted-proxy, or listen on 127.0.0.1 or [::1]"
+    )]
     NotLoopback(SocketAddr),
     #[error("the API cannot listen on {address}: {error}. Name another address with --listen, or end what is there")]
     Bind { address: SocketAddr, error: io::Error },
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("the API ended: {0}")]
     Ended(io::Error),
 }
 
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    if !address.ip().to_canonical().is_loopback() {
+pub fn bind(door: &Door) -> Result<TcpListener, ServeError> {
+    let address = door.address;
+    if !door.is_secure() && !address.ip().to_canonical().is_loopback() {
         return Err(ServeError::NotLoopback(address));
     }
-    TcpListener::bind(address).await.map_err(|error| ServeError::Bind { address, error })
+    let bound = TcpListener::bind(address).and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+    bound.map_err(|error| ServeError::Bind { address, error })
 }
 
 /// Serves until `shutdown` is ready, and then lets what is under way end.
 pub async fn serve(
     listener: TcpListener,
+    door: Door,
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let (told, ending) = tokio::sync::oneshot::channel();
-    let shutdown = async move {
+    let proxies: Arc<[IpAddr]> = door.proxies.iter().map(IpAddr::to_canonical).collect();
+    let router = router
+        .layer(RequestBodyTimeoutLayer::new(SLOWEST))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, ANSWER_MAX))
+        .layer(middleware::from_fn(move |request, next| whence(proxies.clone(), request, next)));
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let handle = Handle::new();
+    let ending = handle.clone();
+    let end = tokio::spawn(async move {
         shutdown.await;
-        let _ = told.send(());
-    };
-    let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown);
-    let given_up = async move {
-        // An error means that the server ended by itself, and the other branch has it.
-        if ending.await.is_err() {
-            std::future::pending::<()>().await;
+        ending.graceful_shutdown(Some(GRACE));
+    });
+    let served = match door.tls {
+        None => {
+            let mut server = axum_server::from_tcp(listener).map_err(ServeError::Ended)?.handle(handle);
+            server.http_builder().http1().header_read_timeout(SLOWEST);
+            server.first_request_timeout(SLOWEST).serve(service).await
         }
-        tokio::time::sleep(GRACE).await;
+        Some(certificate) => {
+            let config = certificate.watched().await?;
+            let server = axum_server::from_tcp_rustls(listener, config).map_err(ServeError::Ended)?;
+            let mut server = server.handle(handle);
+            server.http_builder().http1().header_read_timeout(SLOWEST);
+            server.first_request_timeout(SLOWEST).serve(service).await
+        }
     };
-    tokio::select! {
-        ended = serving.into_future() => ended.map_err(ServeError::Ended),
-        () = given_up => Ok(()),
+    end.abort();
+    served.map_err(ServeError::Ended)
+}
+
+/// Says where a request is from, and refuses what came in the clear over a network.
+async fn whence(proxies: Arc<[IpAddr]>, mut request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
+    let Some(peer) = peer else { return next.run(request).await };
+    let from = match said_by_proxy(&proxies, peer, request.headers()) {
+        Ok(from) => from,
+        Err(text) => {
+            let fix = "Come over the proxy, and let that set X-Forwarded-For and X-Forwarded-Proto: https";
+            return refused(StatusCode::FORBIDDEN, "not-over-the-proxy", text, fix);
+        }
+    };
+    request.extensions_mut().insert(From(from));
+    next.run(request).await
+}
+
+/// Whom a request is for: where proxies are named, they alone may come, and this host itself.
+fn said_by_proxy(proxies: &[IpAddr], peer: IpAddr, headers: &HeaderMap) -> Result<IpAddr, &'static str> {
+    let text = |name: &str| headers.get_all(name).iter().next_back().and_then(|value| value.to_str().ok());
+    if proxies.is_empty() {
+        return Ok(peer);
+    }
+    let forwarded = text("x-forwarded-for");
+    if peer.is_loopback() && forwarded.is_none() {
+        return Ok(peer);
+    }
+    if !proxies.contains(&peer) {
+        return Err("plain HTTP is for the named proxies alone");
+    }
+    if text("x-forwarded-proto").map(str::trim) != Some("https") {
+        return Err("the proxy does not say that the request came over TLS");
+    }
+    // The last one is what our own proxy saw; the others are what somebody told it.
+    let last = forwarded.and_then(|all| all.rsplit(',').next()).and_then(|one| one.trim().parse::<IpAddr>().ok());
+    last.map(|address| address.to_canonical()).ok_or("the proxy does not say for whom it asks")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(of: &[(&'static str, &str)]) -> HeaderMap {
+        of.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn only_a_named_proxy_is_believed_and_only_its_own_word() {
+        let proxy: IpAddr = "192.0.2.10".parse().unwrap();
+        let other: IpAddr = "192.0.2.11".parse().unwrap();
+        let home: IpAddr = "127.0.0.1".parse().unwrap();
+        let forwarded = headers(&[("x-forwarded-for", "10.0.0.1, 198.51.100.7"), ("x-forwarded-proto", "https")]);
+        assert_eq!(said_by_proxy(&[], other, &forwarded), Ok(other), "nobody was named");
+        assert_eq!(said_by_proxy(&[proxy], proxy, &forwarded), Ok("198.51.100.7".parse().unwrap()));
+        assert!(said_by_proxy(&[proxy], other, &forwarded).is_err());
+        assert!(said_by_proxy(&[proxy], home, &forwarded).is_err(), "it is not named");
+        assert_eq!(said_by_proxy(&[proxy], home, &headers(&[])), Ok(home));
+        assert!(said_by_proxy(&[proxy], proxy, &headers(&[("x-forwarded-for", "198.51.100.7")])).is_err());
+        assert!(said_by_proxy(&[proxy], proxy, &headers(&[("x-forwarded-proto", "https")])).is_err());
+    }
+
+    #[test]
+    fn plain_http_is_not_listened_on_a_network() {
+        let public: SocketAddr = "192.0.2.1:0".parse().unwrap();
+        assert!(matches!(bind(&Door::plain(public)), Err(ServeError::NotLoopback(_))));
+        assert!(bind(&Door::plain("127.0.0.1:0".parse().unwrap())).is_ok());
+        assert!(bind(&Door::plain("[::ffff:127.0.0.1]:0".parse().unwrap())).is_ok());
     }
 }

@@ -84,6 +84,8 @@ pub trait Service: Send + Sync {
     async fn rotate_operator(&self, name: &str, rotate: OperatorRotate) -> Result<OperatorRotated, Refusal>;
     /// What it can do, tried in a zone that is named for this.
     async fn check_operator(&self, name: &str, check: OperatorCheck) -> Result<Capabilities, Refusal>;
+    /// What it was seen to be able to do; looks at nothing anew.
+    async fn abilities(&self, name: &str) -> Result<Vec<AbilityShow>, Refusal>;
     /// Another master key takes the present one's place.
     async fn rotate_key(&self) -> Result<KeyRotated, Refusal>;
     /// Looks, and sends at most writes that change nothing.
@@ -113,6 +115,11 @@ pub trait Service: Send + Sync {
 
     /// Pauses, resumes, stops or undoes the transition that is under way, or tries it now.
     async fn control(&self, zone: &str, verb: Verb, control: Control) -> Result<SetAnswer, Refusal>;
+
+    /// Who did what, the newest first.
+    async fn audit(&self, query: AuditQuery) -> Result<AuditPage, Refusal>;
+    /// Whether the log is whole.
+    async fn verify_audit(&self) -> Result<AuditVerified, Refusal>;
 
     /// The newest `limit` events, oldest first.
     async fn history(&self, zone: &str, limit: u32) -> Result<History, Refusal>;

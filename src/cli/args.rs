@@ -1,10 +1,11 @@
 //! What can be typed. Each command's `--help` has an example; `tests/doors` holds the whole tree against a stored text.
 
+use super::access::{AccountCommand, AuditCommand, TokenCommand};
 use super::input;
 use crate::api::wire::{NameServer, ParentMode, PolicyChange, TsigAlgorithm};
 use chorus_providers::http::IpNet;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ pub struct Cli {
 
 #[derive(Debug, Args)]
 pub struct Global {
-    /// Where the daemon listens; plain HTTP on a loopback address
+    /// Where the daemon listens; plain HTTP on a loopback address, or https
     #[arg(
         long,
         global = true,
@@ -42,7 +43,10 @@ pub struct Global {
         default_value = "http://127.0.0.1:8420"
     )]
     pub url: String,
-    /// The token that 'chorus serve' wrote into its data directory
+    /// The authority that the daemon's certificate is from, in PEM; else those that this host trusts
+    #[arg(long, global = true, help_heading = "Common options", env = "CHORUS_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// The token that 'chorus serve' wrote into its data directory, or an API token
     #[arg(
         long,
         global = true,
@@ -93,11 +97,39 @@ pub enum Command {
         #[command(subcommand)]
         command: ZoneCommand,
     },
+    /// Parents: how long each took from a request until all its servers showed it, and how many zones wait for it
+    #[command(after_help = "Example:\n  chorus parents")]
+    Parents,
+    /// The transitions of the past: how many a day, how long each step took, and how good the forecasts were
+    #[command(after_help = "Example:\n  chorus statistics --days 90")]
+    Statistics {
+        /// Of so many days, today included, in UTC
+        #[arg(long, value_name = "N", default_value = "30", value_parser = clap::value_parser!(u32).range(1..=366))]
+        days: u32,
+    },
     /// The master key, which seals the operators' credentials
     #[command(after_help = "Example:\n  chorus key rotate", disable_help_subcommand = true)]
     Key {
         #[command(subcommand)]
         command: KeyCommand,
+    },
+    /// Accounts: who signs in, with which role
+    #[command(after_help = "Example:\n  chorus account list", disable_help_subcommand = true)]
+    Account {
+        #[command(subcommand)]
+        command: AccountCommand,
+    },
+    /// API tokens, for programs
+    #[command(after_help = "Example:\n  chorus token list", disable_help_subcommand = true)]
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
+    /// The log: who did what, and whether it is whole
+    #[command(after_help = "Example:\n  chorus audit verify", disable_help_subcommand = true)]
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
     },
     /// Run the parent's side: follow the CDS, CDNSKEY and CSYNC of a zone's delegations
     #[command(after_help = "Example:\n  chorus parent-agent --config /etc/chorus/parent-agent.toml")]
@@ -113,9 +145,18 @@ pub struct ServeArgs {
     /// Where everything is kept: database, key, token. Made if it is not there
     #[arg(long, value_name = "DIR", default_value = "./chorus-data")]
     pub data: PathBuf,
-    /// Where to listen; a loopback address
+    /// Where to listen: a loopback address, or any with TLS or a named proxy
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8420")]
     pub listen: SocketAddr,
+    /// The certificate with its chain, in PEM; read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's key, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// A proxy that has the TLS, and is believed for whom it asks (X-Forwarded-For, X-Forwarded-Proto); give each
+    #[arg(long, value_name = "ADDR", conflicts_with = "tls_cert")]
+    pub trusted_proxy: Vec<IpAddr>,
     /// A resolver to look up name servers' addresses with; else those of this host
     #[arg(long, value_name = "ADDR[:PORT]", value_parser = input::dns_address)]
     pub resolver: Option<SocketAddr>,
@@ -286,9 +327,9 @@ Example:
         #[command(flatten)]
         policy: PolicyArgs,
     },
-    /// All zones
-    #[command(after_help = "Example:\n  chorus zone list")]
-    List,
+    /// All zones, or those that the options choose
+    #[command(after_help = "Example:\n  chorus zone list\n  chorus zone list --state attention --operator b")]
+    List(ZoneListArgs),
     /// One zone: verdict, keys, servers, and what is awaited
     #[command(after_help = "Example:\n  chorus zone show example.org -o json")]
     Show {
@@ -459,6 +500,35 @@ Example:
         #[arg(long, value_name = "ID")]
         transition: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct ZoneListArgs {
+    /// In this state: a transition's, as `zone show` has it, or rest, unsettled, exposed, attention
+    #[arg(long)]
+    pub state: Option<String>,
+    /// Of this operator, or on its way to or from it
+    #[arg(long, value_parser = input::operator_name)]
+    pub operator: Option<String>,
+    /// Delegated from this zone
+    #[arg(long)]
+    pub parent: Option<String>,
+    /// Waiting for this reason, by its code
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// With names that begin so
+    #[arg(long)]
+    pub text: Option<String>,
+    /// So many, by name; else all
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+}
+
+impl ZoneListArgs {
+    /// Whether there may be zones that are not shown.
+    pub fn is_filtered(&self) -> bool {
+        [&self.state, &self.operator, &self.parent, &self.reason, &self.text].into_iter().any(Option::is_some)
+    }
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! Asks the daemon: one request, one JSON answer, or a [`Failure`] with the exit code that the status means.
 //!
-//! Invariant: the token goes to a loopback address and nowhere else: no proxy, no redirect, no other host.
+//! Invariant: the token goes to a loopback address, or over TLS to the host that was named: no proxy, no redirect.
 
 use super::exit::{Exit, Failure};
 use super::render;
@@ -25,12 +25,18 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(url: &str, token_file: &Path) -> Result<Client, Failure> {
-        let base = loopback(url)?;
+    /// `ca_file`: the authority whose certificates are believed; else those that this host believes.
+    pub fn new(url: &str, token_file: &Path, ca_file: Option<&Path>) -> Result<Client, Failure> {
+        let base = confidential(url)?;
         let token = token::read(token_file).map_err(|error| unusable(&error))?;
-        let no_tls = chorus_providers::http::trusting_nobody().map_err(|error| Failure::internal(&error))?;
+        let tls = match (base.scheme(), ca_file) {
+            ("https", Some(file)) => chorus_providers::http::trusting_only(file),
+            ("https", None) => chorus_providers::http::trusting_this_machine(),
+            _ => chorus_providers::http::trusting_nobody(),
+        };
+        let tls = tls.map_err(|error| Failure::new(Exit::Usage, error.to_string(), "Check --ca-file"))?;
         let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(no_tls)
+            .tls_backend_preconfigured(tls)
             .no_proxy()
             .redirect(redirect::Policy::none())
             .connect_timeout(Duration::from_secs(5))
@@ -67,6 +73,9 @@ impl Client {
         let answer = request.send().await.map_err(|error| self.no_answer(&error))?;
         let status = answer.status();
         let text = answer.bytes().await.map_err(|error| self.no_answer(&error))?;
+        if status == StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
+        }
         if status.is_success() {
             return serde_json::from_slice(&text).map_err(|error| self.strange(&format!("no JSON: {error}")));
         }
@@ -104,19 +113,27 @@ fn exit_of(status: StatusCode) -> Exit {
     }
 }
 
-fn loopback(url: &str) -> Result<Url, Failure> {
+/// A URL that a token may be sent to.
+fn confidential(url: &str) -> Result<Url, Failure> {
     let refused = |why: &str| {
         let sentence = format!("the URL '{url}' cannot be used: {why}");
-        Failure::new(Exit::Usage, sentence, "Write http://127.0.0.1:8420, and use a tunnel to reach another host")
+        Failure::new(
+            Exit::Usage,
+            sentence,
+            "Write http://127.0.0.1:8420, or https and the name in the daemon's certificate",
+        )
     };
     let parsed = Url::parse(url).map_err(|error| refused(&error.to_string()))?;
-    if parsed.scheme() != "http" || !parsed.username().is_empty() || parsed.password().is_some() {
-        return Err(refused("the daemon speaks plain HTTP, and there is no user in the URL"));
+    if !["http", "https"].contains(&parsed.scheme()) || !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err(refused("the daemon speaks HTTP, and there is no user in the URL"));
+    }
+    if parsed.scheme() == "https" {
+        return Ok(parsed);
     }
     let host = parsed.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     if host != "localhost" && !address.is_ok_and(|ip| ip.is_loopback()) {
-        return Err(refused("the token may be sent to a loopback address only"));
+        return Err(refused("without TLS the token may be sent to a loopback address only"));
     }
     Ok(parsed)
 }
@@ -153,19 +170,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_token_is_sent_to_loopback_only() {
-        for url in ["http://127.0.0.1:8420", "http://localhost:1/", "http://[::1]:8420"] {
-            assert!(loopback(url).is_ok(), "{url}");
+    fn the_token_is_sent_to_loopback_only_or_over_tls() {
+        for url in ["https://chorus.example", "http://127.0.0.1:8420", "http://localhost:1/", "http://[::1]:8420"] {
+            assert!(confidential(url).is_ok(), "{url}");
         }
         for url in [
             "http://192.0.2.1:8420",
-            "https://127.0.0.1",
+            "https://user@chorus.example",
             "http://localhost.example.org",
             "http://127.0.0.1@evil.example",
             "daemon",
             "file:///etc/passwd",
         ] {
-            assert_eq!(loopback(url).unwrap_err().exit, Exit::Usage, "{url}");
+            assert_eq!(confidential(url).unwrap_err().exit, Exit::Usage, "{url}");
         }
     }
 }

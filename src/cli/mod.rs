@@ -5,6 +5,7 @@
 //!
 //! No DNS and no rules here: what a zone may do is asked, never worked out.
 
+pub mod access;
 pub mod args;
 pub mod client;
 pub mod exit;
@@ -16,12 +17,12 @@ pub mod wait;
 use crate::api::wire::{
     ApiAdd, Capabilities, Certificate, Change, CheckRequest, Control, History, KeyRotated, NameServer, OperatorAdd,
     OperatorChange, OperatorCheck, OperatorList, OperatorRotate, OperatorRotated, OperatorShow, OperatorTest, Outcome,
-    ParentMode, Plan, PlanRequest, PolicyChange, SecretText, SetAnswer, SetGroup, TsigAdd, Verb, ZoneAdd, ZoneCheck,
-    ZoneList, ZonePolicy, ZoneShow,
+    ParentList, ParentMode, Plan, PlanRequest, PolicyChange, SecretText, SetAnswer, SetGroup, Statistics, TsigAdd,
+    Verb, ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
 };
 use args::{
     Cli, Command, Global, KeyCommand, OperatorAddArgs, OperatorCommand, OperatorRotateArgs, OperatorSetArgs, Output,
-    ZoneCommand,
+    ZoneCommand, ZoneListArgs,
 };
 use client::Client;
 use exit::{Exit, Failure};
@@ -29,6 +30,9 @@ use render::Look;
 use reqwest::Method;
 use serde_json::Value;
 use std::io::{self, Write};
+
+/// The most zones that one answer has.
+const PAGE_MAX: u32 = 1000;
 
 /// Does what the arguments say.
 pub async fn run(cli: Cli) -> Result<Exit, Failure> {
@@ -38,7 +42,12 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::ParentAgent { config } => serve::parent_agent(&config).await.map(|()| Exit::Ok),
         Command::Operator { command } => operator(&Asker::new(global)?, command).await,
         Command::Zone { command } => zone(&Asker::new(global)?, command).await,
+        Command::Parents => parents(&Asker::new(global)?).await,
+        Command::Statistics { days } => statistics(&Asker::new(global)?, days).await,
         Command::Key { command } => key(&Asker::new(global)?, command).await,
+        Command::Account { command } => access::account(&Asker::new(global)?, command).await,
+        Command::Token { command } => access::token(&Asker::new(global)?, command).await,
+        Command::Audit { command } => access::audit(&Asker::new(global)?, command).await,
     }
 }
 
@@ -51,7 +60,7 @@ struct Asker {
 
 impl Asker {
     fn new(global: Global) -> Result<Asker, Failure> {
-        let client = Client::new(&global.url, &global.token_file)?;
+        let client = Client::new(&global.url, &global.token_file, global.ca_file.as_deref())?;
         let look = Look::of_stdout(global.no_color);
         Ok(Asker { client, global, look })
     }
@@ -159,6 +168,18 @@ async fn key(asker: &Asker, command: KeyCommand) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
+async fn parents(asker: &Asker) -> Result<Exit, Failure> {
+    let answer = asker.client.get(&["parents"], &[]).await?;
+    asker.show::<ParentList>(answer, render::parents)?;
+    Ok(Exit::Ok)
+}
+
+async fn statistics(asker: &Asker, days: u32) -> Result<Exit, Failure> {
+    let answer = asker.client.get(&["statistics"], &[("days", &days.to_string())]).await?;
+    asker.show::<Statistics>(answer, render::statistics)?;
+    Ok(Exit::Ok)
+}
+
 fn operator_add(args: OperatorAddArgs) -> Result<OperatorAdd, Failure> {
     let tsig = match (args.tsig_name, args.tsig_algorithm, &args.tsig_secret_file) {
         (Some(name), Some(algorithm), Some(file)) => {
@@ -222,9 +243,13 @@ async fn zone(asker: &Asker, command: ZoneCommand) -> Result<Exit, Failure> {
             };
             asker.show::<ZonePolicy>(answer, |value, _| render::policy(value))?;
         }
-        ZoneCommand::List => {
-            let answer = client.get(&["zones"], &[]).await?;
-            asker.show::<ZoneList>(answer, render::zones)?;
+        ZoneCommand::List(args) => {
+            let is_filtered = args.is_filtered();
+            let answer = zones(client, args).await?;
+            asker.show::<ZoneList>(answer, |list, look| match list.zones.is_empty() && is_filtered {
+                true => "no such zones\n".to_owned(),
+                false => render::zones(list, look),
+            })?;
         }
         ZoneCommand::Show { zone } => {
             let answer = client.get(&["zones", &zone], &[]).await?;
@@ -286,6 +311,41 @@ async fn zone(asker: &Asker, command: ZoneCommand) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Ok)
+}
+
+/// The pages of the list, one after the other, as one answer: until there are as many zones as are wanted, or all.
+async fn zones(client: &Client, args: ZoneListArgs) -> Result<Value, Failure> {
+    let ZoneListArgs { state, operator, parent, reason, text, limit } = args;
+    let filters = [("state", state), ("operator", operator), ("parent", parent), ("reason", reason), ("text", text)];
+    let (mut all, mut cursor): (Option<Value>, Option<String>) = (None, None);
+    let mut left = limit.unwrap_or(u32::MAX);
+    loop {
+        let page = left.min(PAGE_MAX).to_string();
+        let mut query: Vec<(&str, &str)> =
+            filters.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))).collect();
+        query.push(("limit", &page));
+        query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+        let mut answer = client.get(&["zones"], &query).await?;
+        let next = answer.get("next").and_then(Value::as_str).map(str::to_owned);
+        let came = answer.get_mut("zones").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
+        left = left.saturating_sub(u32::try_from(came.len()).unwrap_or(u32::MAX));
+        let whole = all.get_or_insert(answer);
+        match whole.get_mut("zones").and_then(Value::as_array_mut) {
+            Some(zones) => zones.extend(came),
+            // Not an answer of this kind: whoever reads it says so.
+            None => break,
+        }
+        let is_done = next.is_none() || next == cursor || left == 0;
+        if is_done {
+            if let Some(whole) = whole.as_object_mut() {
+                whole.remove("next");
+                whole.extend(next.filter(|_| left == 0).map(|next| ("next".to_owned(), Value::String(next))));
+            }
+            break;
+        }
+        cursor = next;
+    }
+    Ok(all.unwrap_or_default())
 }
 
 async fn set(asker: &Asker, zone: &str, change: Change, how: args::How) -> Result<Exit, Failure> {

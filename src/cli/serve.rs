@@ -3,9 +3,16 @@
 use super::args::ServeArgs;
 use super::exit::{Exit, Failure};
 use crate::api::controller::Controller;
-use crate::api::{routes, serve as listener, token};
+use crate::api::gate::Gate;
+use crate::api::serve::{self as listener, Door};
+use crate::api::service::Service;
+use crate::api::tls::Certificate;
+use crate::api::token;
 use crate::engine;
+use crate::web::events::Streams;
+use crate::web::{self, Web};
 use chorus_providers::http::AllowedNets;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -14,15 +21,18 @@ use tokio::sync::watch;
 pub async fn serve(args: ServeArgs) -> Result<(), Failure> {
     let failed = |error: &dyn std::fmt::Display, fix: &str| Failure::new(Exit::Error, error.to_string(), fix);
     let nets = AllowedNets::with(args.allow_provider_net);
-    let engine = engine::on_this_host(&args.data, args.resolver, nets).await;
-    let engine = engine.map_err(|e| failed(&e, "See --data and --resolver in `chorus serve --help`"))?;
+    let started = engine::on_this_host(&args.data, args.resolver, nets).await;
+    let (engine, store) = started.map_err(|e| failed(&e, "See --data and --resolver in `chorus serve --help`"))?;
     if let Err(e) = engine.end_trials().await {
         tracing::error!("what trials left behind cannot be read: {e}");
     }
     let token = token::create_or_read(&args.data, &mut rand::rng());
     let token = token.map_err(|e| failed(&e, "See that the data directory belongs to this user"))?;
-    let bound = listener::bind(args.listen).await.map_err(|e| failed(&e, "See `chorus serve --help`"))?;
-    tracing::info!("serving on http://{}, data in {}", args.listen, args.data.display());
+    let tls = args.tls_cert.zip(args.tls_key).map(|(chain, key)| Certificate { chain, key });
+    let door = Door { address: args.listen, tls, proxies: args.trusted_proxy };
+    let bound = listener::bind(&door).map_err(|e| failed(&e, "See `chorus serve --help`"))?;
+    let scheme = if door.tls.is_some() { "https" } else { "http" };
+    tracing::info!("serving on {scheme}://{}, data in {}", args.listen, args.data.display());
     let (stop, stopped) = watch::channel(());
     tokio::spawn(async move {
         stop_signal().await;
@@ -32,10 +42,26 @@ pub async fn serve(args: ServeArgs) -> Result<(), Failure> {
         // The sender is dropped to say so.
         while stopped.changed().await.is_ok() {}
     };
-    let router = routes::router(Arc::new(Controller::new(engine.clone())), token);
-    let api = listener::serve(bound, router, wait(stopped.clone()));
+    let ports = engine.ports();
+    let gate = Gate::new(store, ports.clock.clone(), ports.random.clone(), token);
+    first_account(&gate, scheme, args.listen).await?;
+    let service: Arc<dyn Service> = Arc::new(Controller::new(engine.clone()));
+    let web = Web { service, gate, streams: Streams::default(), stopping: stopped.clone() };
+    let router = web::router(web, door.is_secure());
+    let api = listener::serve(bound, door, router, wait(stopped.clone()));
     let (served, ()) = tokio::join!(api, engine::run(engine, wait(stopped)));
     served.map_err(|e| failed(&e, "Start it again"))
+}
+
+/// Whoever started the daemon is the first admin: by a link that is good once.
+async fn first_account(gate: &Gate, scheme: &str, address: SocketAddr) -> Result<(), Failure> {
+    let link = gate.first_link().await;
+    let link =
+        link.map_err(|e| Failure::new(Exit::Error, e.to_string(), "See that the data directory can be written"))?;
+    if let Some(path) = link.and_then(|link| link.path) {
+        super::say(&format!("first account: {scheme}://{address}{path} (valid for 24 h)"))?;
+    }
+    Ok(())
 }
 
 async fn stop_signal() {

@@ -8,6 +8,7 @@
 
 use super::picture::{EngineError, Picture};
 use super::status::{ClockWatch, Status, WaitingFor};
+use super::summary::summary;
 use super::turn::Engine;
 use crate::model::group::Decision;
 use std::time::Duration;
@@ -60,7 +61,9 @@ impl Engine {
         let wall = now.wall;
         status.clock = Some(ClockWatch { reading: now, rounds_held: ROUNDS_HELD, text: text.clone() });
         let zone = &known.record.name;
-        self.ports.store.set_right(zone, &known.history, &known.record.in_flight, wall, &status.write()).await?;
+        let found = summary(status, known.members.len(), known.transition.as_ref(), wall);
+        let in_flight = &known.record.in_flight;
+        self.ports.store.set_right(zone, &known.history, in_flight, wall, &status.write(), &found).await?;
         let transition = known.transition.as_ref().map(|transition| transition.id.as_str());
         self.ports.store.add_event(zone, wall, "clock-jumped", &text, transition, None).await?;
         Ok(true)

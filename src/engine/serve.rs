@@ -27,12 +27,13 @@ pub enum StartError {
 }
 
 /// The engine on this host, with its data in `dir`, which is made, for its owner only, if it is not there.
+/// The store is for what is no business of the engine: who may do what.
 /// `provider_nets`: where interfaces that are driven over HTTP may be.
 pub async fn on_this_host(
     dir: &Path,
     resolver: Option<SocketAddr>,
     provider_nets: AllowedNets,
-) -> Result<Arc<Engine>, StartError> {
+) -> Result<(Arc<Engine>, Store), StartError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.map_err(|error| StartError::Directory { path: dir.to_owned(), error })?;
     let random = Arc::new(SystemRandom);
@@ -54,17 +55,18 @@ pub async fn on_this_host(
     };
     let transport = Arc::new(NetTransport::default());
     let observe = ByQuestions { clock: clock.clone(), random: random.clone(), transport: transport.clone() };
-    Ok(Arc::new(Engine::new(Ports {
+    let engine = Arc::new(Engine::new(Ports {
         clock: clock.clone(),
         random,
         observe: Arc::new(observe),
         transport,
         resolver: Arc::new(resolver),
         providers: Arc::new(ConfiguredProviders { store: store.clone(), clock, nets: provider_nets }),
-        store: Arc::new(store),
+        store: Arc::new(store.clone()),
         pace: Pace::default(),
         switches: Switches::from_environment(),
-    })))
+    }));
+    Ok((engine, store))
 }
 
 /// Runs the schedule until `stop` is done.

@@ -2,7 +2,7 @@
 
 use super::clock::Reading;
 use crate::model::chain::Exposure;
-use crate::model::group::{Standing, Step};
+use crate::model::group::{Asked, Standing, Step};
 use crate::model::history::{Failure, History, Kind, Outcome, Sample, Server};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,8 @@ pub struct Status {
     pub exposures: Vec<Exposure>,
     pub parent_zone: String,
     pub settled: bool,
+    /// Whether the parent has a DS; `None` before that was looked at.
+    pub secure: Option<bool>,
     /// What the parent should have, as RDATA: DS and NS.
     pub parent_ds: Vec<String>,
     pub parent_ns: Vec<String>,
@@ -76,6 +78,8 @@ pub struct Status {
     pub told_at: Option<Time>,
     pub clock: Option<ClockWatch>,
     pub parent_awaited: Option<ParentAwaited>,
+    /// What it was asked for and did not show when it was last looked at: how long it takes is measured.
+    pub parent_asked: Vec<Asked>,
 }
 
 impl Default for Status {
@@ -88,6 +92,7 @@ impl Default for Status {
             exposures: Vec::new(),
             parent_zone: String::new(),
             settled: false,
+            secure: None,
             parent_ds: Vec::new(),
             parent_ns: Vec::new(),
             unanswered: Vec::new(),
@@ -96,6 +101,7 @@ impl Default for Status {
             told_at: None,
             clock: None,
             parent_awaited: None,
+            parent_asked: Vec::new(),
         }
     }
 }
@@ -132,7 +138,8 @@ impl Status {
             .parent_awaited
             .iter_mut()
             .flat_map(|awaited| std::iter::once(&mut awaited.since).chain(&mut awaited.told_at));
-        of_writes.chain(of_failures).chain(of_parent).chain(single).for_each(&mut change);
+        let of_requests = self.parent_asked.iter_mut().map(|asked| &mut asked.at);
+        of_writes.chain(of_failures).chain(of_requests).chain(of_parent).chain(single).for_each(&mut change);
     }
 
     pub fn write(&self) -> String {

@@ -9,6 +9,7 @@ use super::judge::{Judged, certificate};
 use super::picture::{EngineError, Picture};
 use super::ports::Ports;
 use super::status::{Status, Unanswered, WaitingFor};
+use super::summary::summary;
 use super::writes::{Attempts, Written};
 use crate::model::chain::Exposure;
 use crate::model::dns::{Name, hex};
@@ -123,6 +124,7 @@ impl Engine {
             memory.status.written.clear();
         }
         let wanted = || self.is_wanted(&held);
+        let members = record.members.len();
         let turned = self.rounds(record, &mut memory, wanted).await;
         let now = self.ports.clock.now();
         self.store_did(if let Err(EngineError::Store(e)) = &turned { Some(e.to_string()) } else { None });
@@ -137,7 +139,9 @@ impl Engine {
             memory.status.trouble = trouble;
         }
         memory.stored_status = memory.status.write();
-        self.ports.store.set_status(zone, due, &memory.stored_status).await?;
+        let running = self.ports.store.running_transition(zone).await?;
+        let found = summary(&memory.status, members, running.as_ref(), now);
+        self.ports.store.set_status(zone, due, &memory.stored_status, &found).await?;
         drop(memory);
         self.forget(zone, &held);
         Ok(due)
@@ -192,6 +196,7 @@ impl Engine {
             let told_at = self.tell(zone, memory, &known, &decision).await?;
             memory.status.told_at = Some(told_at);
             self.alert(&known, &mut memory.status, &decision).await?;
+            self.measure_parent(&known, &mut memory.status, &decision).await?;
             let held = Engine::held_for_clock(&memory.status, &decision).filter(|_| managed && !decision.is_settled());
             if let Some(held) = held {
                 self.note(memory, &known, &decision, &Written { waiting: vec![held], ..Written::default() });
@@ -213,8 +218,8 @@ impl Engine {
             if decision.is_settled()
                 && let Some(transition) = known.transition.take()
             {
-                self.finish(&known, &transition).await?;
                 memory.status.settled = true;
+                self.finish(&known, &memory.status, &transition).await?;
                 memory.status.written.clear();
             }
             if known.transition.is_none() {
@@ -281,14 +286,17 @@ impl Engine {
                 self.ports.store.add_event(zone, now, "standing", &text, transition, Some(operator)).await?;
             }
         }
-        if transition.is_some() && memory.status.step != decision.step && decision.step != Step::Settled {
+        if let Some(transition) = transition
+            && memory.status.step != decision.step
+            && decision.step != Step::Settled
+        {
             let waiting = decision.waits.iter().find(|wait| wait.step == decision.step);
             let writing = decision.writes.iter().find(|write| write.step == decision.step);
             let text = waiting
                 .map(|w| w.text.clone())
                 .or(writing.map(|w| format!("{}: {}", w.operator, w.why)))
                 .unwrap_or_default();
-            self.ports.store.add_event(zone, now, "step", &text, transition, None).await?;
+            self.ports.store.enter_step(zone, transition, decision.step, now, &text).await?;
         }
         let world = known.world();
         for turn in memory.status.told_at.map(|told| key_turns(&world, told)).unwrap_or_default() {
@@ -350,6 +358,7 @@ impl Engine {
             exposures: memory.judged.exposures(known).cloned().collect(),
             parent_zone: known.places.parent_zone.to_string(),
             settled: decision.is_settled(),
+            secure: Some(is_secure(known)),
             parent_ds: decision.parent_ds_keys.iter().map(|key| hex(key.as_wire())).collect(),
             parent_ns: ns,
             unanswered: unanswered.collect(),
@@ -358,6 +367,7 @@ impl Engine {
             told_at: memory.status.told_at,
             clock: memory.status.clock.take(),
             parent_awaited: memory.status.parent_awaited,
+            parent_asked: std::mem::take(&mut memory.status.parent_asked),
         };
         let first = memory.status.waiting.first().map(|wait| (wait.step, wait.code.clone()));
         memory.awaiting = first.map(|(step, code)| match memory.awaiting.take() {
@@ -394,13 +404,14 @@ impl Engine {
         .min(watch)
     }
 
-    async fn finish(&self, known: &Picture, transition: &TransitionRecord) -> Result<(), EngineError> {
+    async fn finish(&self, known: &Picture, status: &Status, transition: &TransitionRecord) -> Result<(), EngineError> {
         let now = self.ports.clock.now();
         let zone = &known.record.name;
         let certificate = certificate(known, transition, now);
         let text = certificate.verdict.clone();
         let certificate = serde_json::to_string(&certificate).unwrap_or_default();
-        self.ports.store.end_transition(zone, transition, &certificate, now, &text).await?;
+        let found = summary(status, known.members.len(), None, now);
+        self.ports.store.end_transition(zone, transition, &certificate, now, &text, &found).await?;
         tracing::info!(%zone, transition = %transition.id, "the transition is done: {text}");
         Ok(())
     }
@@ -421,6 +432,12 @@ impl Engine {
 fn key_ttls_s(known: &Picture) -> impl Iterator<Item = u32> {
     let servers = known.places.operators.values().flatten();
     servers.filter_map(|server| Some(known.history.current(server, Kind::Dnskey)?.served.ttl_s))
+}
+
+/// Whether the parent has a DS.
+fn is_secure(known: &Picture) -> bool {
+    let ds = |server: &Server| known.history.current(server, Kind::Ds).is_some_and(|ds| !ds.served.records.is_empty());
+    known.places.parent.iter().any(ds)
 }
 
 fn is_news(history: &History, sample: &Sample) -> bool {

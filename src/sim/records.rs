@@ -6,13 +6,14 @@
 use super::crash::Crashes;
 use crate::model::ability::{Ability, Known};
 use crate::model::dns::{Name, RecordSet};
-use crate::model::group::Standing;
+use crate::model::group::{Standing, Step};
 use crate::model::history::{History, Kind, Sent};
 use crate::model::policy::Policy;
 use crate::model::time::Time;
 use crate::store::{
-    Control, Event, FillRandom, MemberRecord, OperatorRecord, Records, StoreError, TransitionRecord, TransitionState,
-    Trial, ZoneRecord,
+    AuditFilter, AuditRecord, Control, Event, FillRandom, MemberRecord, OperatorRecord, PageFrom, ParentMeasures, Past,
+    Records, Signature, StoreError, StoredOverview, Summary, TransitionRecord, TransitionState, Trial, Verified,
+    ZoneFilter, ZonePage, ZoneRecord, ZoneRow, ZoneState,
 };
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -27,11 +28,35 @@ pub struct Tables {
     /// The oldest first.
     pub transitions: Vec<TransitionRecord>,
     pub events: Vec<Event>,
+    /// As the newest change left it, with since when state and reason are so.
+    pub summary: Option<(Summary, Time)>,
 }
 
 impl Tables {
     pub fn running(&self) -> Option<&TransitionRecord> {
         self.transitions.iter().rev().find(|transition| transition.state == TransitionState::Running)
+    }
+
+    fn found(&mut self, summary: &Summary) {
+        let same = |(before, _): &(Summary, Time)| before.state == summary.state && before.reason == summary.reason;
+        let since = self.summary.take().filter(same).map_or(summary.at, |(_, since)| since.min(summary.at));
+        self.summary = Some((summary.clone(), since));
+    }
+
+    /// The zone as a list has it.
+    fn row(&self) -> Option<ZoneRow> {
+        let ((summary, since), zone) = (self.summary.as_ref()?, self.zone.as_ref()?);
+        Some(ZoneRow {
+            name: zone.name.to_string(),
+            state: summary.state,
+            reason: summary.reason.clone(),
+            since: *since,
+            until: summary.until,
+            parent_zone: summary.parent_zone.clone(),
+            status: zone.status.clone(),
+            members: zone.members.clone(),
+            transition: self.running().cloned(),
+        })
     }
 
     fn tell(&mut self, at: Time, kind: &str, text: &str, transition: Option<&str>, operator: Option<&str>) {
@@ -40,6 +65,7 @@ impl Tables {
             at,
             kind: kind.to_owned(),
             text: text.to_owned(),
+            who: "chorus".to_owned(),
             transition: transition.map(str::to_owned),
             operator: operator.map(str::to_owned),
         });
@@ -94,6 +120,23 @@ fn running_as<'t>(
 
 #[async_trait]
 impl Records for Memory {
+    // Nobody looks into the log of a simulated world.
+    fn signed(&self, _: Signature) -> Arc<dyn Records> {
+        Arc::new(self.clone())
+    }
+
+    async fn note(&self, _: &str, _: &str, _: Option<&Name>, _: Option<&str>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn audit(&self, _: &AuditFilter) -> Result<Vec<AuditRecord>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn verify_audit(&self) -> Result<Verified, StoreError> {
+        Ok(Verified { entries: 0, head: (0, String::new()), broken: None })
+    }
+
     async fn add_operator(&self, operator: &OperatorRecord, _: &[u8], _: [u8; 24]) -> Result<(), StoreError> {
         self.tables().operators.insert(operator.name.clone(), operator.clone());
         Ok(())
@@ -157,7 +200,9 @@ impl Records for Memory {
     }
 
     async fn add_zone(&self, zone: &ZoneRecord) -> Result<(), StoreError> {
-        self.tables().zone = Some(zone.clone());
+        let mut tables = self.tables();
+        tables.zone = Some(zone.clone());
+        tables.found(&Summary::fresh(zone.created_at));
         Ok(())
     }
 
@@ -169,7 +214,26 @@ impl Records for Memory {
         Ok(self.tables().zone.clone())
     }
 
-    async fn set_policy(&self, zone: &Name, policy: &Policy, due_at: Time) -> Result<(), StoreError> {
+    // Lists are for people, of whom there are none in these worlds: what they have is not filtered.
+    async fn zone_page(&self, _: &ZoneFilter, _: &PageFrom, _: u32) -> Result<ZonePage, StoreError> {
+        Ok(ZonePage { zones: self.tables().row().into_iter().collect(), before: false, after: false })
+    }
+
+    async fn zone_overview(&self, _: Option<&str>, until: Time, _: u32) -> Result<StoredOverview, StoreError> {
+        let tables = self.tables();
+        let Some((summary, _)) = &tables.summary else { return Ok(StoredOverview::default()) };
+        let row_if = |is_in: bool| tables.row().filter(|_| is_in).into_iter().collect();
+        let ends = summary.state == ZoneState::WaitingGuard && summary.until.is_some_and(|at| at <= until);
+        Ok(StoredOverview {
+            states: vec![(summary.state, 1)],
+            attention: row_if(summary.needs_somebody()),
+            guards: row_if(ends),
+            lagging: row_if(summary.late_since.is_some()),
+            silent: summary.silent.iter().map(|(operator, text)| (operator.clone(), 1, text.clone())).collect(),
+        })
+    }
+
+    async fn set_policy(&self, zone: &Name, policy: &Policy, due_at: Time, _: &str) -> Result<(), StoreError> {
         self.commit(|tables| {
             let zone = zone_of(tables, &zone.to_string())?;
             (zone.policy, zone.due_at) = (policy.clone(), due_at);
@@ -202,8 +266,9 @@ impl Records for Memory {
         .await
     }
 
-    async fn set_status(&self, zone: &Name, due_at: Time, status: &str) -> Result<(), StoreError> {
+    async fn set_status(&self, zone: &Name, due_at: Time, status: &str, summary: &Summary) -> Result<(), StoreError> {
         self.commit(|tables| {
+            tables.found(summary);
             let zone = zone_of(tables, &zone.to_string())?;
             zone.due_at = due_at;
             status.clone_into(&mut zone.status);
@@ -233,10 +298,12 @@ impl Records for Memory {
         in_flight: &[(String, Kind, Sent)],
         due_at: Time,
         status: &str,
+        summary: &Summary,
     ) -> Result<(), StoreError> {
         self.commit(|tables| {
             tables.history = history.clone();
             tables.history.forget_troubles();
+            tables.found(summary);
             let zone = zone_of(tables, &zone.to_string())?;
             zone.in_flight = in_flight.to_vec();
             zone.due_at = due_at;
@@ -295,6 +362,7 @@ impl Records for Memory {
         transition: &TransitionRecord,
         members: &BTreeMap<String, MemberRecord>,
         text: &str,
+        summary: &Summary,
     ) -> Result<(), StoreError> {
         self.commit(|tables| {
             if let Some(running) = tables.running() {
@@ -304,6 +372,7 @@ impl Records for Memory {
             let zone = zone_of(tables, &zone.to_string())?;
             zone.members = members.clone();
             zone.due_at = transition.started_at;
+            tables.found(summary);
             tables.transitions.push(transition.clone());
             tables.tell(transition.started_at, "transition-started", text, Some(&transition.id), None);
             Ok(())
@@ -313,7 +382,7 @@ impl Records for Memory {
 
     async fn control_transition(&self, zone: &Name, control: &Control) -> Result<(), StoreError> {
         self.commit(|tables| {
-            let Control { transition, members, kind, text, at } = control;
+            let Control { transition, members, kind, text, at, summary } = control;
             let running = running_as(tables, zone, transition)?;
             running.aim = transition.aim;
             running.rest.clone_from(&transition.rest);
@@ -321,6 +390,7 @@ impl Records for Memory {
             running.version += 1;
             let zone = zone_of(tables, &zone.to_string())?;
             (zone.members, zone.due_at) = (members.clone(), *at);
+            tables.found(summary);
             tables.tell(*at, kind, text, Some(&transition.id), None);
             Ok(())
         })
@@ -334,6 +404,7 @@ impl Records for Memory {
         certificate: &str,
         at: Time,
         text: &str,
+        summary: &Summary,
     ) -> Result<(), StoreError> {
         self.commit(|tables| {
             let running = running_as(tables, zone, transition)?;
@@ -342,6 +413,7 @@ impl Records for Memory {
             running.certificate = Some(certificate.to_owned());
             let kind = format!("transition-{}", running.state.as_str());
             zone_of(tables, &zone.to_string())?.members.retain(|_, member| member.wanted != Standing::Outside);
+            tables.found(summary);
             tables.tell(at, &kind, text, Some(&transition.id), None);
             Ok(())
         })
@@ -350,6 +422,10 @@ impl Records for Memory {
 
     async fn running_transition(&self, _: &Name) -> Result<Option<TransitionRecord>, StoreError> {
         Ok(self.tables().running().cloned())
+    }
+
+    async fn last_transition(&self, _: &Name) -> Result<Option<TransitionRecord>, StoreError> {
+        Ok(self.tables().transitions.last().cloned())
     }
 
     async fn transitions(&self, _: &Name) -> Result<Vec<TransitionRecord>, StoreError> {
@@ -376,5 +452,22 @@ impl Records for Memory {
         let tables = self.tables();
         let skipped = tables.events.len().saturating_sub(limit as usize);
         Ok(tables.events.iter().skip(skipped).cloned().collect())
+    }
+
+    // Nobody asks how long anything took in these worlds.
+    async fn saw_parent_act(&self, _: &Name, _: &str, _: Kind, _: Time, _: Time) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn enter_step(&self, zone: &Name, transition: &str, _: Step, at: Time, text: &str) -> Result<(), StoreError> {
+        self.add_event(zone, at, "step", text, Some(transition), None).await
+    }
+
+    async fn parents(&self, _: Option<&str>) -> Result<BTreeMap<String, ParentMeasures>, StoreError> {
+        Ok(BTreeMap::new())
+    }
+
+    async fn past(&self, _: Time, _: Option<&str>) -> Result<Past, StoreError> {
+        Ok(Past::default())
     }
 }

@@ -56,7 +56,7 @@ impl Store {
             "SELECT ability, is_there, evidence, zone, seen_at FROM abilities WHERE operator = $1 ORDER BY ability",
         )
         .bind(operator)
-        .fetch_all(&self.pool)
+        .fetch_all(&self.readers)
         .await?;
         let known = rows.into_iter().filter_map(|(code, is_there, evidence, zone, seen_at)| {
             // One that a later version knows of is none of ours.

@@ -1,5 +1,6 @@
 //! Operators: how each is driven, and its sealed secret.
 
+use super::audit::Told;
 use super::{Store, StoreError, json, read_json};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,7 @@ impl Store {
         let _sealing = self.sealing.read().await;
         let sealed = self.keys().seal(&place(&operator.name), secret, nonce)?;
         let settings = json("operator", &operator.name, operator)?;
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let added = sqlx::query(
             "INSERT INTO operators (name, provider, settings, secret, created_at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (name) DO NOTHING",
@@ -69,11 +71,15 @@ impl Store {
         .bind(settings)
         .bind(sealed)
         .bind(operator.created_at.0)
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
         if added.rows_affected() == 0 {
             return Err(StoreError::Exists { what: "operator", name: operator.name.clone() });
         }
+        let text = format!("added, driven by {}", operator.interface.provider());
+        self.tell_of_operator(&mut tx, "operator-added", &text, &operator.name).await?;
+        tx.commit().await?;
+        self.changed(None);
         Ok(())
     }
 
@@ -87,20 +93,22 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         self.forget_inabilities(&operator.name, &mut tx).await?;
+        self.tell_of_operator(&mut tx, "operator-changed", "driven with other settings", &operator.name).await?;
         tx.commit().await?;
+        self.changed(None);
         Ok(())
     }
 
     pub async fn operators(&self) -> Result<Vec<OperatorRecord>, StoreError> {
         let rows: Vec<(String, String)> =
-            sqlx::query_as("SELECT name, settings FROM operators ORDER BY name").fetch_all(&self.pool).await?;
+            sqlx::query_as("SELECT name, settings FROM operators ORDER BY name").fetch_all(&self.readers).await?;
         rows.iter().map(|(name, settings)| read_json("operator", name, settings)).collect()
     }
 
     pub async fn operator(&self, name: &str) -> Result<Option<OperatorRecord>, StoreError> {
         let row: Option<(String,)> = sqlx::query_as("SELECT settings FROM operators WHERE name = $1")
             .bind(name)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.readers)
             .await?;
         row.map(|(settings,)| read_json("operator", name, &settings)).transpose()
     }
@@ -112,11 +120,21 @@ impl Store {
         Ok(self.keys().open(&place(name), &sealed)?)
     }
 
+    pub(super) async fn tell_of_operator(
+        &self,
+        tx: &mut sqlx::Transaction<'_, sqlx::Sqlite>,
+        kind: &str,
+        text: &str,
+        operator: &str,
+    ) -> Result<(), StoreError> {
+        self.tell(tx, self.signature.at, Told { kind, text, operator: Some(operator), ..Told::default() }).await
+    }
+
     /// The zones that an operator is in.
     pub async fn zones_of(&self, operator: &str) -> Result<Vec<String>, StoreError> {
         let rows: Vec<(String,)> = sqlx::query_as("SELECT zone FROM members WHERE operator = $1 ORDER BY zone")
             .bind(operator)
-            .fetch_all(&self.pool)
+            .fetch_all(&self.readers)
             .await?;
         Ok(rows.into_iter().map(|(zone,)| zone).collect())
     }

@@ -3,25 +3,37 @@
 //! Invariant: each method is one transaction: all of it is kept, or nothing. What they mean is said at [`Store`].
 
 use super::rotation::FillRandom;
-use super::{Control, Event, MemberRecord, OperatorRecord, Store, StoreError, TransitionRecord, Trial, ZoneRecord};
+use super::{
+    AuditFilter, AuditRecord, Control, Event, MemberRecord, OperatorRecord, PageFrom, ParentMeasures, Past, Signature,
+    Store, StoreError, StoredOverview, Summary, TransitionRecord, Trial, Verified, ZoneFilter, ZonePage, ZoneRecord,
+};
 use crate::model::ability::{Ability, Known};
 use crate::model::dns::{Name, RecordSet};
+use crate::model::group::Step;
 use crate::model::history::{History, Kind, Sent};
 use crate::model::policy::Policy;
 use crate::model::time::Time;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Declares the trait, and implements it for [`Store`] by the methods of the same names.
 macro_rules! records {
     ($(async fn $name:ident(&self $(, $arg:ident: $of:ty)*) -> $result:ty;)*) => {
         #[async_trait]
         pub trait Records: Send + Sync {
+            /// The same store, in whose log this signature stands below what is written.
+            fn signed(&self, signature: Signature) -> Arc<dyn Records>;
+
             $(async fn $name(&self $(, $arg: $of)*) -> Result<$result, StoreError>;)*
         }
 
         #[async_trait]
         impl Records for Store {
+            fn signed(&self, signature: Signature) -> Arc<dyn Records> {
+                Arc::new(Store::signed(self, signature))
+            }
+
             $(async fn $name(&self $(, $arg: $of)*) -> Result<$result, StoreError> {
                 Store::$name(self $(, $arg)*).await
             })*
@@ -46,16 +58,19 @@ records! {
     async fn zones_of(&self, operator: &str) -> Vec<String>;
     async fn add_zone(&self, zone: &ZoneRecord) -> ();
     async fn zone_names(&self) -> Vec<String>;
+    async fn zone_page(&self, filter: &ZoneFilter, from: &PageFrom, limit: u32) -> ZonePage;
+    async fn zone_overview(&self, below: Option<&str>, guards_until: Time, limit: u32) -> StoredOverview;
     async fn zone(&self, zone: &Name) -> Option<ZoneRecord>;
-    async fn set_policy(&self, zone: &Name, policy: &Policy, due_at: Time) -> ();
+    async fn set_policy(&self, zone: &Name, policy: &Policy, at: Time, text: &str) -> ();
     async fn saw_zone_ttl(&self, zone: &Name, operator: &str, ttl_s: u32) -> ();
     async fn due(&self, now: Time, furthest: Time, limit: i64) -> (Vec<String>, Option<Time>);
     async fn set_due(&self, zone: &str, due_at: Time) -> ();
-    async fn set_status(&self, zone: &Name, due_at: Time, status: &str) -> ();
+    async fn set_status(&self, zone: &Name, due_at: Time, status: &str, summary: &Summary) -> ();
     async fn history(&self, zone: &Name) -> History;
     async fn record(&self, zone: &Name, history: &History, since: Time) -> ();
     async fn set_right(
-        &self, zone: &Name, history: &History, in_flight: &[(String, Kind, Sent)], due_at: Time, status: &str
+        &self, zone: &Name, history: &History, in_flight: &[(String, Kind, Sent)], due_at: Time, status: &str,
+        summary: &Summary
     ) -> ();
     async fn forget_before(&self, zone: &Name, before: Time) -> ();
     async fn intend(
@@ -63,16 +78,27 @@ records! {
     ) -> ();
     async fn landed(&self, zone: &Name, operator: &str, kind: Kind, sent_at: Time) -> ();
     async fn start_transition(
-        &self, zone: &Name, transition: &TransitionRecord, members: &BTreeMap<String, MemberRecord>, text: &str
+        &self, zone: &Name, transition: &TransitionRecord, members: &BTreeMap<String, MemberRecord>, text: &str,
+        summary: &Summary
     ) -> ();
     async fn control_transition(&self, zone: &Name, control: &Control) -> ();
     async fn end_transition(
-        &self, zone: &Name, transition: &TransitionRecord, certificate: &str, at: Time, text: &str
+        &self, zone: &Name, transition: &TransitionRecord, certificate: &str, at: Time, text: &str,
+        summary: &Summary
     ) -> ();
     async fn running_transition(&self, zone: &Name) -> Option<TransitionRecord>;
+    async fn last_transition(&self, zone: &Name) -> Option<TransitionRecord>;
     async fn transitions(&self, zone: &Name) -> Vec<TransitionRecord>;
     async fn add_event(
         &self, zone: &Name, at: Time, kind: &str, text: &str, transition: Option<&str>, operator: Option<&str>
     ) -> ();
     async fn events(&self, zone: &Name, limit: u32) -> Vec<Event>;
+    async fn note(&self, kind: &str, text: &str, zone: Option<&Name>, operator: Option<&str>) -> ();
+    async fn audit(&self, filter: &AuditFilter) -> Vec<AuditRecord>;
+    async fn verify_audit(&self) -> Verified;
+
+    async fn saw_parent_act(&self, zone: &Name, parent: &str, what: Kind, asked_at: Time, acted_at: Time) -> ();
+    async fn enter_step(&self, zone: &Name, transition: &str, step: Step, at: Time, text: &str) -> ();
+    async fn parents(&self, below: Option<&str>) -> BTreeMap<String, ParentMeasures>;
+    async fn past(&self, since: Time, below: Option<&str>) -> Past;
 }

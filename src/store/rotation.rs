@@ -4,6 +4,7 @@
 //! Invariant: what is in use is replaced in one transaction, and stays what it was until then. A process that dies in between
 //! leaves both: an unused credential in the second slot, and rows under two master keys, either of which is at hand.
 
+use super::accounts::totp_place;
 use super::operators::place;
 use super::{OperatorRecord, Store, StoreError, json};
 use zeroize::Zeroizing;
@@ -27,12 +28,16 @@ impl Store {
         let _sealing = self.sealing.read().await;
         let sealed = self.keys().seal(&staged_place(&operator.name), secret, nonce)?;
         let settings = json("operator", &operator.name, operator)?;
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query("UPDATE operators SET next_settings = $2, next_secret = $3 WHERE name = $1")
             .bind(&operator.name)
             .bind(settings)
             .bind(sealed)
-            .execute(&self.pool)
+            .execute(&mut *tx)
             .await?;
+        self.tell_of_operator(&mut tx, "credential-staged", "another credential is to be tried", &operator.name)
+            .await?;
+        tx.commit().await?;
         Ok(())
     }
 
@@ -61,15 +66,19 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         self.forget_inabilities(name, &mut tx).await?;
+        self.tell_of_operator(&mut tx, "credential-changed", "driven with the new credential", name).await?;
         tx.commit().await?;
         Ok(())
     }
 
     pub async fn drop_staged(&self, name: &str) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query("UPDATE operators SET next_settings = NULL, next_secret = NULL WHERE name = $1")
             .bind(name)
-            .execute(&self.pool)
+            .execute(&mut *tx)
             .await?;
+        self.tell_of_operator(&mut tx, "credential-dropped", "the new credential is not used", name).await?;
+        tx.commit().await?;
         Ok(())
     }
 
@@ -77,6 +86,7 @@ impl Store {
     pub async fn rotate_master_key(&self, random: FillRandom) -> Result<u64, StoreError> {
         let _alone = self.exchanging.lock().await;
         self.keys_mut().begin(&random)?;
+        self.note("master-key-changed", "all that is sealed is sealed with another master key", None, None).await?;
         self.reseal(random).await
     }
 
@@ -94,7 +104,11 @@ impl Store {
         // Whoever stores a secret from now on has sealed it with the new key.
         drop(self.sealing.write().await);
         while let Some((name, column, sealed)) = self.sealed_with_the_old_key().await? {
-            let place = if column == "secret" { place(&name) } else { staged_place(&name) };
+            let place = match column {
+                "secret" => place(&name),
+                "next_secret" => staged_place(&name),
+                _ => totp_place(&name),
+            };
             let mut nonce = [0; 24];
             random(&mut nonce);
             let anew = {
@@ -103,7 +117,8 @@ impl Store {
             };
             let statement = match column {
                 "secret" => "UPDATE operators SET secret = $3 WHERE name = $1 AND secret = $2",
-                _ => "UPDATE operators SET next_secret = $3 WHERE name = $1 AND next_secret = $2",
+                "next_secret" => "UPDATE operators SET next_secret = $3 WHERE name = $1 AND next_secret = $2",
+                _ => "UPDATE accounts SET totp = $3 WHERE name = $1 AND totp = $2",
             };
             let done = sqlx::query(statement).bind(&name).bind(sealed).bind(anew).execute(&self.pool).await?;
             resealed += done.rows_affected();
@@ -117,11 +132,16 @@ impl Store {
         let rows: Vec<Row> = sqlx::query_as("SELECT name, secret, next_secret FROM operators ORDER BY name")
             .fetch_all(&self.pool)
             .await?;
+        let codes: Vec<(String, Vec<u8>)> =
+            sqlx::query_as("SELECT name, totp FROM accounts WHERE totp IS NOT NULL ORDER BY name")
+                .fetch_all(&self.pool)
+                .await?;
         let keys = self.keys();
         let each = rows.into_iter().flat_map(|(name, secret, next)| {
             let next = next.map(|next| (name.clone(), "next_secret", next));
             std::iter::once((name, "secret", secret)).chain(next)
         });
+        let each = each.chain(codes.into_iter().map(|(name, sealed)| (name, "totp", sealed)));
         let mut old = each.filter(|(_, _, sealed)| !keys.is_new(sealed));
         Ok(old.next())
     }

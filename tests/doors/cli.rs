@@ -216,6 +216,29 @@ fn each_kind_of_failure_has_its_exit_code() {
 }
 
 #[test]
+fn zones_are_listed_by_filters_page_after_page_until_there_are_enough() {
+    let daemon = Daemon::start();
+    let filters = ["--state", "attention", "--operator", "b", "--reason", "guard-ttl", "--text", "ex"];
+    let mut command = chorus(&daemon, &["-o", "json", "zone", "list", "--parent", "paged"]);
+    command.args(filters);
+    let all: serde_json::Value = serde_json::from_str(&ran(command).out).unwrap();
+    let names: Vec<&str> = all["zones"].as_array().unwrap().iter().map(|zone| zone["zone"].as_str().unwrap()).collect();
+    assert_eq!((names.len(), &all["next"]), (2, &serde_json::Value::Null), "{names:?}");
+    assert_ne!(names[0], names[1]);
+    let asked = std::mem::take(&mut *daemon.service.asked.lock().unwrap());
+    assert_eq!(asked.len(), 2);
+    assert_eq!((asked[0].cursor.as_deref(), asked[1].cursor.as_deref()), (None, Some("1")));
+    for query in &asked {
+        let given = [&query.state, &query.operator, &query.reason, &query.text].map(|given| given.as_deref());
+        assert_eq!(given, [Some("attention"), Some("b"), Some("guard-ttl"), Some("ex")]);
+    }
+    let first = ran(chorus(&daemon, &["-o", "json", "zone", "list", "--parent", "paged", "--limit", "1"]));
+    let first: serde_json::Value = serde_json::from_str(&first.out).unwrap();
+    assert_eq!((first["zones"].as_array().unwrap().len(), first["next"].as_str()), (1, Some("1")));
+    assert_eq!(daemon.service.asked.lock().unwrap()[0].limit, Some(1));
+}
+
+#[test]
 fn a_zone_is_added_with_its_parent_and_policy() {
     let daemon = Daemon::start();
     let args =

@@ -3,10 +3,14 @@
 use crate::sample;
 use async_trait::async_trait;
 use chorus::access::Caller;
+use chorus::api::gate::Gate;
+use chorus::api::routes::{self, Api};
+use chorus::api::serve::{self, Door};
 use chorus::api::service::{Refusal, RefusalKind, Service};
 use chorus::api::token::Token;
 use chorus::api::wire::*;
-use chorus::api::{routes, serve};
+use chorus::engine::{SystemClock, SystemRandom};
+use chorus::store::{MasterKey, Store};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,6 +22,8 @@ pub const CANARY: &str = "Y2FuYXJ5IGNhbmFyeSBjYW5hcnk=";
 pub struct Fake {
     pub operators: Mutex<Vec<OperatorAdd>>,
     pub zones: Mutex<Vec<ZoneAdd>>,
+    /// How the list was asked for.
+    pub asked: Mutex<Vec<ZonesQuery>>,
     pub sets: Mutex<Vec<SetGroup>>,
     pub controls: Mutex<Vec<(Verb, Control)>>,
     pub rotated: Mutex<Vec<OperatorRotate>>,
@@ -93,6 +99,18 @@ impl Service for Fake {
         refusal(name).map(|()| sample::capabilities(name, check.write))
     }
 
+    async fn abilities(&self, name: &str) -> Result<Vec<AbilityShow>, Refusal> {
+        refusal(name).map(|()| sample::capabilities(name, true).abilities)
+    }
+
+    async fn audit(&self, _: AuditQuery) -> Result<AuditPage, Refusal> {
+        Ok(sample::audit())
+    }
+
+    async fn verify_audit(&self) -> Result<AuditVerified, Refusal> {
+        Ok(sample::audit_verified())
+    }
+
     async fn rotate_key(&self) -> Result<KeyRotated, Refusal> {
         Ok(KeyRotated { resealed: 2 })
     }
@@ -107,8 +125,16 @@ impl Service for Fake {
         Ok(test)
     }
 
-    async fn zones(&self, _: ZonesQuery) -> Result<ZoneList, Refusal> {
-        Ok(sample::zones())
+    /// One zone in each page, if zones below `paged` are asked for.
+    async fn zones(&self, query: ZonesQuery) -> Result<ZoneList, Refusal> {
+        let mut list = sample::zones();
+        if query.parent.as_deref() == Some("paged") {
+            let at = query.cursor.as_deref().map_or(0, |cursor| cursor.parse().unwrap());
+            list.next = (at + 1 < list.zones.len()).then(|| (at + 1).to_string());
+            list.zones = vec![list.zones.swap_remove(at)];
+        }
+        self.asked.lock().unwrap().push(query);
+        Ok(list)
     }
 
     async fn add_zone(&self, zone: ZoneAdd) -> Result<ZoneShow, Refusal> {
@@ -218,17 +244,28 @@ impl Daemon {
         let dir = tempfile::tempdir().unwrap();
         let token = chorus::api::token::create_or_read(dir.path(), &mut rand::rng()).unwrap();
         let service = Arc::new(Fake::default());
-        let router = routes::router(service.clone(), token);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let listener = runtime.block_on(serve::bind("127.0.0.1:0".parse().unwrap())).unwrap();
+        let router = runtime.block_on(routed(service.clone(), token));
+        let door = Door::plain("127.0.0.1:0".parse().unwrap());
+        let listener = serve::bind(&door).unwrap();
         let address = listener.local_addr().unwrap();
-        runtime.spawn(serve::serve(listener, router, std::future::pending()));
+        runtime.spawn(serve::serve(listener, door, router, std::future::pending()));
         Daemon { address, dir, service, _runtime: runtime }
     }
 }
 
-pub fn router() -> (axum::Router, Token, Arc<Fake>) {
+async fn routed(service: Arc<Fake>, token: Token) -> axum::Router {
+    routes::router(Api { service, gate: gate(token).await })
+}
+
+/// A gate in front of no accounts, with a clock and a random source of this host.
+pub async fn gate(token: Token) -> Gate {
+    let store = Store::in_memory(MasterKey::from_octets([7; 32])).await.unwrap();
+    Gate::new(store, Arc::new(SystemClock), Arc::new(SystemRandom), token)
+}
+
+pub async fn router() -> (axum::Router, Token, Arc<Fake>) {
     let token = Token::new(&mut rand::rng());
     let service = Arc::new(Fake::default());
-    (routes::router(service.clone(), token.clone()), token, service)
+    (routed(service.clone(), token.clone()).await, token, service)
 }

@@ -313,6 +313,22 @@ pub fn parents() -> ParentList {
             took_p90_s: Some(30_000),
             took_max_s: Some(41_000),
             last_acted_at: Some(at(-86_400)),
+            by_kind: vec![
+                ParentTook {
+                    kind: "ds".to_owned(),
+                    measured: 2,
+                    took_p50_s: 11_400,
+                    took_p90_s: 30_000,
+                    took_max_s: 30_000,
+                },
+                ParentTook {
+                    kind: "ns".to_owned(),
+                    measured: 1,
+                    took_p50_s: 41_000,
+                    took_p90_s: 41_000,
+                    took_max_s: 41_000,
+                },
+            ],
             assumed_s: 172_800,
         }],
         now: at(0),
@@ -448,6 +464,7 @@ pub fn history() -> History {
         at: at(seconds),
         kind: kind.to_owned(),
         text: text.to_owned(),
+        who: "chorus".to_owned(),
         transition: Some("t-7f3a".to_owned()),
         operator: operator.map(str::to_owned),
         detail: None,
@@ -508,4 +525,32 @@ pub fn capabilities(name: &str, tried: bool) -> Capabilities {
         ],
         oversteps: tried.then(|| vec!["a TXT record at the apex".to_owned()]),
     }
+}
+
+pub fn audit() -> AuditPage {
+    let entry = |sequence, seconds, kind: &str, text: &str, who: &str, via: &str| AuditEntry {
+        sequence,
+        at: at(seconds),
+        kind: kind.to_owned(),
+        text: text.to_owned(),
+        who: who.to_owned(),
+        via: via.to_owned(),
+        address: (!via.is_empty()).then(|| "192.0.2.77".to_owned()),
+        zone: Some("example.org".to_owned()),
+        operator: None,
+        transition: Some("t-7f3a".to_owned()),
+        hash: "5f".repeat(32),
+    };
+    AuditPage {
+        entries: vec![
+            entry(812, -129, "wrote", "DNSKEY: added key 40977", "chorus", ""),
+            entry(811, -130, "desired", "a and b, because: CHG-812", "anna", "session"),
+        ],
+        next: Some(811),
+        now: at(0),
+    }
+}
+
+pub fn audit_verified() -> AuditVerified {
+    AuditVerified { entries: 812, head_sequence: 812, head_hash: "5f".repeat(32), broken: None }
 }

@@ -1,7 +1,7 @@
 //! How answers look in a pipe, against stored texts.
 
 use crate::sample;
-use chorus::api::wire::{OperatorList, SetAnswer};
+use chorus::api::wire::{OperatorList, ParentMode, ParentReport, SetAnswer};
 use chorus::cli::render::{self, Look};
 use insta::assert_snapshot;
 
@@ -91,4 +91,41 @@ fn the_answer_to_a_set_and_a_policy() {
     let begun = render::set(&answer);
     answer.transition = None;
     assert_snapshot!([begun, render::set(&answer), render::policy(&sample::policy())].join("----\n"));
+}
+
+#[test]
+fn parents_and_one_that_was_never_seen_to_act() {
+    let mut parents = sample::parents();
+    parents.parents.push(ParentReport {
+        parent: "example".to_owned(),
+        modes: vec![ParentMode::Scan, ParentMode::Manual],
+        zones: 7,
+        waiting: 0,
+        measured: 0,
+        took_p50_s: None,
+        took_p90_s: None,
+        took_max_s: None,
+        last_acted_at: None,
+        by_kind: Vec::new(),
+        assumed_s: 172_800,
+    });
+    let shown = render::parents(&parents, &Look::PIPE);
+    let line = shown.lines().find(|line| line.starts_with("example")).unwrap();
+    assert_eq!(line.matches("never seen").count(), 4, "no cell is left blank: {line}");
+    assert_snapshot!(shown);
+    parents.parents.clear();
+    assert!(render::parents(&parents, &Look::PIPE).contains("chorus zone add"));
+}
+
+#[test]
+fn statistics_with_and_without_anything_in_them() {
+    let mut past = sample::statistics();
+    assert_snapshot!(render::statistics(&past, &Look::PIPE));
+    (past.steps, past.forecasts, past.forecast_error_p50_percent) = (Vec::new(), Vec::new(), None);
+    let shown = render::statistics(&past, &Look::PIPE);
+    assert!(shown.contains("no step was seen to its end") && shown.contains("no forecast has met its end yet"));
+    for day in &mut past.days {
+        (day.started, day.done) = (0, 0);
+    }
+    assert_eq!(render::statistics(&past, &Look::PIPE), "no transition began or ended in the last 2 days\n");
 }

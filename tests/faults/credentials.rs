@@ -6,10 +6,13 @@ use axum::http::{Method, Request};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use chorus::api::controller::Controller;
+use chorus::api::gate::Gate;
+use chorus::api::routes::{self, Api};
 use chorus::api::service::RefusalKind;
+use chorus::api::service::Service;
 use chorus::api::token::Token;
 use chorus::api::wire::{NameServer, OperatorChange, OperatorRotate, SecretText};
-use chorus::api::{routes, service::Service};
+use chorus::engine::{SystemClock, SystemRandom};
 use chorus::store::{Keyring, MasterKey, Store};
 use chorus_providers::ProviderError;
 use std::io::Write;
@@ -120,10 +123,11 @@ async fn secrets_are_in_no_answer_no_error_no_log_no_event_and_not_in_the_databa
         tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
     // Of the other tests, too: what they log has no secret in it either.
     tracing::subscriber::set_global_default(subscriber).unwrap();
-    let world = World::with(store.clone(), Arc::new(store)).await.adopt_as_usual().await;
+    let world = World::with(store.clone(), Arc::new(store.clone())).await.adopt_as_usual().await;
     let service: Arc<dyn Service> = Arc::new(Controller::new(world.engine.clone()));
     let token = Token::new(&mut rand::rng());
-    let router = routes::router(service, token.clone());
+    let gate = Gate::new(store, Arc::new(SystemClock), Arc::new(SystemRandom), token.clone());
+    let router = routes::router(Api { service, gate });
     let mut said = Vec::new();
     let ask = async |method: Method, path: &str, body: String| {
         let request = Request::builder().method(method).uri(path).header("content-type", "application/json");

@@ -4,6 +4,9 @@
 mod answers;
 mod clocks;
 mod credentials;
+mod kept;
+mod lists;
+mod measures;
 mod no_time_is_lost;
 mod operators;
 mod parents;
@@ -12,5 +15,6 @@ mod places;
 mod rounds;
 mod store;
 mod table;
+mod timeline;
 mod trials;
 mod world;

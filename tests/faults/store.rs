@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A world whose database is a file, and a second connection to it.
-async fn world(dir: &Path) -> (World, SqliteConnection) {
+pub async fn world(dir: &Path) -> (World, SqliteConnection) {
     let store = open(dir).await;
     let world = World::with(store.clone(), Arc::new(store)).await.adopt_as_usual().await;
     let other = SqliteConnectOptions::new().filename(dir.join("chorus.db")).connect().await.unwrap();
@@ -24,14 +24,14 @@ async fn run(connection: &mut SqliteConnection, sql: String) {
 }
 
 /// From now on nothing can be put into this table.
-async fn fill(connection: &mut SqliteConnection, table: &str) {
+pub async fn fill(connection: &mut SqliteConnection, table: &str) {
     for what in ["INSERT", "UPDATE"] {
         let fails = "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END";
         run(connection, format!("CREATE TRIGGER full_{table}_{what} BEFORE {what} ON {table} {fails}")).await;
     }
 }
 
-async fn make_room(connection: &mut SqliteConnection, table: &str) {
+pub async fn make_room(connection: &mut SqliteConnection, table: &str) {
     for what in ["INSERT", "UPDATE"] {
         run(connection, format!("DROP TRIGGER full_{table}_{what}")).await;
     }

@@ -12,10 +12,10 @@ mod reach;
 pub use error::RestError;
 pub use ipnet::IpNet;
 pub use nets::AllowedNets;
-pub use reach::trusting_nobody;
+pub use reach::{trusting_nobody, trusting_only, trusting_this_machine};
 
 use crate::error::Doing;
-use reach::{Checked, Refused, permitted, trusting_this_machine};
+use reach::{Checked, Refused, permitted};
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, LINK, RETRY_AFTER};
 use reqwest::{Method, Url, redirect};
 use std::error::Error;

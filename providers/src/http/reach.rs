@@ -4,6 +4,8 @@
 
 use super::{AllowedNets, RestError, Unusable};
 use reqwest::dns;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use std::error::Error;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -61,13 +63,28 @@ impl dns::Resolve for Checked {
 }
 
 /// Certificates are judged by this machine's own store.
-pub(super) fn trusting_this_machine() -> Result<rustls::ClientConfig, Unusable> {
+pub fn trusting_this_machine() -> Result<rustls::ClientConfig, Unusable> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let no_tls = |e: rustls::Error| Unusable::NoTls(e.to_string());
     let verifier = rustls_platform_verifier::Verifier::new(provider.clone()).map_err(no_tls)?;
     let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let config = config.map_err(no_tls)?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
     Ok(config.with_no_client_auth())
+}
+
+/// Certificates are good if they are from one of the authorities in this file (PEM).
+pub fn trusting_only(file: &std::path::Path) -> Result<rustls::ClientConfig, Unusable> {
+    let no_tls = |reason: String| Unusable::NoTls(format!("{}: {reason}", file.display()));
+    let mut roots = rustls::RootCertStore::empty();
+    let found = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    roots.add_parsable_certificates(found.map_err(|e| no_tls(e.to_string()))?);
+    if roots.is_empty() {
+        return Err(no_tls("there is no certificate in it".to_owned()));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.map_err(|e| no_tls(e.to_string()))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// For a client that speaks no TLS. It has to be told so: it would else look for a TLS library of its own.

@@ -11,6 +11,15 @@ use chorus_providers::{self as providers, CdsControl, ForeignDnskey, Provider};
 use std::collections::BTreeMap;
 
 impl Controller {
+    /// What is known already; nothing is asked or tried.
+    pub(super) async fn known_abilities(&self, name: &str) -> Result<Vec<AbilityShow>, Refusal> {
+        let ports = self.engine.ports();
+        let operator = ports.store.operator(name).await.map_err(of_store)?.ok_or_else(|| no_operator(name))?;
+        let provider = ports.providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
+        let (known, declared) = (ports.store.abilities(name).await.map_err(of_store)?, provider.capabilities());
+        Ok(Ability::ALL.into_iter().map(|ability| shown(ability, known.get(&ability), None, &declared)).collect())
+    }
+
     pub(super) async fn check_abilities(&self, name: &str, check: OperatorCheck) -> Result<Capabilities, Refusal> {
         let zone = zone_name(&check.zone)?;
         let ports = self.engine.ports();

@@ -5,10 +5,11 @@
 
 use super::check::findings;
 use super::control::{at_rest, wanted};
+use super::under_way::expected;
 use super::{Controller, learn_ttls, no_operator, of_engine, of_store, plain, show};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire;
-use crate::engine::Picture;
+use crate::engine::{Picture, Status, summary};
 use crate::model::dns::{Name, rdata_text};
 use crate::model::group::{
     ForecastStep, Group, Refused, Standing, World, algorithm_name, algorithm_number, algorithms_of, forecast,
@@ -16,7 +17,7 @@ use crate::model::group::{
 };
 use crate::model::preflight::{Finding, Severity};
 use crate::observe::transport::Protocol;
-use crate::store::{Aim, AlgorithmChange, MemberRecord, TransitionRecord, TransitionState};
+use crate::store::{Aim, AlgorithmChange, Forecasted, MemberRecord, TransitionRecord, TransitionState};
 use chorus_providers::{Category, ProviderError};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -137,9 +138,13 @@ impl Controller {
         ports.store.record(name, &known.history, known.observed_at).await.map_err(of_store)?;
         let mut id = [0; 8];
         ports.random.fill(&mut id);
+        let started_at = ports.clock.now();
+        let world = World { now: started_at, ..world };
+        let way = forecast(&world);
+        let forecast = Forecasted { earliest: way.ends, expected: expected(&world, &way) };
         let transition = TransitionRecord {
             id: format!("t_{}", crate::model::dns::hex(&id)),
-            author: "api".into(),
+            author: self.caller.name.clone(),
             reason,
             from,
             to,
@@ -149,9 +154,10 @@ impl Controller {
             paused: false,
             algorithm,
             version: 1,
-            started_at: ports.clock.now(),
+            started_at,
             ended_at: None,
             certificate: None,
+            forecast: Some(forecast),
         };
         let reason = transition.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         let text = match transition.algorithm {
@@ -160,7 +166,9 @@ impl Controller {
             }
             None => format!("from {} to {}{reason}", show::listed(&transition.from), show::listed(&transition.to)),
         };
-        ports.store.start_transition(name, &transition, &members, &text).await.map_err(of_store)
+        let status = Status::read(&known.record.status);
+        let found = summary(&status, members.len(), Some(&transition), transition.started_at);
+        self.store().start_transition(name, &transition, &members, &text, &found).await.map_err(of_store)
     }
 
     /// What a trial placed would count as its operator's own. One that is under way holds the zone's lock.

@@ -8,7 +8,7 @@ use super::changes::Wished;
 use super::{Controller, of_engine, of_store, plain, show};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire::{self, Verb};
-use crate::engine::Picture;
+use crate::engine::{Picture, Status, summary};
 use crate::model::dns::Name;
 use crate::model::group::{Group, Standing, nearest_rest};
 use crate::store::{Aim, AlgorithmChange, Control, MemberRecord, TransitionRecord, TransitionState};
@@ -30,6 +30,10 @@ impl Controller {
         holding.try_again();
         if verb == Verb::TryNow {
             drop(holding);
+            self.store()
+                .note("tried-now", "looked at, and tried, before its time", Some(name), None)
+                .await
+                .map_err(of_store)?;
             self.engine.turn(name).await.map_err(of_engine)?;
             self.engine.wake();
             return self.answer(name, known.transition.is_some()).await;
@@ -81,14 +85,16 @@ impl Controller {
             Verb::Stop => ("stopping", format!("to stop at the nearest rest state: {goes_to}")),
             Verb::Undo | Verb::TryNow => ("undoing", format!("to be undone: {goes_to}")),
         };
+        let (at, members) = (ports.clock.now(), wanted(&known.record.members, next.target()));
         let control = Control {
-            members: wanted(&known.record.members, next.target()),
+            summary: summary(&Status::read(&known.record.status), members.len(), Some(&next), at),
+            members,
             transition: next,
             kind,
             text: format!("{what}{reason}"),
-            at: ports.clock.now(),
+            at,
         };
-        ports.store.control_transition(name, &control).await.map_err(of_store)
+        self.store().control_transition(name, &control).await.map_err(of_store)
     }
 
     /// The operator that is said to be gone leaves the transition that is under way, too.
@@ -107,14 +113,17 @@ impl Controller {
         let (to, rest) = (without(&running.to), running.rest.as_ref().map(without));
         let from = if running.aim == Aim::Undoing { without(&running.from) } else { running.from.clone() };
         let transition = TransitionRecord { from, to, rest, ..running.clone() };
+        let at = self.engine.ports().clock.now();
+        let status = Status::read(&wished.known.record.status);
         let control = Control {
+            summary: summary(&status, wished.members.len(), Some(&transition), at),
             transition,
             members: wished.members.clone(),
             kind: "left-unreachable",
             text: format!("{operator} leaves without its cooperation: it does not answer"),
-            at: self.engine.ports().clock.now(),
+            at,
         };
-        self.engine.ports().store.control_transition(name, &control).await.map_err(of_store)
+        self.store().control_transition(name, &control).await.map_err(of_store)
     }
 
     /// Only who does not answer can be left without being asked.
@@ -141,8 +150,8 @@ impl Controller {
         if let Some(running) = &stored.transition {
             return Ok((running.from.clone(), running.algorithm.map(AlgorithmChange::back)));
         }
-        let transitions = self.engine.ports().store.transitions(name).await.map_err(of_store)?;
-        let Some(last) = transitions.into_iter().next() else { return Err(at_rest(name, Verb::Undo)) };
+        let last = self.engine.ports().store.last_transition(name).await.map_err(of_store)?;
+        let Some(last) = last else { return Err(at_rest(name, Verb::Undo)) };
         if last.target() != now {
             let text = format!("{} has changed since {}", plain(name), last.id);
             return Err(Refusal::new(RefusalKind::Conflict, "nothing-to-undo", text)

@@ -68,7 +68,7 @@ impl Controller {
             operator.name_servers = new;
         }
         operator.interface = interface;
-        self.engine.ports().store.set_operator(&operator).await.map_err(of_store)?;
+        self.store().set_operator(&operator).await.map_err(of_store)?;
         self.look_again(name).await?;
         self.show_operator(name).await
     }
@@ -112,12 +112,12 @@ impl Controller {
             ports.random.fill(&mut nonce);
             nonce
         };
-        ports.store.stage_secret(&operator, rotate.secret.expose().as_bytes(), nonce()).await.map_err(of_store)?;
+        self.store().stage_secret(&operator, rotate.secret.expose().as_bytes(), nonce()).await.map_err(of_store)?;
         if let Err(refusal) = self.try_staged(&operator, &zones).await {
-            ports.store.drop_staged(name).await.map_err(of_store)?;
+            self.store().drop_staged(name).await.map_err(of_store)?;
             return Err(refusal);
         }
-        ports.store.take_staged(name, nonce()).await.map_err(of_store)?;
+        self.store().take_staged(name, nonce()).await.map_err(of_store)?;
         tracing::info!(operator = %name, "a new credential is used from now on");
         self.look_again(name).await?;
         Ok(OperatorRotated { operator: name.to_owned(), tried_in: zones.iter().map(plain).collect() })
@@ -137,7 +137,7 @@ impl Controller {
     pub(super) async fn new_master_key(&self) -> Result<KeyRotated, Refusal> {
         let ports = self.engine.ports();
         let random = ports.random.clone();
-        let rotated = ports.store.rotate_master_key(Box::new(move |octets| random.fill(octets))).await;
+        let rotated = self.store().rotate_master_key(Box::new(move |octets| random.fill(octets))).await;
         let resealed = rotated.map_err(|error| match &error {
             StoreError::Seal(SealError::NotOurs { .. }) => {
                 Refusal::new(RefusalKind::Preflight, "master-key-given", error.to_string()).with_fix(

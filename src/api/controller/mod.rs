@@ -4,13 +4,18 @@
 //! turn.
 
 mod abilities;
+mod audit;
 mod changes;
 mod check;
 mod control;
 mod credentials;
+mod gist;
+mod lists;
 mod operators;
+mod reports;
 mod requests;
 mod show;
+mod timeline;
 mod under_way;
 mod zones;
 
@@ -20,7 +25,7 @@ use crate::access::Caller;
 use crate::engine::{Engine, EngineError, Picture};
 use crate::model::dns::Name;
 use crate::model::group::Standing;
-use crate::store::{MemberRecord, StoreError};
+use crate::store::{MemberRecord, Records, StoreError};
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -28,11 +33,19 @@ pub struct Controller {
     engine: Arc<Engine>,
     /// Of two who change an operator at once, one is first.
     credentials: Arc<tokio::sync::Mutex<()>>,
+    /// Who asks.
+    caller: Caller,
 }
 
 impl Controller {
     pub fn new(engine: Arc<Engine>) -> Controller {
-        Controller { engine, credentials: Arc::default() }
+        Controller { engine, credentials: Arc::default(), caller: Caller::local(None) }
+    }
+
+    /// The store, for what is changed because somebody asks for it: the log has their name.
+    fn store(&self) -> Arc<dyn Records> {
+        let ports = self.engine.ports();
+        ports.store.signed(self.caller.signature(ports.clock.now()))
     }
 }
 
@@ -77,6 +90,10 @@ impl Service for Controller {
         self.check_abilities(name, check).await
     }
 
+    async fn abilities(&self, name: &str) -> Result<Vec<wire::AbilityShow>, Refusal> {
+        self.known_abilities(name).await
+    }
+
     async fn rotate_key(&self) -> Result<wire::KeyRotated, Refusal> {
         self.new_master_key().await
     }
@@ -85,28 +102,32 @@ impl Service for Controller {
         self.try_operator(name, zone).await
     }
 
-    fn by(self: Arc<Self>, _caller: &Caller) -> Arc<dyn Service> {
-        Arc::new(Controller { engine: self.engine.clone(), credentials: self.credentials.clone() })
+    fn by(self: Arc<Self>, caller: &Caller) -> Arc<dyn Service> {
+        Arc::new(Controller {
+            caller: caller.clone(),
+            engine: self.engine.clone(),
+            credentials: self.credentials.clone(),
+        })
     }
 
-    async fn zones(&self, _query: wire::ZonesQuery) -> Result<wire::ZoneList, Refusal> {
-        self.list_zones().await
+    async fn zones(&self, query: wire::ZonesQuery) -> Result<wire::ZoneList, Refusal> {
+        self.list_zones(query, self.caller.below.as_deref()).await
     }
 
     async fn overview(&self) -> Result<wire::Overview, Refusal> {
-        Err(Refusal::new(RefusalKind::Unavailable, "not-built", "overview"))
+        self.show_overview(self.caller.below.as_deref()).await
     }
 
-    async fn timeline(&self, _zone: &str) -> Result<wire::Timeline, Refusal> {
-        Err(Refusal::new(RefusalKind::Unavailable, "not-built", "timeline"))
+    async fn timeline(&self, zone: &str) -> Result<wire::Timeline, Refusal> {
+        self.show_timeline(&zone_name(zone)?).await
     }
 
     async fn parents(&self) -> Result<wire::ParentList, Refusal> {
-        Err(Refusal::new(RefusalKind::Unavailable, "not-built", "parents"))
+        self.report_parents(self.caller.below.as_deref()).await
     }
 
-    async fn statistics(&self, _days: u32) -> Result<wire::Statistics, Refusal> {
-        Err(Refusal::new(RefusalKind::Unavailable, "not-built", "statistics"))
+    async fn statistics(&self, days: u32) -> Result<wire::Statistics, Refusal> {
+        self.report_statistics(days, self.caller.below.as_deref()).await
     }
 
     async fn add_zone(&self, zone: wire::ZoneAdd) -> Result<wire::ZoneShow, Refusal> {
@@ -142,6 +163,14 @@ impl Service for Controller {
         self.act(&zone_name(zone)?, verb, control).await
     }
 
+    async fn audit(&self, query: wire::AuditQuery) -> Result<wire::AuditPage, Refusal> {
+        self.show_audit(query).await
+    }
+
+    async fn verify_audit(&self) -> Result<wire::AuditVerified, Refusal> {
+        self.check_audit().await
+    }
+
     async fn history(&self, zone: &str, limit: u32) -> Result<wire::History, Refusal> {
         self.show_history(&zone_name(zone)?, limit).await
     }
@@ -152,14 +181,20 @@ impl Service for Controller {
 }
 
 /// A zone's name as a person writes it, absolute and in lower case.
-fn zone_name(text: &str) -> Result<Name, Refusal> {
+pub(crate) fn zone_name(text: &str) -> Result<Name, Refusal> {
     let invalid = || {
         Refusal::new(RefusalKind::Invalid, "bad-name", format!("{text} is not a domain name"))
             .with_fix("write it like example.org")
     };
-    let mut name: Name = Name::from_ascii(text).map_err(|_| invalid())?;
+    name_of(text).filter(|name| !name.is_root()).ok_or_else(invalid)
+}
+
+/// A name as a person writes it or as the store has it, with either kind of labels; absolute and in lower case.
+fn name_of(text: &str) -> Option<Name> {
+    let ascii = if text.is_ascii() { text.to_owned() } else { idna::domain_to_ascii(text).ok()? };
+    let mut name = Name::from_ascii(ascii).ok().filter(|_| !text.is_empty())?;
     name.set_fqdn(true);
-    if name.is_root() { Err(invalid()) } else { Ok(name.to_lowercase()) }
+    Some(name.to_lowercase())
 }
 
 /// A zone's name for people: without the final dot.
@@ -189,7 +224,7 @@ fn of_engine(error: EngineError) -> Refusal {
     }
 }
 
-fn of_store(error: StoreError) -> Refusal {
+pub(crate) fn of_store(error: StoreError) -> Refusal {
     match &error {
         StoreError::Exists { what, name } => Refusal::new(
             RefusalKind::Conflict,
@@ -206,6 +241,8 @@ fn of_store(error: StoreError) -> Refusal {
         )
         .with_fix("look at it with `chorus zone show`, and decide anew")
         .with_zone(zone.trim_end_matches('.')),
+        StoreError::LastAdmin => Refusal::new(RefusalKind::Conflict, "last-admin", error.to_string())
+            .with_fix("make another account an admin first, and let it sign in once"),
         _ => Refusal::new(RefusalKind::Unavailable, "db-unavailable", error.to_string()),
     }
 }
@@ -223,4 +260,22 @@ async fn learn_ttls(engine: &Engine, known: &mut Picture) -> Result<(), Refusal>
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_the_same_with_either_kind_of_labels_and_as_the_store_has_it() {
+        let name = zone_name("xn--bcher-kva.example").unwrap();
+        for text in ["bücher.example", "BÜCHER.example.", "XN--bcher-kva.EXAMPLE.", &name.to_string()] {
+            assert_eq!(zone_name(text).unwrap(), name, "{text}");
+        }
+        assert_eq!(plain(&name), "xn--bcher-kva.example");
+        assert_eq!(plain(&zone_name("_a.example").unwrap()), "_a.example");
+        for text in ["", ".", "a..b", "bü cher.example", "\u{200d}.example"] {
+            assert_eq!(zone_name(text).unwrap_err().code, "bad-name", "{text}");
+        }
+    }
 }

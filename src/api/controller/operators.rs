@@ -58,7 +58,7 @@ impl Controller {
         let record = OperatorRecord { name: add.name.clone(), interface, name_servers, created_at: ports.clock.now() };
         let mut nonce = [0; 24];
         ports.random.fill(&mut nonce);
-        ports.store.add_operator(&record, secret.expose().as_bytes(), nonce).await.map_err(of_store)?;
+        self.store().add_operator(&record, secret.expose().as_bytes(), nonce).await.map_err(of_store)?;
         self.shown(record).await
     }
 

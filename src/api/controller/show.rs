@@ -2,10 +2,11 @@
 //!
 //! Invariant: `verdict` is never empty, and neither is `waiting_for` while a transition is under way.
 
+use super::gist::{Gist, on_the_wire as state_on_the_wire};
 use super::plain;
-use super::under_way::{self, state_of};
+use super::under_way;
 use crate::api::wire::{self, At};
-use crate::engine::{Certificate, Picture, Status};
+use crate::engine::{Certificate, Picture, Status, state_of};
 use crate::model::chain::Exposure;
 use crate::model::dns::{Dnskey, Rdata, RecordSet, RecordType, cds_for, key_of_ds, ns_name, rdata_text, unhex};
 use crate::model::group::{Group, KeyRole, ParentMode, Phase, Rolling, Standing, Step, World, algorithm_name, rolling};
@@ -18,9 +19,7 @@ use std::net::SocketAddr;
 
 pub(super) fn zone(known: &Picture, status: &Status, last: Option<&TransitionRecord>, now: Time) -> wire::ZoneShow {
     let world = known.world();
-    let desired: Vec<String> = world.desired().cloned().collect();
-    let rest =
-        known.transition.is_none() && status.observed_at.is_some() && (status.settled || known.members.len() == 1);
+    let gist = Gist { members: &known.record.members, status, transition: known.transition.as_ref() };
     let operators = known.members.iter().map(|(operator, member)| wire::OperatorStanding {
         operator: operator.clone(),
         standing: on_the_wire(status.standings.get(operator).copied().unwrap_or(Standing::Outside)),
@@ -28,14 +27,15 @@ pub(super) fn zone(known: &Picture, status: &Status, last: Option<&TransitionRec
         unreachable: member.unreachable,
     });
     let transition = match (&known.transition, last) {
-        (Some(running), _) => Some(under_way::running(known, status, running, now)),
+        (Some(running), _) => Some(under_way::running(known, gist, running, now)),
         (None, Some(last)) => Some(under_way::ended(last)),
         (None, None) => None,
     };
     wire::ZoneShow {
         zone: plain(&known.record.name),
-        verdict: verdict(known, status),
-        rest,
+        verdict: gist.verdict(),
+        rest: gist.rest(),
+        desired: gist.desired(),
         operators: operators.collect(),
         transition,
         exposures: status.exposures.iter().map(exposure).collect(),
@@ -48,7 +48,6 @@ pub(super) fn zone(known: &Picture, status: &Status, last: Option<&TransitionRec
         next: next(known, status),
         updated_at: status.observed_at.and_then(At::known),
         now: At::clock(now),
-        desired,
     }
 }
 
@@ -78,48 +77,10 @@ pub(super) fn trusted(group: &Group) -> Vec<String> {
     group.iter().filter(|(_, standing)| **standing == Standing::Trusted).map(|(name, _)| name.clone()).collect()
 }
 
-fn verdict(known: &Picture, status: &Status) -> String {
-    let operators: Vec<&str> = known.members.keys().map(String::as_str).collect();
-    let by = joined(&operators);
-    if let Some(trouble) = &status.trouble {
-        return format!("Cannot be looked after at the moment: {trouble}");
-    }
-    if let Some(exposure) = status.exposures.first() {
-        return format!("Some resolvers may fail: {}", exposure.what);
-    }
-    let waiting = status.waiting.first().map(|wait| wait.text.as_str());
-    match &known.transition {
-        Some(transition) if transition.paused => {
-            format!("{}, paused: keys are still shared, nothing else is written", under_way::way(transition))
-        }
-        Some(transition) => format!("{}: {}", under_way::way(transition), waiting.unwrap_or("on its way")),
-        None if status.observed_at.is_none() => "Not looked at yet".into(),
-        None if known.members.len() == 1 => {
-            let secure = known.places.parent.iter().any(|server| {
-                known.history.current(server, Kind::Ds).is_some_and(|span| !span.served.records.is_empty())
-            });
-            match secure {
-                true => format!("Signed by {by}, nothing to do"),
-                false => format!("Served by {by}, and not secure: the parent has no DS"),
-            }
-        }
-        None if status.settled => format!("Signed by {by}, the parent agrees, nothing to do"),
-        None => format!("Signed by {by}; {}", waiting.unwrap_or("being looked at")),
-    }
-}
-
-pub(super) fn joined(names: &[&str]) -> String {
-    match names {
-        [] => "nobody".into(),
-        [one] => (*one).into(),
-        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
-    }
-}
-
 fn next(known: &Picture, status: &Status) -> Option<String> {
     let transition = known.transition.as_ref()?;
     let wait = status.waiting.first()?;
-    match state_of(wait) {
+    match state_on_the_wire(state_of(wait)) {
         wire::TransitionState::WaitingParent if wait.code == "parent-manual" => {
             Some("hand the DS and NS that are shown to the registrar".into())
         }

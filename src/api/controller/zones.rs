@@ -67,54 +67,22 @@ impl Controller {
         // versions a second time, and of those one would never end.
         let memory = self.engine.memory(&name);
         let holding = memory.lock().await;
-        ports.store.add_zone(&known.record).await.map_err(of_store)?;
+        self.store().add_zone(&known.record).await.map_err(of_store)?;
         ports.store.record(&name, &known.history, known.observed_at).await.map_err(of_store)?;
         for (operator, ttl_s) in &known.lifetimes.zone_ttls_s {
             ports.store.saw_zone_ttl(&name, operator, *ttl_s).await.map_err(of_store)?;
         }
-        let text = format!("adopted, served by {}; nothing was written", add.operator);
-        ports
-            .store
-            .add_event(&name, ports.clock.now(), "adopted", &text, None, Some(&add.operator))
-            .await
-            .map_err(of_store)?;
         drop(holding);
         self.engine.turn(&name).await.map_err(of_engine)?;
         self.engine.wake();
         self.show_zone(&name).await
     }
 
-    pub(super) async fn list_zones(&self) -> Result<wire::ZoneList, Refusal> {
-        let ports = self.engine.ports();
-        let mut zones = Vec::new();
-        for name in ports.store.zone_names().await.map_err(of_store)? {
-            let shown = self.show_zone(&zone_name(&name)?).await?;
-            zones.push(wire::ZoneSummary {
-                zone: shown.zone,
-                verdict: shown.verdict,
-                rest: shown.rest,
-                desired: shown.desired,
-                state: shown
-                    .transition
-                    .as_ref()
-                    .filter(|t| !t.state.is_over())
-                    .map_or("rest", |t| t.state.name())
-                    .to_owned(),
-                since: None,
-                waiting_for: shown.transition.as_ref().and_then(|t| t.waiting_for.clone()),
-                operators: shown.operators.into_iter().map(|standing| standing.operator).collect(),
-                parent: shown.parent.zone,
-                transition: shown.transition,
-            });
-        }
-        Ok(wire::ZoneList { zones, now: wire::At::clock(ports.clock.now()), next: None, previous: None })
-    }
-
     pub(super) async fn show_zone(&self, name: &Name) -> Result<wire::ZoneShow, Refusal> {
         let (known, status) = self.engine.ports().recall(name).await.map_err(of_engine)?;
         let last = match &known.transition {
             Some(_) => None,
-            None => self.engine.ports().store.transitions(name).await.map_err(of_store)?.into_iter().next(),
+            None => self.engine.ports().store.last_transition(name).await.map_err(of_store)?,
         };
         Ok(show::zone(&known, &status, last.as_ref(), self.engine.ports().clock.now()))
     }
@@ -132,7 +100,6 @@ impl Controller {
         let (mut known, _) = self.engine.ports().recall(name).await.map_err(of_engine)?;
         change(&mut known.record.policy, &wanted)?;
         let ports = self.engine.ports();
-        ports.store.set_policy(name, &known.record.policy, ports.clock.now()).await.map_err(of_store)?;
         let policy = &known.record.policy;
         let text = format!(
             "policy: slack {} s, stale {} s, data TTL max {}, parent pipeline {} s",
@@ -141,7 +108,7 @@ impl Controller {
             policy.data_ttl_max_s.map_or("as seen".into(), |s| format!("{s} s")),
             policy.parent_pipeline_s
         );
-        ports.store.add_event(name, ports.clock.now(), "policy", &text, None, None).await.map_err(of_store)?;
+        self.store().set_policy(name, policy, ports.clock.now(), &text).await.map_err(of_store)?;
         self.engine.wake();
         known.lifetimes.policy = known.record.policy.clone();
         Ok(show::policy(&known))
@@ -159,6 +126,7 @@ impl Controller {
             at: wire::At::clock(event.at),
             kind: event.kind,
             text: event.text,
+            who: event.who,
             transition: event.transition,
             operator: event.operator,
             detail: None,

@@ -10,6 +10,9 @@ pub struct Event {
     /// Such as `desired`, `wrote`, `seen`, `step`, `exposure`, `blocked`.
     pub kind: String,
     pub text: String,
+    /// The account that asked for it; `chorus` for what it did by itself.
+    #[serde(default)]
+    pub who: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transition: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -35,7 +35,7 @@ pub use overview::{OperatorTrouble, Overview, StateCount, ZonesQuery};
 pub use plan::{
     Actor, Change, Guard, GuardNumber, Plan, PlanRequest, Requests, SetAnswer, SetGroup, Step, StepState, Write,
 };
-pub use reports::{DayReport, ForecastReport, ParentList, ParentReport, Statistics, StepReport};
+pub use reports::{DayReport, ForecastReport, ParentList, ParentReport, ParentTook, Statistics, StepReport};
 pub use timeline::{Bar, Lane, Timeline, TimelineGuard, TimelineStep};
 pub use zone::{
     AlgorithmShow, DsState, Exposure, HandToRegistrar, KeyRole, KeyShow, OperatorStanding, ParentMode, ParentShow,

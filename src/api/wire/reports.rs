@@ -25,8 +25,22 @@ pub struct ParentReport {
     pub took_p90_s: Option<u64>,
     pub took_max_s: Option<u64>,
     pub last_acted_at: Option<At>,
+    /// The same for DS and for name servers; empty where nothing was measured.
+    #[serde(default)]
+    pub by_kind: Vec<ParentTook>,
     /// What is assumed where nothing was measured: the largest `parent_pipeline_s` of its zones.
     pub assumed_s: u64,
+}
+
+/// How long a parent took for one kind of request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentTook {
+    /// `ds` or `ns`.
+    pub kind: String,
+    pub measured: u64,
+    pub took_p50_s: u64,
+    pub took_p90_s: u64,
+    pub took_max_s: u64,
 }
 
 /// `GET /statistics?days=`.
@@ -34,11 +48,13 @@ pub struct ParentReport {
 pub struct Statistics {
     /// The newest last; days without any are there, too.
     pub days: Vec<DayReport>,
-    /// How long each step took where it came to its end.
+    /// How long each step took where it came to its end and nobody interrupted it, in the order in which they are climbed.
+    /// Of the newest five thousand.
     pub steps: Vec<StepReport>,
     /// The newest first, a hundred at most.
     pub forecasts: Vec<ForecastReport>,
-    /// Half of the forecasts were wrong by at most so much, in per cent of how long it took; `None` without any.
+    /// Half of the forecasts were wrong by at most so much, in per cent of how long it took: over those that were done and
+    /// that nobody paused, stopped or undid in between, the newest five thousand. `None` without any.
     pub forecast_error_p50_percent: Option<u64>,
     pub now: At,
 }

@@ -12,7 +12,7 @@ pub struct Timeline {
     /// The last moment at which anything ends or is expected.
     pub to: At,
     pub now: At,
-    /// DS and NS of the parent first, then DNSKEY and NS of each operator.
+    /// DS and NS of the parent first, then DNSKEY and NS of each operator; others where they are waited for.
     pub lanes: Vec<Lane>,
     /// What has to be dead before the next step, the latest first.
     pub guards: Vec<TimelineGuard>,
@@ -25,7 +25,7 @@ pub struct Timeline {
 pub struct Lane {
     /// `parent`, or the operator's name.
     pub who: String,
-    /// `DS`, `DNSKEY` or `NS`.
+    /// `DS`, `DNSKEY` or `NS`; where they are waited for, also `CDS`, `CDNSKEY`, `CSYNC`, and `answers` for all other data.
     pub rtype: String,
     pub bars: Vec<Bar>,
 }
@@ -39,7 +39,7 @@ pub struct Bar {
     pub ttl_s: u32,
     /// When it was first seen; `None`: it was there when the zone was adopted.
     pub since: Option<At>,
-    /// Since then no address serves it any more; `None`: it is still served.
+    /// Since then no address serves it any more, or nobody can ask one that does; `None`: it is still served.
     pub until: Option<At>,
     /// When the last cache has lost it; `None` while it is served.
     pub dead_at: Option<At>,

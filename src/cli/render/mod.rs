@@ -3,19 +3,23 @@
 //! Invariant: strings that reach this module were made fit for a terminal (`client::understand`); [`escape`] is how.
 //! Nothing is fetched or judged here.
 
+mod access;
 mod check;
 mod grid;
 mod operator;
 mod past;
 mod plan;
+mod reports;
 mod zone;
 
+pub use access::{account_link, accounts, audit, audit_verified, token_made, tokens};
 pub use check::check;
 pub use operator::{
     capabilities, capabilities_markdown, key_rotated, operator, operator_rotated, operator_test, operators,
 };
 pub use past::{certificate, history};
 pub use plan::plan;
+pub use reports::{parents, statistics};
 pub use zone::{policy, set, zone, zones};
 
 use crate::api::wire::At;
@@ -118,7 +122,7 @@ pub fn length(duration: Duration) -> String {
 }
 
 /// `1d 1h 1m 1s`, nothing left out: what was set, in the form that it is set in.
-fn exactly(seconds: u64) -> String {
+pub fn exactly(seconds: u64) -> String {
     units(seconds, 4)
 }
 
@@ -140,7 +144,7 @@ fn ago(at: At, now: At) -> String {
 }
 
 /// `a`, `a and b`, `a, b and c`; `nobody` for none.
-fn people(names: &[String]) -> String {
+pub fn people(names: &[String]) -> String {
     match names {
         [] => "nobody".to_owned(),
         [one] => one.clone(),

@@ -39,6 +39,17 @@ pub enum Step {
     Settled,
 }
 
+impl Step {
+    /// What of the parent's it is that is awaited in this step.
+    pub(super) fn at_the_parent(self) -> Option<Kind> {
+        match self {
+            Step::AwaitDs | Step::AwaitDsGone => Some(Kind::Ds),
+            Step::AwaitDelegation => Some(Kind::Delegation),
+            _ => None,
+        }
+    }
+}
+
 /// Something that is waited for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Wait {

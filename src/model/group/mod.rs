@@ -14,6 +14,7 @@
 
 mod algorithm;
 mod ask;
+mod asked;
 mod decision;
 mod desired;
 mod forecast;
@@ -30,9 +31,10 @@ mod strangers;
 mod view;
 
 pub use algorithm::{algorithm_name, algorithm_number, algorithms_of};
+pub use asked::{Asked, acted, asked};
 pub use decision::{Change, Decision, Step, Wait, Write};
 pub use forecast::{Forecast, ForecastStep, ForecastWrite, forecast};
-pub use guards::Guard;
+pub use guards::{Guard, last_question};
 pub use ladder::{decide, is_present};
 pub use preflight::{Refused, preflight};
 pub use repair::{REPAIRS_MAX, WITHIN, held_until};

@@ -4,9 +4,9 @@
 //! Invariant: a rest state is a desired group like any other. Going there is the ladder from what is observed now, under
 //! the same guards; nothing here writes or allows anything.
 
+use super::asked::ds_keys;
 use super::forecast::{Forecast, forecast};
 use super::{Member, Standing, World};
-use crate::model::dns::{Ds, RecordSet};
 use crate::model::history::{Kind, Who};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -71,16 +71,14 @@ pub fn nearest_rest(world: &World<'_>, from: &Group, to: &Group) -> Rest {
 
 /// How long this parent took to act on a CDS, at the longest that the history shows; `None` where it shows none.
 pub fn parent_latency(world: &World<'_>) -> Option<Duration> {
-    let keys =
-        |set: &RecordSet| set.iter().filter_map(Ds::read).map(|ds| (ds.key_tag, ds.algorithm)).collect::<BTreeSet<_>>();
     let asked: Vec<_> = world
         .history
         .spans(Kind::Cds)
         .filter(|(server, span)| server.who != Who::Parent && !span.served.records.is_empty())
-        .map(|(_, span)| (keys(&span.served.records), span.first_seen))
+        .map(|(_, span)| (ds_keys(&span.served.records), span.first_seen))
         .collect();
     let took = world.history.spans(Kind::Ds).filter(|(_, ds)| ds.since.is_some()).filter_map(|(_, ds)| {
-        let wanted = keys(&ds.served.records);
+        let wanted = ds_keys(&ds.served.records);
         let asked = asked.iter().filter(|(keys, at)| *keys == wanted && *at <= ds.first_seen).map(|(_, at)| *at);
         Some(asked.max()?.until(ds.first_seen))
     });

@@ -1,0 +1,124 @@
+//! Limits on signing in: after some failures each further attempt has to wait, longer and longer.
+//!
+//! Invariants: failures are counted per account and per address, whether the account is there or not; a success forgets those
+//! of the account alone. Time is an argument.
+
+use crate::model::time::Time;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Failures of an account that cost nothing: people mistype.
+const FREE_OF_ACCOUNT: u32 = 4;
+/// Several people may be behind one address.
+const FREE_OF_ADDRESS: u32 = 20;
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+/// After so long without another one, failures are forgotten.
+const FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
+/// Of each kind; the oldest go first.
+const KEPT: usize = 10_000;
+
+#[derive(Clone, Copy, Debug)]
+struct Failures {
+    times: u32,
+    last: Time,
+}
+
+/// Whom the failures of an attempt are counted against.
+#[derive(Debug, Default)]
+pub struct Attempts {
+    accounts: BTreeMap<String, Failures>,
+    addresses: BTreeMap<String, Failures>,
+}
+
+/// The first wait is a second; each is twice as long as the one before.
+fn wait_after(times: u32, free: u32) -> Duration {
+    match times.checked_sub(free) {
+        None => Duration::ZERO,
+        Some(over) => Duration::from_secs(1 << over.min(20)).min(LONGEST),
+    }
+}
+
+fn opens_at(known: &BTreeMap<String, Failures>, who: &str, free: u32) -> Option<Time> {
+    known.get(who).filter(|failures| failures.times >= free).map(|f| f.last.plus(wait_after(f.times, free)))
+}
+
+fn count(known: &mut BTreeMap<String, Failures>, who: &str, now: Time) {
+    known.retain(|_, failures| failures.last.until(now) < FORGOTTEN);
+    let oldest = known.iter().min_by_key(|(_, failures)| failures.last).map(|(who, _)| who.clone());
+    if let (true, false, Some(oldest)) = (known.len() >= KEPT, known.contains_key(who), oldest) {
+        known.remove(&oldest);
+    }
+    let failures = known.entry(who.to_owned()).or_insert(Failures { times: 0, last: now });
+    failures.times = failures.times.saturating_add(1);
+    failures.last = now;
+}
+
+impl Attempts {
+    /// When the next attempt is let through; `None`: now.
+    pub fn held_until(&self, account: &str, address: &str, now: Time) -> Option<Time> {
+        let of_account = opens_at(&self.accounts, account, FREE_OF_ACCOUNT);
+        let of_address = opens_at(&self.addresses, address, FREE_OF_ADDRESS);
+        // A clock that was set back would hold somebody for ever.
+        of_account.max(of_address).filter(|until| *until > now && now.until(*until) <= LONGEST)
+    }
+
+    pub fn failed(&mut self, account: &str, address: &str, now: Time) {
+        count(&mut self.accounts, account, now);
+        count(&mut self.addresses, address, now);
+    }
+
+    pub fn succeeded(&mut self, account: &str) {
+        self.accounts.remove(account);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_some_failures_each_attempt_waits_twice_as_long_up_to_a_quarter_of_an_hour() {
+        let mut attempts = Attempts::default();
+        let mut now = Time::from_s(1_000_000);
+        for _ in 0..3 {
+            attempts.failed("ann", "192.0.2.1", now);
+            assert_eq!(attempts.held_until("ann", "192.0.2.1", now), None);
+        }
+        let mut waits = Vec::new();
+        for _ in 0..14 {
+            attempts.failed("ann", "192.0.2.1", now);
+            let until = attempts.held_until("ann", "192.0.2.9", now).unwrap();
+            waits.push(now.until(until).as_secs());
+            now = until;
+        }
+        assert_eq!(waits[..5], [1, 2, 4, 8, 16]);
+        assert_eq!(waits[12..], [900, 900]);
+        assert_eq!(attempts.held_until("ben", "192.0.2.9", now), None, "others are not concerned");
+        attempts.failed("ann", "192.0.2.1", now);
+        attempts.succeeded("ann");
+        assert_eq!(attempts.held_until("ann", "192.0.2.9", now), None);
+    }
+
+    #[test]
+    fn an_address_that_tries_many_accounts_is_held_too_and_in_the_end_forgotten() {
+        let mut attempts = Attempts::default();
+        let now = Time::from_s(1_000_000);
+        for n in 0..30 {
+            attempts.failed(&format!("account {n}"), "192.0.2.1", now);
+        }
+        assert!(attempts.held_until("ann", "192.0.2.1", now).is_some());
+        assert_eq!(attempts.held_until("ann", "192.0.2.2", now), None);
+        let later = now.plus(Duration::from_secs(25 * 3600));
+        attempts.failed("ann", "192.0.2.1", later);
+        assert_eq!(attempts.held_until("ann", "192.0.2.1", later), None);
+    }
+
+    #[test]
+    fn the_memory_of_failures_is_bounded() {
+        let mut attempts = Attempts::default();
+        for n in 0..KEPT + 50 {
+            attempts.failed(&format!("account {n}"), &format!("address {n}"), Time::from_s(1_000_000 + n as i64));
+        }
+        assert!(attempts.accounts.len() <= KEPT && attempts.addresses.len() <= KEPT);
+    }
+}

@@ -1,0 +1,105 @@
+//! A zone in a few columns, out of what its last turn found: where it is, why, and until when.
+//!
+//! Invariant: said once, for lists and for pages of one zone: what a list filters by is what a page shows. No history is
+//! read for it.
+
+use super::status::{Status, WaitingFor};
+use crate::model::group::Step;
+use crate::model::history::{Failure, Who};
+use crate::model::time::Time;
+use crate::store::{Summary, TransitionRecord, UNFINISHED, ZoneState};
+use std::collections::BTreeMap;
+
+/// Before the first turn of a transition the status is still that of the rest before.
+pub fn is_begun(status: &Status, transition: &TransitionRecord) -> bool {
+    status.step != Step::Settled || status.observed_at.is_some_and(|at| at >= transition.started_at)
+}
+
+/// What a running transition waits for.
+pub fn awaited<'s>(status: &'s Status, transition: &TransitionRecord) -> Option<&'s WaitingFor> {
+    // Somebody may have resumed it since the last turn.
+    let holds = |wait: &&WaitingFor| transition.paused || wait.code != "paused";
+    status.waiting.iter().find(holds).filter(|_| is_begun(status, transition))
+}
+
+/// What a running transition is doing.
+pub fn state_of_transition(status: &Status, transition: &TransitionRecord) -> ZoneState {
+    match awaited(status, transition) {
+        _ if transition.paused => ZoneState::Paused,
+        None => ZoneState::Acting,
+        Some(wait) => state_of(wait),
+    }
+}
+
+/// Whether this stays valid for ever with nobody acting. Alone, a zone is left as it is.
+pub fn is_at_rest(status: &Status, members: usize, transition: Option<&TransitionRecord>) -> bool {
+    transition.is_none() && status.observed_at.is_some() && (status.settled || members == 1)
+}
+
+pub fn summary(status: &Status, members: usize, transition: Option<&TransitionRecord>, at: Time) -> Summary {
+    let at_rest = is_at_rest(status, members, transition);
+    let state = match transition {
+        _ if !status.exposures.is_empty() => ZoneState::Exposed,
+        Some(running) => state_of_transition(status, running),
+        None if at_rest && status.trouble.is_none() => ZoneState::Rest,
+        None => ZoneState::Unsettled,
+    };
+    let awaited = match transition {
+        Some(running) => awaited(status, running),
+        None => status.waiting.first().filter(|_| !at_rest),
+    };
+    let reason = match (&status.trouble, awaited) {
+        (Some(_), _) => UNFINISHED.to_owned(),
+        (None, Some(wait)) => wait.code.clone(),
+        (None, None) => String::new(),
+    };
+    Summary {
+        state,
+        reason,
+        at,
+        until: awaited.and_then(|wait| wait.until).filter(|until| *until < Time::MAX),
+        parent_zone: status.parent_zone.clone(),
+        late_since: status.parent_awaited.filter(|awaited| awaited.told_at.is_some()).map(|awaited| awaited.since),
+        silent: silent(status),
+    }
+}
+
+/// Operators of which an address does not answer: the longest silent one of each.
+fn silent(status: &Status) -> BTreeMap<String, String> {
+    let mut longest: BTreeMap<&str, (Time, String)> = BTreeMap::new();
+    for one in status.unanswered.iter().filter(|one| one.failure == Failure::Silent) {
+        let Who::Operator(operator) = &one.server.who else { continue };
+        let text = format!("{} {}, since {}", one.server, one.failure, one.since);
+        let found = longest.entry(operator).or_insert_with(|| (one.since, text.clone()));
+        if one.since < found.0 {
+            *found = (one.since, text);
+        }
+    }
+    longest.into_iter().map(|(operator, (_, text))| (operator.to_owned(), text)).collect()
+}
+
+pub fn state_of(wait: &WaitingFor) -> ZoneState {
+    match wait.code.as_str() {
+        "paused" => ZoneState::Paused,
+        // It ends by itself.
+        "clock-jumped" => ZoneState::WaitingGuard,
+        "operator-lag" => ZoneState::Verifying,
+        "invariant-refused" if wait.until.is_some() => ZoneState::WaitingGuard,
+        "operator-unreachable"
+        | "no-answer"
+        | "no-connection"
+        | "outcome-unknown"
+        | "update-overtaken"
+        | "update-servfail"
+        | "read-servfail"
+        | "too-many-requests"
+        | "request-budget-spent"
+        | "update-unpublished"
+        | "update-server-error"
+        | "read-server-error"
+        | "algorithm-operator" => ZoneState::WaitingOperator,
+        code if code.starts_with("guard-") => ZoneState::WaitingGuard,
+        code if code.starts_with("parent-") => ZoneState::WaitingParent,
+        _ => ZoneState::Blocked,
+    }
+}

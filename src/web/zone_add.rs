@@ -1,0 +1,84 @@
+//! `/zones/add`: a zone is adopted. That observes, and writes nothing anywhere.
+
+use super::forms::{PolicyFields, addresses, read};
+use super::here::{Answer, Here, Page, Place, go_to, html_with, to_its_end};
+use super::markup::{self, encoded};
+use super::trouble::Trouble;
+use super::visit::Posted;
+use crate::access::Permission;
+use crate::api::wire::{ParentMode, ZoneAdd, ZoneShow};
+use crate::cli::input;
+use askama::Template;
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+/// As typed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Fields {
+    zone: String,
+    operator: String,
+    /// `scan` or `manual`.
+    parent: String,
+    parent_servers: String,
+    slack: String,
+    stale: String,
+    data_ttl_max: String,
+    parent_pipeline: String,
+}
+
+impl Fields {
+    fn policy(&self) -> PolicyFields {
+        PolicyFields {
+            slack: self.slack.clone(),
+            stale: self.stale.clone(),
+            data_ttl_max: self.data_ttl_max.clone(),
+            parent_pipeline: self.parent_pipeline.clone(),
+        }
+    }
+
+    fn understood(&self) -> Result<ZoneAdd, Trouble> {
+        Ok(ZoneAdd {
+            zone: read("zone", &self.zone, input::zone_name)?,
+            operator: read("operator", &self.operator, input::operator_name)?,
+            parent_servers: addresses("parent's servers", &self.parent_servers)?,
+            parent: if self.parent == "manual" { ParentMode::Manual } else { ParentMode::Scan },
+            policy: self.policy().change()?,
+        })
+    }
+}
+
+#[derive(Template)]
+#[template(path = "zone_add.html")]
+struct AddPage {
+    page: Page,
+    refused: Option<Trouble>,
+    operators: Vec<String>,
+    fields: Fields,
+}
+
+pub async fn form(here: Here) -> Answer {
+    shown(&here, Fields::default(), None).await
+}
+
+async fn shown(here: &Here, fields: Fields, refused: Option<Trouble>) -> Answer {
+    let operators = match here.visit.caller.may(Permission::OperatorsRead) {
+        true => here.service.operators().await?.operators.into_iter().map(|operator| operator.name).collect(),
+        false => Vec::new(),
+    };
+    let status = refused.as_ref().map_or(StatusCode::OK, |trouble| trouble.status);
+    let page = here.page(Place::Zones, "Adopt a zone").crumb("Zones", "/zones");
+    html_with(status, &AddPage { page, refused, operators, fields })
+}
+
+pub async fn add(here: Here, Posted(fields): Posted<Fields>) -> Answer {
+    match adopted(&here, &fields).await {
+        Ok(zone) => go_to(&format!("/zones/{}", encoded(&zone.zone)), "adopted"),
+        Err(trouble) => shown(&here, fields, Some(trouble)).await,
+    }
+}
+
+async fn adopted(here: &Here, fields: &Fields) -> Result<ZoneShow, Trouble> {
+    let (add, service) = (fields.understood()?, here.service.clone());
+    Ok(to_its_end(async move { service.add_zone(add).await }).await?)
+}
