@@ -15,10 +15,8 @@ const say = (text) => {
 
 // --- time ------------------------------------------------------------------------------------------------------------
 
-// The daemon's clock counts: what is left was written by it, so the difference is kept and not the moment.
-let skew = 0;
-
-const clock = () => Date.now() + skew;
+// What is left was counted by the daemon's clock; here it only goes on, so a clock that is wrong does no harm.
+const ends = new WeakMap();
 
 const length = (ms) => {
   const seconds = Math.max(0, Math.floor(ms / 1000));
@@ -37,7 +35,8 @@ const tick = () => {
   for (const time of document.querySelectorAll("time[data-countdown]")) {
     const left = time.nextElementSibling;
     if (!left || !left.classList.contains("left")) continue;
-    const ms = Date.parse(time.dateTime) - clock();
+    if (!ends.has(time)) ends.set(time, performance.now() + Number(time.dataset.countdown) * 1000);
+    const ms = ends.get(time) - performance.now();
     const text = ms > 0 ? `(in ${length(ms)})` : "(now due)";
     if (left.textContent !== text) left.textContent = text;
   }
@@ -132,7 +131,10 @@ const replace = (old, fresh) => {
   for (const open of bare.querySelectorAll("details")) open.open = false;
   const stripped = fresh.cloneNode(true);
   for (const open of stripped.querySelectorAll("details")) open.open = false;
-  for (const one of [bare, stripped]) for (const left of one.querySelectorAll(".left")) left.textContent = "";
+  for (const one of [bare, stripped]) {
+    for (const left of one.querySelectorAll(".left")) left.textContent = "";
+    for (const time of one.querySelectorAll("[data-countdown]")) time.dataset.countdown = "";
+  }
   if (bare.isEqualNode(stripped)) return false;
   const focus = focusIn(old);
   const places = scrolled(old);
@@ -164,8 +166,6 @@ const refresh = async () => {
     if (answer.status === 304) return;
     if (!answer.ok) throw new Error(String(answer.status));
     tag = answer.headers.get("ETag");
-    const date = Date.parse(answer.headers.get("Date") || "");
-    if (!Number.isNaN(date)) skew = Math.abs(date - Date.now()) > 2000 ? date - Date.now() : 0;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     let changed = 0;
     const place = scrollY;

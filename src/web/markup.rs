@@ -104,7 +104,9 @@ pub fn until(at: impl AsAt, now: impl AsAt) -> String {
     let (at, now) = (at.at(), now.at());
     let left = now.time().until(at.time());
     let left = if left.is_zero() { "now due".to_owned() } else { format!("in {}", short(left)) };
-    format!("{} <span class=\"left\">({left})</span>", element(at, " data-countdown"))
+    // In seconds: the script counts them down, and needs no clock that is right.
+    let countdown = format!(" data-countdown=\"{}\"", now.time().until(at.time()).as_secs());
+    format!("{} <span class=\"left\">({left})</span>", element(at, &countdown))
 }
 
 /// `2026-11-25 10:02 UTC (3m ago)`, as markup.

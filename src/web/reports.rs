@@ -66,7 +66,7 @@ const WIDE: u64 = 720;
 fn bars(days: &[DayReport]) -> String {
     let most = days.iter().map(|day| day.started.max(day.done)).max().unwrap_or_default().max(1);
     let slot = WIDE / u64::try_from(days.len()).unwrap_or(u64::MAX).clamp(1, WIDE);
-    let slot = slot.clamp(1, 48);
+    let slot = slot.clamp(1, 96);
     let bar = (slot * 2 / 5).max(1);
     let mut svg = format!(
         "<svg class=\"bars\" viewBox=\"0 0 {WIDE} {}\" role=\"img\" \
@@ -88,7 +88,7 @@ fn bars(days: &[DayReport]) -> String {
         }
     }
     for (x, anchor, day) in [(0, "start", days.first()), (slot * (days.len() as u64), "end", days.last())] {
-        if let Some(day) = day.filter(|_| days.len() > 1 || x == 0) {
+        if let Some(day) = day.filter(|_| x == 0 || x > 150) {
             let _ = write!(
                 svg,
                 "<text x=\"{x}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>",

@@ -171,7 +171,7 @@ impl Service for Made {
 }
 
 /// Markup, controls, marks of direction, the longest name there is, and every octet.
-fn texts_of_the_hostile() -> Vec<String> {
+pub fn texts_of_the_hostile() -> Vec<String> {
     let longest = ["a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(61)].join(".");
     vec![
         "<img src=x onerror=alert(1)>\"'><script>alert(2)</script>".to_owned(),
@@ -237,7 +237,7 @@ async fn what_was_typed_into_a_form_or_an_address_comes_back_as_text() {
     }
 }
 
-fn is_clean(html: &str, path: &str) {
+pub fn is_clean(html: &str, path: &str) {
     let hidden = html.chars().find(|c| hides(*c) && *c != '\n');
     assert_eq!(hidden, None, "{path}");
     let page = Page::read(html);

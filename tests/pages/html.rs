@@ -22,8 +22,7 @@ pub struct Page {
     pub elements: Vec<Element>,
 }
 
-const VOID: [&str; 12] =
-    ["meta", "link", "input", "br", "img", "hr", "rect", "line", "circle", "path", "use", "polyline"];
+const VOID: [&str; 6] = ["meta", "link", "input", "br", "img", "hr"];
 
 fn decoded(text: &str) -> String {
     let mut out = String::new();
@@ -78,11 +77,6 @@ impl Page {
 
     pub fn text(&self) -> &str {
         &self.all("main").next().expect("a page has a main part").text
-    }
-
-    /// Whether an element is in one of this name.
-    pub fn is_in(&self, element: &Element, name: &str) -> bool {
-        element.inside.iter().any(|index| self.elements[*index].name == name)
     }
 
     /// The fields of the form that is sent there, as they stand.

@@ -7,6 +7,7 @@ mod fake;
 #[path = "../doors/sample.rs"]
 mod sample;
 
+mod access;
 mod forms;
 mod hostile;
 mod html;
