@@ -94,15 +94,15 @@ let tag = null;
 const focusIn = (part) => {
   const focused = document.activeElement;
   if (!focused || focused === page || !part.contains(focused)) return null;
-  const alike = [...part.querySelectorAll("a, button, input, select, textarea, summary, [tabindex]")];
-  return { id: focused.id, index: alike.indexOf(focused), start: focused.selectionStart, end: focused.selectionEnd };
+  const { id, localName, textContent, selectionStart, selectionEnd } = focused;
+  return { id, localName, textContent, start: selectionStart, end: selectionEnd };
 };
 
 const focusAgain = (part, was) => {
   if (!was) return;
-  const alike = part.querySelectorAll("a, button, input, select, textarea, summary, [tabindex]");
-  const to = (was.id && document.getElementById(was.id)) || alike[was.index];
-  if (!to) return;
+  // Never another button: whoever is about to press one must not press what took its place.
+  const alike = [...part.querySelectorAll(was.localName)].find((one) => one.textContent === was.textContent);
+  const to = (was.id && document.getElementById(was.id)) || alike || document.getElementById("main");
   to.focus({ preventScroll: true });
   if (typeof was.start === "number" && to.setSelectionRange) {
     try { to.setSelectionRange(was.start, was.end); } catch { /* not a field of text */ }

@@ -83,8 +83,9 @@ pub fn done(zone: &ZoneShow) -> Done {
             false => "Nothing is under way, and this is no rest state: see above for what it needs.",
         });
     };
-    if let (true, Some(ended)) = (transition.state.is_over(), transition.ended) {
-        return Done::Ended(ended, how_it_ended(transition.state));
+    if transition.state.is_over() {
+        let how = how_it_ended(transition.state);
+        return transition.ended.map_or(Done::Sentence("It is over."), |ended| Done::Ended(ended, how));
     }
     let but = match (transition.paused, transition.state) {
         (true, _) => Some("counted as if it were resumed now: while it is paused, it does not end"),
