@@ -15,6 +15,7 @@ use crate::access::Permission;
 use crate::api::wire::Verb;
 use crate::model::dns::Name;
 use axum::Router;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{Extension, Path, RawPathParams, Request, State};
 use axum::handler::Handler;
 use axum::http::Method;
@@ -82,7 +83,7 @@ async fn dress(visit: Option<Extension<Visit>>, request: Request, next: Next) ->
 async fn admit(
     State(permission): State<Permission>,
     visit: Option<Extension<Visit>>,
-    params: RawPathParams,
+    params: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -90,6 +91,8 @@ async fn admit(
     if !visit.caller.may(permission) {
         return page(Trouble::not_permitted(permission), Some(&visit));
     }
+    // What is not UTF-8 names nothing.
+    let Ok(params) = params else { return page(Trouble::not_here(), Some(&visit)) };
     if let Some((_, zone)) = params.iter().find(|(name, _)| *name == "zone")
         && !reaches(&visit, zone)
     {

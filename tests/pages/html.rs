@@ -212,3 +212,28 @@ fn a_tag_that_is_closed_in_the_wrong_place_is_found() {
 fn an_empty_reason_is_found() {
     Page::read("<!doctype html><h1>x</h1><dl><dt>Why?</dt><dd> </dd></dl>").check();
 }
+
+/// `src/web/markup.rs` says what may go into a page as it is. Everything else is escaped.
+#[test]
+fn templates_take_nothing_as_it_is_but_moments_and_drawings() {
+    fn files(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+        let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+        entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    }
+    let mut seen = 0;
+    for path in files(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates")) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for part in text.split("{{").skip(1) {
+            let expression = part.split("}}").next().unwrap().trim();
+            let Some((taken, _)) = expression.split_once('|').filter(|(_, filter)| filter.contains("safe")) else {
+                continue;
+            };
+            let moment = ["when", "until", "ago"].iter().any(|name| taken.starts_with(&format!("markup::{name}(")));
+            let drawing = ["picture", "drawn", "bars", "forecasts"].contains(&taken);
+            assert!(moment || drawing, "{}: {expression}", path.display());
+            seen += 1;
+        }
+        assert!(!text.contains("{% filter"), "{}", path.display());
+    }
+    assert!(seen > 40, "{seen}");
+}

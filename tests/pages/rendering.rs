@@ -186,9 +186,11 @@ async fn a_refusal_is_a_page_with_its_sentence_its_code_and_what_to_do() {
             assert!(page.all("a").any(|link| link.get("href") == Some("/docs/reasons#as-asked")));
         }
     }
-    let nowhere = browser.get("/nowhere").await;
-    assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
-    Page::read(&nowhere.text).check();
+    for path in ["/nowhere", "/zones/%ff", "/operators/%ff/set"] {
+        let nowhere = browser.get(path).await;
+        assert_eq!(nowhere.status, StatusCode::NOT_FOUND, "{path}");
+        Page::read(&nowhere.text).check();
+    }
     let wrong = browser.get("/zones/example.org/history?limit=many").await;
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
     Page::read(&wrong.text).check();
