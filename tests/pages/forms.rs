@@ -269,5 +269,6 @@ async fn a_first_move_takes_no_more_than_twelve_clicks() {
     click(&page, "/zones/example.org/change");
     click(&read("/zones/example.org/change").await, "/zones/example.org/change");
     // "Start", on the page of the plan.
-    assert!(clicks + 1 <= 12, "{clicks}");
+    clicks += 1;
+    assert!(clicks <= 12, "{clicks}");
 }
