@@ -6,8 +6,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
+/// The pages' rules, and those of the drawings.
+const STYLE: &str = concat!(include_str!("../../static/chorus.css"), include_str!("draw/classes.css"));
+
 const FILES: [(&str, &str, &str); 3] = [
-    ("chorus.css", "text/css; charset=utf-8", include_str!("../../static/chorus.css")),
+    ("chorus.css", "text/css; charset=utf-8", STYLE),
     ("chorus.js", "text/javascript; charset=utf-8", include_str!("../../static/chorus.js")),
     ("chorus.svg", "image/svg+xml", include_str!("../../static/chorus.svg")),
 ];

@@ -71,11 +71,11 @@ fn each_page_about_accounts_holds_what_it_is_given_as_text() {
         }
         let outside = || Frame::outside("Sign in");
         let inside = || Frame::of(&visit(Role::Viewer), Place::Settings, "Settings");
-        let (name, next, form_token) = (text.to_owned(), text.to_owned(), text.to_owned());
-        let sign_in = SignInPage { page: outside(), refused: refused(text), name, next, form_token };
-        let (name, form_token) = (text.to_owned(), text.to_owned());
+        let (name, next) = (text.to_owned(), text.to_owned());
+        let sign_in = SignInPage { page: outside(), refused: refused(text), name, next };
+        let name = text.to_owned();
         let action = "/welcome/x".to_owned();
-        let welcome = WelcomePage { page: outside(), refused: refused(text), name, action, form_token, least: 12 };
+        let welcome = WelcomePage { page: outside(), refused: refused(text), name, action, least: 12 };
         let picture = "<svg viewBox=\"0 0 1 1\"><path d=\"M0 0\"/></svg>".to_owned();
         let totp = TotpPage { page: inside(), refused: refused(text), picture, secret: text.to_owned() };
         let made = TokenMadePage { page: inside(), token: token(text), secret: text.to_owned() };
@@ -101,13 +101,7 @@ fn accounts_of_others_are_shown_to_administrators_only() {
 
 #[test]
 fn whoever_has_not_signed_in_sees_no_navigation() {
-    let page = SignInPage {
-        page: Frame::outside("Sign in"),
-        refused: None,
-        name: String::new(),
-        next: "/".into(),
-        form_token: "t".into(),
-    };
+    let page = SignInPage { page: Frame::outside("Sign in"), refused: None, name: String::new(), next: "/".into() };
     let page = Page::read(&page.render().unwrap());
     assert!(page.all("nav").next().is_none());
     assert_eq!(page.all("form").count(), 1);

@@ -36,6 +36,7 @@ fn decoded(text: &str) -> String {
             "lt" => '<',
             "gt" => '>',
             "quot" => '"',
+            "apos" => '\'',
             "nbsp" => '\u{a0}',
             _ => entity.strip_prefix('#').and_then(|code| code.parse().ok()).and_then(char::from_u32).unwrap(),
         });
@@ -132,7 +133,9 @@ impl Page {
                 let id = element.get("id").unwrap_or_else(|| panic!("a field without id: {:?}", element.attributes));
                 assert!(labels.contains(id), "the field '{id}' has no label");
             }
-            if element.name == "form" && element.get("method") == Some("post") {
+            // Whoever is not signed in has no session that a token could be of.
+            let outside = element.get("action").is_some_and(|to| to == "/sign-in" || to.starts_with("/welcome/"));
+            if element.name == "form" && element.get("method") == Some("post") && !outside {
                 let index = self.elements.iter().position(|other| std::ptr::eq(other, element)).unwrap();
                 let mut inside = self.elements.iter().filter(|e| e.inside.contains(&index));
                 assert!(inside.any(|e| e.get("name") == Some("form_token")), "a form without its token");
