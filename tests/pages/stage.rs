@@ -70,9 +70,12 @@ impl Browser {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
+    /// With the session's token, as every form has it.
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let encoded = |text: &str| chorus::web::markup::encoded(text);
-        let pairs: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        let others = fields.iter().filter(|(name, _)| *name != "form_token");
+        let all = others.chain(&[("form_token", FORM_TOKEN)]);
+        let pairs: Vec<String> = all.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         let request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         self.send(request.body(Body::from(pairs.join("&"))).unwrap()).await
     }
