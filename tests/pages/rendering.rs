@@ -147,7 +147,8 @@ async fn whoever_is_not_signed_in_is_sent_to_sign_in_and_comes_back_to_the_page(
     let answer = browser.get("/zones?state=rest").await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     assert_eq!(answer.location.as_deref(), Some("/sign-in?next=%2Fzones%3Fstate%3Drest"));
-    assert_eq!(browser.post("/zones/add", &[]).await.location.as_deref(), Some("/sign-in?next=%2F"));
+    let posted = browser.post("/zones/add", &[]).await.location.unwrap();
+    assert!(posted.starts_with("/sign-in") && !posted.contains("add"), "a form is not sent again by itself: {posted}");
     assert_eq!(browser.get("/static/chorus.css").await.status, StatusCode::OK);
 }
 
