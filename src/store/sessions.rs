@@ -18,18 +18,24 @@ pub struct SessionRecord {
 }
 
 impl Store {
+    pub async fn begin_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
+        self.write_session("INSERT INTO sessions (id, account, record, expires_at) VALUES ($1, $2, $3, $4)", session).await
+    }
+
+    /// One that was ended meanwhile stays ended: another request of the same browser may have been under way.
     pub async fn save_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO sessions (id, account, record, expires_at) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (id) DO UPDATE SET account = excluded.account, record = excluded.record,
-                 expires_at = excluded.expires_at",
-        )
-        .bind(&session.id)
-        .bind(&session.account)
-        .bind(&session.record)
-        .bind(session.expires_at)
-        .execute(&self.pool)
-        .await?;
+        let update = "UPDATE sessions SET account = $2, record = $3, expires_at = $4 WHERE id = $1";
+        self.write_session(update, session).await
+    }
+
+    async fn write_session(&self, statement: &'static str, session: &SessionRecord) -> Result<(), StoreError> {
+        sqlx::query(statement)
+            .bind(&session.id)
+            .bind(&session.account)
+            .bind(&session.record)
+            .bind(session.expires_at)
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 

@@ -44,6 +44,7 @@ mod zones;
 use crate::api::gate::Gate;
 use crate::api::service::Service;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -62,7 +63,7 @@ pub struct Web {
 pub fn router(web: Web, secure: bool) -> Router {
     let api = crate::api::routes::Api { service: web.service.clone(), gate: web.gate.clone() };
     let gate = web.gate.clone();
-    let pages = routes::all().router.with_state(web);
+    let pages = routes::all().router.layer(DefaultBodyLimit::max(crate::api::routes::BODY_MAX)).with_state(web);
     Router::new()
         .merge(session::with_sessions(pages, gate, secure))
         .merge(crate::api::routes::router(api))

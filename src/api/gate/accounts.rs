@@ -3,7 +3,7 @@
 use super::super::controller::of_store;
 use super::super::service::{Refusal, RefusalKind};
 use super::super::wire::{AccountAdd, AccountChange, AccountLink, AccountList, AccountShow, At};
-use super::{Gate, LOCAL, fingerprint};
+use super::{Gate, LOCAL, fingerprint, neighbourhood};
 use crate::access::{Caller, Password, Role, one_time_code};
 use crate::store::AccountRecord;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 /// How long a one-time link is good.
 const LINK_VALID: Duration = Duration::from_secs(24 * 3600);
 
-const NAME_LONGEST: usize = 64;
+pub(super) const NAME_LONGEST: usize = 64;
 
 fn shown(account: AccountRecord) -> AccountShow {
     AccountShow {
@@ -150,7 +150,7 @@ impl Gate {
     }
 
     async fn is_its_owner(&self, caller: &Caller, password: Password) -> Result<(), Refusal> {
-        let (address, now) = (caller.address.map(|address| address.to_string()).unwrap_or_default(), self.now());
+        let (address, now) = (neighbourhood(caller.address), self.now());
         let held = self.attempts().held_until(&caller.name, &address, now);
         let hash = self.store.password_of(&caller.name).await.map_err(of_store)?;
         let is = held.is_none() && self.hashing(move || password.is(hash.as_ref().map(|hash| hash.as_str()))).await?;

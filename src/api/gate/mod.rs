@@ -54,6 +54,15 @@ pub struct SignIn {
     pub address: Option<IpAddr>,
 }
 
+/// Whose attempts are counted together: an IPv4 address, or an IPv6 network of 64 bits, which one host may have all of.
+fn neighbourhood(address: Option<IpAddr>) -> String {
+    match address {
+        None => String::new(),
+        Some(IpAddr::V4(address)) => address.to_string(),
+        Some(IpAddr::V6(address)) => format!("{}/64", std::net::Ipv6Addr::from(u128::from(address) >> 64 << 64)),
+    }
+}
+
 /// How the hash of a secret is stored.
 fn fingerprint(secret: &str) -> String {
     hex(&Sha256::digest(secret.as_bytes()))
@@ -125,16 +134,18 @@ impl Gate {
 
     /// Whether these are an account's, with the limits on trying.
     pub async fn sign_in(&self, with: SignIn) -> Result<AccountRecord, Refusal> {
-        let address = with.address.map(|address| address.to_string()).unwrap_or_default();
+        let address = neighbourhood(with.address);
         let now = self.now();
-        if let Some(until) = self.attempts().held_until(&with.name, &address, now) {
+        // Names may be as long as a form; what is counted is short.
+        let counted: String = with.name.chars().take(accounts::NAME_LONGEST).collect();
+        if let Some(until) = self.attempts().held_until(&counted, &address, now) {
             let text = format!("too many attempts: the next one counts after {until}");
             return Err(Refusal::new(RefusalKind::Unavailable, "too-many-attempts", text)
                 .with_fix("wait until then; an admin can make another one-time link")
                 .with_retry_at(At::known(until)));
         }
         // Counted before it is known, so that many at once are not let through together.
-        self.attempts().failed(&with.name, &address, now);
+        self.attempts().failed(&counted, &address, now);
         let hash = self.store.password_of(&with.name).await.map_err(of_store)?;
         let is = self.hashing(move || with.password.is(hash.as_ref().map(|hash| hash.as_str()))).await?;
         let account = self.store.account(&with.name).await.map_err(of_store)?;
