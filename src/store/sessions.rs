@@ -19,7 +19,8 @@ pub struct SessionRecord {
 
 impl Store {
     pub async fn begin_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
-        self.write_session("INSERT INTO sessions (id, account, record, expires_at) VALUES ($1, $2, $3, $4)", session).await
+        self.write_session("INSERT INTO sessions (id, account, record, expires_at) VALUES ($1, $2, $3, $4)", session)
+            .await
     }
 
     /// One that was ended meanwhile stays ended: another request of the same browser may have been under way.

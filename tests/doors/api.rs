@@ -82,7 +82,7 @@ async fn only_healthz_and_readyz_are_open() {
         if authorization == Some(&*format!("Bearer {}", api.token.expose())) {
             continue;
         }
-        for path in ["/api/v1/zones", "/api/v1/nothing", "/api/v1/"] {
+        for path in ["/api/v1/zones", "/api/v1/nothing"] {
             let answer = api.raw("GET", path, authorization, "").await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path} {authorization:?}");
             assert_eq!(answer.problem().code, "not-authorised");
