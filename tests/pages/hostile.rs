@@ -208,6 +208,7 @@ async fn what_was_typed_into_a_form_or_an_address_comes_back_as_text() {
         let typed = encoded(&text);
         let paths = [
             format!("/zones?text={typed}&state={typed}&operator={typed}&parent={typed}&reason={typed}&cursor={typed}"),
+            "/audit?verify=now".to_owned(),
             format!("/audit?who={typed}&kind={typed}&zone={typed}&by={typed}"),
             format!("/zones/x.example/change?kind=join&operator={typed}"),
             format!("/zones/x.example?notice={typed}"),

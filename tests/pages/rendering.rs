@@ -42,6 +42,7 @@ pub const PATHS: [&str; 33] = [
     "/statistics",
     "/statistics?days=7",
     "/audit",
+    "/audit?verify=now",
     "/audit?who=anna&by=people",
     "/docs/reasons",
 ];
