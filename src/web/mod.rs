@@ -66,6 +66,6 @@ pub fn router(web: Web, secure: bool) -> Router {
     let pages = routes::all().router.layer(DefaultBodyLimit::max(crate::api::routes::BODY_MAX)).with_state(web);
     Router::new()
         .merge(session::with_sessions(pages, gate, secure))
-        .merge(crate::api::routes::router(api))
+        .merge(crate::api::routes::beside_pages(api))
         .layer(middleware::from_fn(move |request, next| headers::add(secure, request, next)))
 }
