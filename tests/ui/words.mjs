@@ -27,7 +27,7 @@ export const doors = {
     saveOperator: /^Add$/,
     addZone: 'Adopt a zone',
     saveZone: /^Adopt$/,
-    change: /^Change the group/,
+    change: /^Change group/,
     preview: 'Check and plan',
     start: /^Start/,
     certificate: /^Certificate/,
