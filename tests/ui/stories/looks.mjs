@@ -11,7 +11,7 @@ import { paths, said } from '../words.mjs'
 import { outOfSight } from '../zone-page.mjs'
 
 const OVERALL = ['overview', 'zones', 'operators', 'parents', 'statistics', 'audit', 'settings', 'reasons', 'addOperator', 'addZone']
-const OF_A_ZONE = ['change', 'history', 'certificate', 'check', 'policy']
+const OF_A_ZONE = ['change', 'history', 'check', 'policy']
 const VERBS = ['pause', 'stop', 'undo', 'try-now']
 
 export async function story(browsing) {
@@ -38,6 +38,8 @@ export async function story(browsing) {
     await looks.at('not-found', paths.below(paths.zones, 'nobody.example'), 404)
     await looks.at('zone-at-rest', path)
     for (const what of OF_A_ZONE) await looks.at(`zone-${what}`, paths.below(path, what))
+    // Nothing was certified yet.
+    await looks.at('zone-no-certificate', paths.below(path, 'certificate'), 404)
 
     await meanwhile('the parent is idle', 'the parent acts', async () => {
         await ada.changes('join', { operator: names[1] })
