@@ -96,8 +96,8 @@ impl ZonePage {
 
     fn parent_mode(&self) -> &'static str {
         match self.zone.parent.mode {
-            ParentMode::Scan => "it reads CDS, CDNSKEY and CSYNC",
-            ParentMode::Manual => "a person hands DS and NS to the registrar",
+            ParentMode::Scan => "It reads CDS, CDNSKEY and CSYNC",
+            ParentMode::Manual => "A person hands DS and NS to the registrar",
         }
     }
 

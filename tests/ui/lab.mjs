@@ -25,6 +25,8 @@ export const cast = () => JSON.parse(needed('CHORUS_CAST'))
 export const scripts = () => needed('CHORUS_SCRIPTS') === 'on'
 // `join` or `leave`
 export const change = () => needed('CHORUS_CHANGE')
+// Numbers of steps, or `null` for all of them.
+export const steps = () => (needed('CHORUS_STEPS') === 'all' ? null : needed('CHORUS_STEPS').split(',').map(Number))
 // Where pictures go.
 export const shots = () => process.env.CHORUS_SHOTS ?? ''
 

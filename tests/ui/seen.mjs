@@ -40,11 +40,12 @@ export class Looks {
     // `status`: what the page is answered with.
     async at(name, path, status = 200) {
         this.pages += 1
-        for (const { name: variant, window, size } of this.windows) {
+        const looked = this.windows.map(async ({ name: variant, window, size }) => {
             const answer = await window.goto(url() + path)
             if (answer.status() !== status) this.fault(name, variant, `${path} is answered with ${answer.status()}`)
             await this.judge(name, variant, window, size)
-        }
+        })
+        await Promise.all(looked)
         tell(`looked at ${name} (${path}), ${this.faults.length} faults so far`)
     }
 
