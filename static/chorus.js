@@ -90,18 +90,24 @@ let fetching = false;
 let again = false;
 let tag = null;
 
+// What an element is called, whatever it shows at the moment; a copy button is that of what stands before it.
+const called = (one) => {
+  const name = one.getAttribute("aria-label") || one.dataset.copy || one.textContent;
+  return `${one.localName} ${name} ${one.classList.contains("copy") ? one.previousElementSibling?.textContent : ""}`;
+};
+
 // Where the focus is, in words that still mean something once the part was replaced.
 const focusIn = (part) => {
   const focused = document.activeElement;
   if (!focused || focused === page || !part.contains(focused)) return null;
-  const { id, localName, textContent, selectionStart, selectionEnd } = focused;
-  return { id, localName, textContent, start: selectionStart, end: selectionEnd };
+  const { id, localName, selectionStart, selectionEnd } = focused;
+  return { id, localName, name: called(focused), start: selectionStart, end: selectionEnd };
 };
 
 const focusAgain = (part, was) => {
   if (!was) return;
   // Never another button: whoever is about to press one must not press what took its place.
-  const alike = [...part.querySelectorAll(was.localName)].find((one) => one.textContent === was.textContent);
+  const alike = [...part.querySelectorAll(was.localName)].find((one) => called(one) === was.name);
   const to = (was.id && document.getElementById(was.id)) || alike || document.getElementById("main");
   to.focus({ preventScroll: true });
   if (typeof was.start === "number" && to.setSelectionRange) {
@@ -143,6 +149,8 @@ const replace = (old, fresh) => {
   fresh.querySelectorAll(".scroll").forEach((one, index) => {
     if (places[index]) [one.scrollLeft, one.scrollTop] = places[index];
   });
+  // The focus may have been on a copy button.
+  dress();
   focusAgain(fresh, focus);
   fresh.classList.add("changed");
   return true;
@@ -182,7 +190,6 @@ const refresh = async () => {
     }
     if (changed) {
       scrollTo({ top: place, behavior: "instant" });
-      dress();
       const verdict = document.querySelector(".verdict");
       say(`Changed just now.${verdict ? ` ${verdict.textContent.trim()}` : ""}`);
     }

@@ -336,7 +336,7 @@ impl Store {
     pub async fn last_transition(&self, zone: &Name) -> Result<Option<TransitionRecord>, StoreError> {
         let row: Option<Row> = sqlx::query_as(
             "SELECT id, zone, author, reason, from_group, to_group, state, aim, rest, paused, algorithm, version, started_at,
-                    ended_at, NULL AS certificate
+                    ended_at, forecast_earliest, forecast_expected, NULL AS certificate
              FROM transitions WHERE zone = $1 ORDER BY started_at DESC, id DESC LIMIT 1",
         )
         .bind(zone.to_string())

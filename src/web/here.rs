@@ -153,6 +153,14 @@ impl Page {
         self
     }
 
+    /// Where a page without scripts loads itself anew: what was done a while ago is not told again. `None`: where it is.
+    pub fn anew(&self) -> Option<String> {
+        self.notice?;
+        let (path, query) = self.path.split_once('?')?;
+        let rest: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("notice=")).collect();
+        Some(if rest.is_empty() { path.to_owned() } else { format!("{path}?{}", rest.join("&")) })
+    }
+
     pub fn theme(&self) -> &str {
         self.visit.as_ref().map_or("", |visit| &visit.theme)
     }

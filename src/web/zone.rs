@@ -78,6 +78,13 @@ impl ZonePage {
         ways::under_way(&self.zone)
     }
 
+    /// Without what is waited for, which stands right below: on a telephone there is no room to say it twice.
+    fn verdict(&self) -> &str {
+        let waiting = self.under_way().and_then(|transition| transition.waiting_for.as_ref());
+        let short = waiting.and_then(|waiting| self.zone.verdict.strip_suffix(&waiting.text)?.strip_suffix(": "));
+        short.unwrap_or(&self.zone.verdict)
+    }
+
     /// Sent with every verb, so that of two people one wins.
     fn version(&self) -> i64 {
         self.zone.transition.as_ref().map_or(0, |transition| transition.version)
@@ -89,8 +96,8 @@ impl ZonePage {
 
     fn parent_mode(&self) -> &'static str {
         match self.zone.parent.mode {
-            ParentMode::Scan => "it reads CDS, CDNSKEY and CSYNC",
-            ParentMode::Manual => "a person hands DS and NS to the registrar",
+            ParentMode::Scan => "It reads CDS, CDNSKEY and CSYNC",
+            ParentMode::Manual => "A person hands DS and NS to the registrar",
         }
     }
 

@@ -162,6 +162,7 @@ async fn what_began_on_one_day_and_ended_on_another_is_counted_on_both() {
     assert_eq!(later.days.keys().collect::<Vec<_>>(), [&3], "only what was since");
     let kept = &past.forecasts[0];
     assert_eq!((kept.ended.as_str(), kept.forecast), ("undone", undone.forecast.unwrap()));
+    assert_eq!(store.last_transition(&child).await.unwrap().unwrap().forecast, undone.forecast);
 }
 
 /// A list of parents is asked for by a page: no zone may be read for it.

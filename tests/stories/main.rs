@@ -26,6 +26,7 @@ mod leave_operator;
 mod looking_around;
 mod no_time_is_lost;
 mod operators_that_cannot;
+mod pages;
 mod parents;
 mod preflight;
 mod provider_cover;

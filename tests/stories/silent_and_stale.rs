@@ -45,7 +45,7 @@ fn f09_while_an_address_is_stale_nothing_goes_on_and_it_is_named() {
         stage.chorus.shown_until(CHILD, "the stale address, and no other, is named", SOON, named).await;
         stage.chorus.keeps_waiting_for("operator-lag", 3).await;
         assert_eq!(stage.parent.ds_count(stage.parent.addresses()[0]), Some(1), "b's DS is not asked for yet");
-        stage.operators[1].start_secondary(true);
+        stage.operators[1].start_secondary(Some(1));
         stage.lab.tell("the secondary follows");
         stage.chorus.comes_to_rest().await;
         stage.assert_group(&["a", "b"]).await;

@@ -70,6 +70,8 @@ pub struct Cast {
     pub manual_parent: bool,
     /// No address is told: the daemon finds the parent, and the operators' name servers, with a resolver.
     pub by_name_only: bool,
+    /// The daemon is told of the operators, and has adopted the zone; else the story does that.
+    pub told: bool,
 }
 
 impl Cast {
@@ -84,6 +86,7 @@ impl Cast {
             with_resolvers: true,
             manual_parent: false,
             by_name_only: false,
+            told: true,
         }
     }
 
@@ -136,7 +139,7 @@ impl Stage {
             serving.extend(["--allow-provider-net", "127.0.0.0/8"].map(str::to_owned));
         }
         let chorus = lab.chorus_serving(&cast.env, serving).await;
-        for operator in &operators {
+        for operator in operators.iter().filter(|_| cast.told) {
             let mut arguments = operator.add_arguments();
             if cast.by_name_only {
                 arguments = operator.add_arguments_as(
@@ -153,8 +156,10 @@ impl Stage {
         if cast.manual_parent {
             adopt.extend(["--parent", "manual"].map(str::to_owned));
         }
-        chorus.ok(&adopt).await;
-        lab.tell("adopted");
+        if cast.told {
+            chorus.ok(&adopt).await;
+            lab.tell("adopted");
+        }
         let our_agent = (cast.agent == Agent::Ours).then(|| lab.parent_agent(&parent, &all));
         let cds_agent = (cast.agent == Agent::DnssecCds).then(|| DnssecCdsAgent::start(&lab, &parent, &all));
         let observer = Observer::start(&parent, &all);

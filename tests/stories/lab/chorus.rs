@@ -123,6 +123,18 @@ impl Chorus {
         self.process.as_mut().is_none_or(Running::has_ended)
     }
 
+    pub fn url(&self) -> String {
+        format!("http://{LISTEN}")
+    }
+
+    /// The one-time link for the first account, which the daemon prints at its first start.
+    pub fn welcome_link(&self) -> String {
+        let log = std::fs::read_to_string(self.dir.join("chorus.log")).unwrap_or_default();
+        let line = log.lines().find_map(|line| line.split_once("first account: ")).map(|(_, rest)| rest);
+        let link = line.and_then(|rest| rest.split_whitespace().next());
+        link.unwrap_or_else(|| panic!("no link for a first account is printed:\n{log}")).to_owned()
+    }
+
     pub fn log_end(&self) -> String {
         self.process.as_ref().map_or_else(String::new, Running::log_end)
     }

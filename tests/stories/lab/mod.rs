@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod algorithms;
+pub mod browser;
 pub mod chorus;
 #[path = "../../../providers/tests/common/desec/stand_in/mod.rs"]
 #[allow(dead_code)]

@@ -64,6 +64,8 @@ pub enum Second {
     Stale,
     /// a secondary, a process of its own, that is never more than a second or two behind
     Secondary,
+    /// the same, and up to three seconds behind: time for a person to see a step in which Chorus writes, and to click
+    Late,
 }
 
 /// Settings that break a multi-signer operator although it answers NOERROR, or that are worth knowing.
@@ -199,8 +201,12 @@ impl Operator {
         })
         .await;
         self.own_keys = self.keys();
-        if matches!(self.spec.second, Second::Stale | Second::Secondary) && self.secondary.is_none() {
-            self.start_secondary(self.spec.second == Second::Secondary);
+        if matches!(self.spec.second, Second::Stale | Second::Secondary | Second::Late) && self.secondary.is_none() {
+            self.start_secondary(match self.spec.second {
+                Second::Late => Some(3),
+                Second::Secondary => Some(1),
+                _ => None,
+            });
             let ip = v6(self.number);
             until("the secondary has the zone", Duration::from_secs(20), || {
                 dns::ask(ip, CHILD, RecordType::SOA, dns::DIRECT).is_ok_and(|answer| answer.authoritative)
@@ -210,10 +216,10 @@ impl Operator {
     }
 
     /// The process at the second address; a new one with the old one's zone file if there was one before.
-    pub fn start_secondary(&mut self, follows: bool) {
+    pub fn start_secondary(&mut self, asks_every_s: Option<u32>) {
         self.secondary = None;
         let (primary, at) = (v4(self.number), v6(self.number));
-        self.secondary = Some(signers::start_secondary(&self.dir, &self.key, primary, at, follows));
+        self.secondary = Some(signers::start_secondary(&self.dir, &self.key, primary, at, asks_every_s));
     }
 
     /// The server is started again with other settings, on the data that it has.

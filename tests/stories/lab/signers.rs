@@ -145,12 +145,14 @@ fn knot_watches_the_parent(ds_ttl_s: u32) -> String {
     )
 }
 
-/// Nobody notifies it. Unless it `follows`, the SOA refresh of a day keeps it from asking again after the first transfer.
-pub fn start_secondary(dir: &Path, key: &TsigKey, primary: IpAddr, at: IpAddr, follows: bool) -> Running {
+/// Nobody notifies it: it asks so many seconds after it has asked. With `None` the SOA refresh of a day keeps it from asking
+/// again after the first transfer.
+pub fn start_secondary(dir: &Path, key: &TsigKey, primary: IpAddr, at: IpAddr, asks_every_s: Option<u32>) -> Running {
     let dir = dir.join("secondary");
     std::fs::create_dir_all(&dir).expect("directory");
-    let refresh =
-        if follows { "min-refresh-time 1; max-refresh-time 1; min-retry-time 1; max-retry-time 1; " } else { "" };
+    let refresh = asks_every_s.map_or_else(String::new, |s| {
+        format!("min-refresh-time {s}; max-refresh-time {s}; min-retry-time 1; max-retry-time 1; ")
+    });
     let zones = format!(
         "zone \"{CHILD}\" {{ type secondary; file \"zone\"; primaries {{ {primary} key \"{}\"; }}; allow-notify {{ none; \
          }}; {refresh}}};\n",

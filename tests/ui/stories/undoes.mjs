@@ -1,0 +1,104 @@
+// U6: a join, or a leave, is undone from each of its steps, or from those that were asked for, with the button and its confirmation. Each time it ends where
+// it began, and the certificate says that no resolver could have failed; the laboratory's judges look on. At last it goes
+// through.
+
+import assert from 'node:assert/strict'
+import { ask, cast, change, scripts, steps, tell, welcome } from '../lab.mjs'
+import { Person } from '../person.mjs'
+import { Watch, sleep } from '../watch.mjs'
+import { doors, fields, said } from '../words.mjs'
+import { read } from '../zone-page.mjs'
+
+const SHARE = 'every operator serves the keys of all'
+const ASK = 'every operator asks the parent for the DS of all'
+const DS = 'the parent has the DS of all'
+const OLD_DIE = 'old DNSKEY and DS sets die'
+const NAME = 'every operator serves the new name server set'
+const DELEGATE = 'the parent delegates to the new name server set'
+const LAST_QUESTION = 'the leaver cannot be asked any more'
+const LEAVER_KEYS = "the leaver's keys are dead, and its DS may go"
+const DS_GONE = "the parent drops the leaver's DS"
+const ANSWERS = "the leaver's answers die, and its keys go"
+// The titles of the steps; for those that wait for the parent, from which step on it is idle, lest they are over before
+// anybody can press. Those in which Chorus writes last for a second or two: b has a secondary that is late.
+const STEPS = {
+    join: [[SHARE], [ASK], [DS, SHARE], [OLD_DIE], [NAME], [DELEGATE, OLD_DIE]],
+    leave: [[NAME], [DELEGATE, NAME], [LAST_QUESTION], [LEAVER_KEYS], [DS_GONE, LAST_QUESTION], [ANSWERS]],
+}
+
+// Of a step that is over in a second or two.
+const TIMES_AT_MOST = 4
+
+export async function story(browsing) {
+    const { operators } = cast()
+    const [first, second] = operators.map((operator) => operator.name)
+    const page = await browsing.window({ scripts: scripts() })
+    const ada = new Person(page)
+    await ada.arrives(welcome())
+    const path = await ada.setsUp(cast())
+    const settled = async () => new Watch(page, { scripts: scripts() }).until('all is at rest', (now) => !now.underWay)
+    if (change() === 'leave') {
+        await ada.changes('join', { operator: second })
+        await settled()
+    }
+    const [before, after] = change() === 'join' ? [[first], [first, second]] : [[first, second], [first]]
+    const all = STEPS[change()]
+    for (const number of steps() ?? all.keys()) {
+        const [step, idleFrom] = all[number]
+        const order = all.map(([title]) => title)
+        // A step that takes a second or two can be over before a person has clicked: then it is gone to once more.
+        for (let times = 1; ; times += 1) {
+            await ada.changes(change(), { operator: second })
+            if (idleFrom) {
+                assert.ok(await isIn(page, idleFrom, order), `the page was never in: ${idleFrom}`)
+                await ask('the parent is idle')
+            }
+            const met = await isIn(page, step, order)
+            const inTime = await undo(ada, step)
+            assert.match((await read(page)).what, said.beingUndone, 'the page after an undo says so')
+            if (idleFrom) await ask('the parent acts')
+            const end = await settled()
+            for (const sentence of [said.signedBy(before), said.nothingToDo]) assert.match(end.verdict, sentence)
+            await ada.enters(doors.certificate)
+            await page.getByText(said.proven).first().waitFor()
+            await ask(`${before.join(' and ')} serve`)
+            await ada.visits(path)
+            if (met && inTime) break
+            assert.ok(times < TIMES_AT_MOST, `no undo was in time for: ${step}`)
+            tell(`too late for: ${step}`)
+        }
+        tell(`undone in: ${step}`)
+    }
+    await ada.changes(change(), { operator: second })
+    const end = await settled()
+    assert.match(end.verdict, said.nothingToDo)
+    await ask(`${after.join(' and ')} serve`)
+}
+
+// With the button and its confirmation. Whether the confirmation still named the step.
+async function undo(ada, step) {
+    const path = new URL(ada.page.url()).pathname
+    await ada.enters(doors.verbs.undo)
+    const now = await ada.page.getByText(/^Now:/).first().textContent()
+    await ada.types(fields.reason, `thought better of it while ${step}`)
+    await ada.enters(doors.verbs.undo)
+    assert.equal(new URL(ada.page.url()).pathname, path, 'an undo leads back to the zone')
+    return now.includes(step)
+}
+
+// Until the page is in the step, or past it. The quick steps are there for a second: the page is loaded as fast as it
+// comes, whether it follows by itself or not.
+async function isIn(page, step, order) {
+    const end = Date.now() + 60_000
+    const met = new Set()
+    while (Date.now() < end) {
+        const now = await read(page)
+        met.add(now.key)
+        if (now.step === step) return true
+        if (order.indexOf(now.step) > order.indexOf(step)) return false
+        if (!now.underWay) break
+        await sleep(50)
+        await page.reload()
+    }
+    throw new Error(`the page was never in: ${step}; only in ${[...met].join('; ')}`)
+}
