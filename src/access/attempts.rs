@@ -1,7 +1,8 @@
 //! Limits on signing in: after some failures each further attempt has to wait, longer and longer.
 //!
-//! Invariants: failures are counted per account and per address, whether the account is there or not; a success forgets those
-//! of the account alone. Time is an argument.
+//! Invariants: an attempt counts as failed until it succeeds, so that many at once are not let through together; failures are
+//! counted per account and per address, whether the account is there or not; a success forgets those of the account, and takes
+//! itself back from the address. Time is an argument.
 
 use crate::model::time::Time;
 use std::collections::BTreeMap;
@@ -16,6 +17,8 @@ const LONGEST: Duration = Duration::from_secs(15 * 60);
 const FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
 /// Of each kind; the oldest go first.
 const KEPT: usize = 10_000;
+/// Octets of a name that are kept: whoever tries may type anything, and no account's name is longer.
+const NAME_KEPT: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
 struct Failures {
@@ -38,6 +41,10 @@ fn wait_after(times: u32, free: u32) -> Duration {
     }
 }
 
+fn cut(name: &str) -> &str {
+    &name[..name.floor_char_boundary(NAME_KEPT)]
+}
+
 fn opens_at(known: &BTreeMap<String, Failures>, who: &str, free: u32) -> Option<Time> {
     known.get(who).filter(|failures| failures.times >= free).map(|f| f.last.plus(wait_after(f.times, free)))
 }
@@ -56,19 +63,23 @@ fn count(known: &mut BTreeMap<String, Failures>, who: &str, now: Time) {
 impl Attempts {
     /// When the next attempt is let through; `None`: now.
     pub fn held_until(&self, account: &str, address: &str, now: Time) -> Option<Time> {
-        let of_account = opens_at(&self.accounts, account, FREE_OF_ACCOUNT);
+        let of_account = opens_at(&self.accounts, cut(account), FREE_OF_ACCOUNT);
         let of_address = opens_at(&self.addresses, address, FREE_OF_ADDRESS);
         // A clock that was set back would hold somebody for ever.
         of_account.max(of_address).filter(|until| *until > now && now.until(*until) <= LONGEST)
     }
 
     pub fn failed(&mut self, account: &str, address: &str, now: Time) {
-        count(&mut self.accounts, account, now);
+        count(&mut self.accounts, cut(account), now);
         count(&mut self.addresses, address, now);
     }
 
-    pub fn succeeded(&mut self, account: &str) {
-        self.accounts.remove(account);
+    /// After [`Attempts::failed`], which counted it in advance.
+    pub fn succeeded(&mut self, account: &str, address: &str) {
+        self.accounts.remove(cut(account));
+        if let Some(failures) = self.addresses.get_mut(address) {
+            failures.times = failures.times.saturating_sub(1);
+        }
     }
 }
 
@@ -95,7 +106,7 @@ mod tests {
         assert_eq!(waits[12..], [900, 900]);
         assert_eq!(attempts.held_until("ben", "192.0.2.9", now), None, "others are not concerned");
         attempts.failed("ann", "192.0.2.1", now);
-        attempts.succeeded("ann");
+        attempts.succeeded("ann", "192.0.2.1");
         assert_eq!(attempts.held_until("ann", "192.0.2.9", now), None);
     }
 
@@ -111,6 +122,24 @@ mod tests {
         let later = now.plus(Duration::from_secs(25 * 3600));
         attempts.failed("ann", "192.0.2.1", later);
         assert_eq!(attempts.held_until("ann", "192.0.2.1", later), None);
+    }
+
+    #[test]
+    fn an_address_from_which_many_people_sign_in_is_not_held() {
+        let mut attempts = Attempts::default();
+        let now = Time::from_s(1_000_000);
+        for n in 0..100 {
+            attempts.failed(&format!("account {n}"), "192.0.2.1", now);
+            attempts.succeeded(&format!("account {n}"), "192.0.2.1");
+        }
+        assert_eq!(attempts.held_until("ann", "192.0.2.1", now), None);
+    }
+
+    #[test]
+    fn of_a_name_that_no_account_has_little_is_kept() {
+        let mut attempts = Attempts::default();
+        attempts.failed(&"é".repeat(1 << 20), "192.0.2.1", Time::from_s(1_000_000));
+        assert!(attempts.accounts.keys().all(|name| name.len() <= NAME_KEPT));
     }
 
     #[test]

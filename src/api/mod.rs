@@ -5,12 +5,14 @@
 //! * [`controller`]: that, done with engine, store and model.
 //! * [`gate`]: who somebody is, and may do.
 //! * [`routes`]: from HTTP to the service and back; the only place where a refusal becomes a status.
+//! * [`headers`]: what every answer says about its use.
 //! * [`serve`], [`token`]: the listener, and who may ask.
 //!
 //! Invariant: no answer holds a secret. Nothing is decided here.
 
 pub mod controller;
 pub mod gate;
+pub mod headers;
 pub mod routes;
 pub mod serve;
 pub mod service;

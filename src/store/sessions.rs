@@ -18,12 +18,19 @@ pub struct SessionRecord {
 }
 
 impl Store {
+    pub async fn add_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
+        let query = "INSERT INTO sessions (id, account, record, expires_at) VALUES ($1, $2, $3, $4)";
+        self.write_session(query, session).await
+    }
+
+    /// One that was ended meanwhile stays so: a request that was under way does not bring it back.
     pub async fn save_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO sessions (id, account, record, expires_at) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (id) DO UPDATE SET account = excluded.account, record = excluded.record,
-                 expires_at = excluded.expires_at",
-        )
+        let query = "UPDATE sessions SET account = $2, record = $3, expires_at = $4 WHERE id = $1";
+        self.write_session(query, session).await
+    }
+
+    async fn write_session(&self, query: &'static str, session: &SessionRecord) -> Result<(), StoreError> {
+        sqlx::query(query)
         .bind(&session.id)
         .bind(&session.account)
         .bind(&session.record)

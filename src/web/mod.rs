@@ -17,7 +17,6 @@ mod control;
 pub mod draw;
 pub mod events;
 mod forms;
-pub mod headers;
 pub mod here;
 pub mod markup;
 mod operator_forms;
@@ -42,8 +41,11 @@ mod zone_add;
 mod zones;
 
 use crate::api::gate::Gate;
+use crate::api::headers;
+use crate::api::routes::BODY_MAX;
 use crate::api::service::Service;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -62,7 +64,7 @@ pub struct Web {
 pub fn router(web: Web, secure: bool) -> Router {
     let api = crate::api::routes::Api { service: web.service.clone(), gate: web.gate.clone() };
     let gate = web.gate.clone();
-    let pages = routes::all().router.with_state(web);
+    let pages = routes::all().router.layer(DefaultBodyLimit::max(BODY_MAX)).with_state(web);
     Router::new()
         .merge(session::with_sessions(pages, gate, secure))
         .merge(crate::api::routes::router(api))
