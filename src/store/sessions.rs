@@ -18,25 +18,25 @@ pub struct SessionRecord {
 }
 
 impl Store {
-    pub async fn add_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
-        let query = "INSERT INTO sessions (id, account, record, expires_at) VALUES ($1, $2, $3, $4)";
-        self.write_session(query, session).await
+    pub async fn begin_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
+        self.write_session("INSERT INTO sessions (id, account, record, expires_at) VALUES ($1, $2, $3, $4)", session)
+            .await
     }
 
-    /// One that was ended meanwhile stays so: a request that was under way does not bring it back.
+    /// One that was ended meanwhile stays ended: another request of the same browser may have been under way.
     pub async fn save_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
-        let query = "UPDATE sessions SET account = $2, record = $3, expires_at = $4 WHERE id = $1";
-        self.write_session(query, session).await
+        let update = "UPDATE sessions SET account = $2, record = $3, expires_at = $4 WHERE id = $1";
+        self.write_session(update, session).await
     }
 
-    async fn write_session(&self, query: &'static str, session: &SessionRecord) -> Result<(), StoreError> {
-        sqlx::query(query)
-        .bind(&session.id)
-        .bind(&session.account)
-        .bind(&session.record)
-        .bind(session.expires_at)
-        .execute(&self.pool)
-        .await?;
+    async fn write_session(&self, statement: &'static str, session: &SessionRecord) -> Result<(), StoreError> {
+        sqlx::query(statement)
+            .bind(&session.id)
+            .bind(&session.account)
+            .bind(&session.record)
+            .bind(session.expires_at)
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 

@@ -42,7 +42,6 @@ mod zones;
 
 use crate::api::gate::Gate;
 use crate::api::headers;
-use crate::api::routes::BODY_MAX;
 use crate::api::service::Service;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -64,9 +63,9 @@ pub struct Web {
 pub fn router(web: Web, secure: bool) -> Router {
     let api = crate::api::routes::Api { service: web.service.clone(), gate: web.gate.clone() };
     let gate = web.gate.clone();
-    let pages = routes::all().router.layer(DefaultBodyLimit::max(BODY_MAX)).with_state(web);
+    let pages = routes::all().router.layer(DefaultBodyLimit::max(crate::api::routes::BODY_MAX)).with_state(web);
     Router::new()
         .merge(session::with_sessions(pages, gate, secure))
-        .merge(crate::api::routes::router(api))
+        .merge(crate::api::routes::beside_pages(api))
         .layer(middleware::from_fn(move |request, next| headers::add(secure, request, next)))
 }

@@ -29,7 +29,7 @@ const fn call(route: &'static str, needs: Permission, reach: Reach, body: &'stat
 
 const OPERATOR: &str = r#"{"name":"b","provider":"rfc2136","update":"192.0.2.9:53","tsig":{"name":"k","algorithm":"hmac-sha256","secret":"Y2FuYXJ5IGNhbmFyeSBjYW5hcnk="},"name_servers":[]}"#;
 const CHANGE: &str = r#"{"change":{"join":"b"}}"#;
-const ZONE: &str = r#"{"zone":"example.org","operator":"a","parent":"automatic"}"#;
+const ZONE: &str = r#"{"zone":"example.org","operator":"a","parent":"scan"}"#;
 
 /// Whoever adds a route says here, too, who may go there.
 const CALLS: [Call; 36] = [
@@ -252,7 +252,7 @@ const PAGES: [(&str, Option<Permission>); 54] = [
     ("POST /sign-out", Some(ZonesRead)),
 ];
 
-fn all_pages() -> impl Iterator<Item = (&'static str, String, Option<Permission>)> {
+pub fn all_pages() -> impl Iterator<Item = (&'static str, String, Option<Permission>)> {
     PAGES.iter().map(|(route, needs)| {
         let (method, path) = route.split_once(' ').unwrap();
         (method, filled(path), *needs)

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 /// How long a one-time link is good.
 const LINK_VALID: Duration = Duration::from_secs(24 * 3600);
 
-const NAME_LONGEST: usize = 64;
+pub(super) const NAME_LONGEST: usize = 64;
 
 fn shown(account: AccountRecord) -> AccountShow {
     AccountShow {

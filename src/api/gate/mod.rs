@@ -54,6 +54,15 @@ pub struct SignIn {
     pub address: Option<IpAddr>,
 }
 
+/// Whose attempts are counted together: an IPv4 address, or an IPv6 network of 64 bits, which one host may have all of.
+fn neighbourhood(address: Option<IpAddr>) -> String {
+    match address {
+        None => String::new(),
+        Some(IpAddr::V4(address)) => address.to_string(),
+        Some(IpAddr::V6(address)) => format!("{}/64", std::net::Ipv6Addr::from(u128::from(address) >> 64 << 64)),
+    }
+}
+
 /// How the hash of a secret is stored.
 fn fingerprint(secret: &str) -> String {
     hex(&Sha256::digest(secret.as_bytes()))
@@ -159,21 +168,23 @@ impl Gate {
 
     /// Lets an attempt at a password through, or says when the next one is.
     fn attempt(&self, name: &str, address: Option<IpAddr>) -> Result<(), Refusal> {
-        let (address, now) = (address.map(|address| address.to_string()).unwrap_or_default(), self.now());
+        let (address, now) = (neighbourhood(address), self.now());
+        // Names may be as long as a form; what is counted is short.
+        let counted: String = name.chars().take(accounts::NAME_LONGEST).collect();
         let mut attempts = self.attempts();
-        if let Some(until) = attempts.held_until(name, &address, now) {
+        if let Some(until) = attempts.held_until(&counted, &address, now) {
             let text = format!("too many attempts: the next one counts after {until}");
             return Err(Refusal::new(RefusalKind::Unavailable, "too-many-attempts", text)
                 .with_fix("wait until then; an admin can make another one-time link")
                 .with_retry_at(At::known(until)));
         }
         // Counted before it is known, so that many at once are not let through together.
-        attempts.failed(name, &address, now);
+        attempts.failed(&counted, &address, now);
         Ok(())
     }
 
     fn succeeded(&self, name: &str, address: Option<IpAddr>) {
-        self.attempts().succeeded(name, &address.map(|address| address.to_string()).unwrap_or_default());
+        self.attempts().succeeded(name, &neighbourhood(address));
     }
 
     fn attempts(&self) -> std::sync::MutexGuard<'_, Attempts> {

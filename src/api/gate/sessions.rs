@@ -62,34 +62,32 @@ fn stored_id(id: &Id) -> String {
     fingerprint(&id.to_string())
 }
 
-impl Sessions {
-    fn stored(&self, record: &Record) -> session_store::Result<SessionRecord> {
-        let about = record.data.get(ABOUT).and_then(|value| serde_json::from_value::<Session>(value.clone()).ok());
-        // The layer reads back what it wrote, but not under which name.
-        let nameless = Record { id: Id(0), data: record.data.clone(), expiry_date: record.expiry_date };
-        let text = serde_json::to_string(&nameless).map_err(|e| session_store::Error::Encode(e.to_string()))?;
-        Ok(SessionRecord {
-            id: stored_id(&record.id),
-            account: about.map(|about| about.account).unwrap_or_default(),
-            record: text,
-            // By our clock, which the layer does not ask.
-            expires_at: self.0.now().plus(SESSION_IDLE).0,
-        })
-    }
-}
-
 fn broken(error: StoreError) -> session_store::Error {
     session_store::Error::Backend(error.to_string())
+}
+
+/// How a session is kept; `now` by our clock, which the layer does not ask.
+fn stored(record: &Record, now: Time) -> session_store::Result<SessionRecord> {
+    let about = record.data.get(ABOUT).and_then(|value| serde_json::from_value::<Session>(value.clone()).ok());
+    // The layer reads back what it wrote, but not under which name.
+    let nameless = Record { id: Id(0), data: record.data.clone(), expiry_date: record.expiry_date };
+    let text = serde_json::to_string(&nameless).map_err(|e| session_store::Error::Encode(e.to_string()))?;
+    Ok(SessionRecord {
+        id: stored_id(&record.id),
+        account: about.map(|about| about.account).unwrap_or_default(),
+        record: text,
+        expires_at: now.plus(SESSION_IDLE).0,
+    })
 }
 
 #[async_trait]
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        self.0.store.add_session(&self.stored(record)?).await.map_err(broken)
+        self.0.store.begin_session(&stored(record, self.0.now())?).await.map_err(broken)
     }
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
-        self.0.store.save_session(&self.stored(record)?).await.map_err(broken)
+        self.0.store.save_session(&stored(record, self.0.now())?).await.map_err(broken)
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {

@@ -23,7 +23,7 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{delete, get, patch, post, put};
+use axum::routing::{any, delete, get, patch, post, put};
 use declared::Declared;
 use extract::{Refused, refuse, unknown};
 use std::sync::Arc;
@@ -91,19 +91,21 @@ pub fn table() -> Vec<Route> {
     declared().table
 }
 
+/// The API alone.
 pub fn router(api: Api) -> Router {
-    let calls = declared()
-        .router
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(not_that_method)
-        .layer(middleware::from_fn_with_state(api.clone(), recognise));
+    beside_pages(api).fallback(nothing_here).method_not_allowed_fallback(not_that_method)
+}
+
+/// The API beside other things, which say what is nowhere.
+pub fn beside_pages(api: Api) -> Router {
+    let calls = declared().router.fallback(nothing_here).method_not_allowed_fallback(not_that_method);
+    let calls = calls.layer(middleware::from_fn_with_state(api.clone(), recognise));
     Router::new()
         .nest("/api/v1", calls)
+        .route("/api/{*path}", any(nothing_here))
         // What is answered to anybody: that it runs, and that it works. Neither names a zone.
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(not_that_method)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(api)
 }
