@@ -7,7 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use chorus::access::{Caller, Permission, Role};
 use chorus::api::gate::Gate;
-use chorus::api::serve::From;
+use chorus::api::serve::{self, Door, From};
 use chorus::api::service::Service;
 use chorus::api::token::Token;
 use chorus::api::wire::{AccountAdd, AccountChange, TokenAdd};
@@ -18,12 +18,12 @@ use chorus::web::events::Streams;
 use chorus::web::{self, Web};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tower::ServiceExt;
 
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -159,6 +159,16 @@ impl House {
         self.gate.change_account(&Caller::local(None), name, change).await.unwrap();
     }
 
+    /// Listened for, on a port of loopback; the second ends it.
+    pub fn served(&self, door: Door) -> (SocketAddr, oneshot::Sender<()>) {
+        let listener = serve::bind(&door).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (end, ended) = oneshot::channel::<()>();
+        let shutdown = async move { drop(ended.await) };
+        tokio::spawn(serve::serve(listener, door, self.router.clone(), shutdown));
+        (address, end)
+    }
+
     /// Its id, and what it signs in with.
     pub async fn token(
         &self,
@@ -178,8 +188,12 @@ impl House {
     }
 
     pub async fn signed_in(&self, name: &str) -> Browser<'_> {
+        self.signed_in_with(name, "").await
+    }
+
+    pub async fn signed_in_with(&self, name: &str, code: &str) -> Browser<'_> {
         let browser = self.browser();
-        let said = browser.sign_in(name, PASSWORD, "").await;
+        let said = browser.sign_in(name, PASSWORD, code).await;
         assert_eq!((said.status, said.location()), (StatusCode::SEE_OTHER, "/"), "{}", said.text);
         browser
     }

@@ -14,16 +14,16 @@ mod sample;
 #[allow(dead_code)]
 mod world;
 
-// mod accounts;
-// mod audit;
-// mod audit_is_whole;
-// mod bodies;
+mod accounts;
+mod audit;
+mod audit_is_whole;
+mod bodies;
 mod forms;
 mod frame;
 mod house;
 mod matrix;
-// mod secrets;
-// mod sessions;
-// mod streams;
-// mod tls;
+mod secrets;
+mod sessions;
+mod streams;
+mod tls;
 mod tokens;
