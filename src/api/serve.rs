@@ -3,8 +3,8 @@
 //! Invariants: nothing that signs somebody in crosses a network in the clear; where a request is from is said by the connection,
 //! or by a proxy that was named, and by nobody else; who sends slowly is not waited for.
 
-use super::routes::refused;
 use super::headers;
+use super::routes::refused;
 use super::tls::{Certificate, TlsError};
 use axum::Router;
 use axum::body::Body;
@@ -141,7 +141,12 @@ async fn in_time(request: Request, next: Next) -> Response {
     });
     let answer = next.run(request).await;
     if late.load(Ordering::Relaxed) && answer.status().is_client_error() {
-        return refused(StatusCode::REQUEST_TIMEOUT, "too-slow", "the request's body did not come in time", "Send it again");
+        return refused(
+            StatusCode::REQUEST_TIMEOUT,
+            "too-slow",
+            "the request's body did not come in time",
+            "Send it again",
+        );
     }
     answer
 }
@@ -180,7 +185,8 @@ fn said_by_proxy(proxies: &[IpAddr], peer: IpAddr, headers: &HeaderMap) -> Resul
         return Err("the proxy does not say that the request came over TLS");
     }
     // The last one is what our own proxy saw; the others are what somebody told it.
-    let last = forwarded.as_deref().and_then(|all| all.rsplit(',').next()).and_then(|one| one.trim().parse::<IpAddr>().ok());
+    let last =
+        forwarded.as_deref().and_then(|all| all.rsplit(',').next()).and_then(|one| one.trim().parse::<IpAddr>().ok());
     last.map(|address| address.to_canonical()).ok_or("the proxy does not say for whom it asks")
 }
 

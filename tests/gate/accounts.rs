@@ -134,8 +134,12 @@ async fn whether_an_account_is_there_cannot_be_found_out() {
     let mut answers = Vec::new();
     let mut times = Vec::new();
     for (n, (name, password)) in [
-        ("nobody-here", "wrong wrong wrong"), ("anna", "wrong wrong wrong"), ("shut", PASSWORD), ("coded", PASSWORD),
-        ("fresh", "wrong wrong wrong"), ("shut", "wrong wrong wrong"),
+        ("nobody-here", "wrong wrong wrong"),
+        ("anna", "wrong wrong wrong"),
+        ("shut", PASSWORD),
+        ("coded", PASSWORD),
+        ("fresh", "wrong wrong wrong"),
+        ("shut", "wrong wrong wrong"),
     ]
     .into_iter()
     .enumerate()
@@ -177,7 +181,11 @@ async fn whoever_guesses_waits_longer_and_longer() {
         waits.push(began.until(house.gate.now()).as_secs());
     }
     assert_eq!(waits, [1, 2, 4, 8, 16, 32]);
-    assert_eq!(house.browser().sign_in("ben", PASSWORD, "").await.status, StatusCode::SEE_OTHER, "who is not concerned");
+    assert_eq!(
+        house.browser().sign_in("ben", PASSWORD, "").await.status,
+        StatusCode::SEE_OTHER,
+        "who is not concerned"
+    );
     house.clock.goes_on(MINUTE * 2);
     assert_eq!(anna.sign_in("anna", PASSWORD, "").await.status, StatusCode::SEE_OTHER);
     for _ in 0..4 {
@@ -199,7 +207,11 @@ async fn an_address_that_guesses_is_held_and_one_from_which_many_sign_in_is_not(
     }
     assert_eq!(guesser.sign_in("anna", PASSWORD, "").await.status, StatusCode::TOO_MANY_REQUESTS);
     let neighbour = house.browser().at("2001:db8::ffff");
-    assert_eq!(neighbour.sign_in("anna", PASSWORD, "").await.status, StatusCode::TOO_MANY_REQUESTS, "it is one network");
+    assert_eq!(
+        neighbour.sign_in("anna", PASSWORD, "").await.status,
+        StatusCode::TOO_MANY_REQUESTS,
+        "it is one network"
+    );
     assert_eq!(house.browser().at("2001:db8:1::1").sign_in("anna", PASSWORD, "").await.status, StatusCode::SEE_OTHER);
 }
 
@@ -253,7 +265,10 @@ async fn the_second_factor_goes_with_the_password_alone() {
     let caller = Caller::signed_in("anna", Role::Admin, None);
     let refusal = house.gate.set_totp(&caller, &mine, &code(&mine, house.gate.now())).await.unwrap_err();
     assert!(refusal.text.contains("already"), "{refusal}");
-    assert_eq!(anna.post("/settings/totp/off", &[("password", "wrong wrong wrong")]).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        anna.post("/settings/totp/off", &[("password", "wrong wrong wrong")]).await.status,
+        StatusCode::BAD_REQUEST
+    );
     house.clock.goes_on(MINUTE);
     let now = code(&secret, house.gate.now());
     assert_eq!(house.browser().sign_in("anna", PASSWORD, "").await.status, StatusCode::BAD_REQUEST, "still asked for");

@@ -37,15 +37,27 @@ async fn found(what: &str, sql: &str) {
 #[tokio::test]
 async fn whatever_is_changed_in_an_entry_is_found() {
     for (column, value) in [
-        ("at", "at + 1"), ("kind", "'other'"), ("text", "text || ' '"), ("who", "'ben'"), ("via", "'session'"),
-        ("address", "'192.0.2.1'"), ("address", "''"), ("zone", "'example.net.'"), ("zone", "NULL"),
-        ("operator", "'b'"), ("operator", "NULL"), ("transition_id", "'t'"), ("transition_id", "''"),
-        ("hash", "replace(hash, substr(hash, 1, 1), 'x')"), ("hash", "''"),
+        ("at", "at + 1"),
+        ("kind", "'other'"),
+        ("text", "text || ' '"),
+        ("who", "'ben'"),
+        ("via", "'session'"),
+        ("address", "'192.0.2.1'"),
+        ("address", "''"),
+        ("zone", "'example.net.'"),
+        ("zone", "NULL"),
+        ("operator", "'b'"),
+        ("operator", "NULL"),
+        ("transition_id", "'t'"),
+        ("transition_id", "''"),
+        ("hash", "replace(hash, substr(hash, 1, 1), 'x')"),
+        ("hash", "''"),
     ] {
         found(column, &format!("UPDATE audit SET {column} = {value} WHERE sequence = 4")).await;
     }
     // From one field into its neighbour.
-    found("moved", "UPDATE audit SET kind = kind || substr(text, 1, 1), text = substr(text, 2) WHERE sequence = 4").await;
+    found("moved", "UPDATE audit SET kind = kind || substr(text, 1, 1), text = substr(text, 2) WHERE sequence = 4")
+        .await;
 }
 
 #[tokio::test]
@@ -60,7 +72,11 @@ async fn entries_that_were_taken_out_put_in_or_exchanged_are_found() {
     found("the first", "DELETE FROM audit WHERE sequence = 1").await;
     found("the last", "DELETE FROM audit WHERE sequence = (SELECT MAX(sequence) FROM audit)").await;
     found("all", "DELETE FROM audit").await;
-    found("closed up", "DELETE FROM audit WHERE sequence = 4; UPDATE audit SET sequence = sequence - 1 WHERE sequence > 4").await;
+    found(
+        "closed up",
+        "DELETE FROM audit WHERE sequence = 4; UPDATE audit SET sequence = sequence - 1 WHERE sequence > 4",
+    )
+    .await;
     found(
         "exchanged",
         "UPDATE audit SET sequence = -4 WHERE sequence = 4; UPDATE audit SET sequence = 4 WHERE sequence = 5;
@@ -69,6 +85,13 @@ async fn entries_that_were_taken_out_put_in_or_exchanged_are_found() {
     .await;
     found("behind the last", &copy("(SELECT MAX(sequence) + 1 FROM audit)")).await;
     found("before the first", &copy("0")).await;
+    // Which no trigger sees.
+    found(
+        "replaced",
+        "REPLACE INTO audit SELECT sequence, at, kind, 'other', who, via, address, zone, operator, transition_id, hash
+         FROM audit WHERE sequence = 4",
+    )
+    .await;
     found("far before the first", &copy("-7")).await;
     found("in between", &format!("UPDATE audit SET sequence = -sequence - 1 WHERE sequence > 4; UPDATE audit SET sequence = -sequence WHERE sequence < 0; {}", copy("5"))).await;
 }
@@ -90,12 +113,14 @@ async fn the_database_itself_refuses_to_change_or_cut_the_log() {
     let house = with_entries().await;
     let mut connection = beside(house.dir.path()).await;
     for sql in [
-        "UPDATE audit SET who = 'ben' WHERE sequence = 4", "UPDATE audit SET hash = ''", "DELETE FROM audit",
-        "DELETE FROM audit WHERE sequence = 4", "REPLACE INTO audit SELECT * FROM audit WHERE sequence = 4",
+        "UPDATE audit SET who = 'ben' WHERE sequence = 4",
+        "UPDATE audit SET hash = ''",
+        "DELETE FROM audit",
+        "DELETE FROM audit WHERE sequence = 4",
     ] {
         let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await;
         let told = done.map(|_| ()).unwrap_err().to_string();
-        assert!(told.contains("only ever added to") || told.contains("UNIQUE"), "{sql}: {told}");
+        assert!(told.contains("only ever added to"), "{sql}: {told}");
     }
     assert_eq!(broken(&house.store).await, None);
 }
@@ -103,14 +128,16 @@ async fn the_database_itself_refuses_to_change_or_cut_the_log() {
 /// A database as it was before there were accounts, with what happened to a zone.
 async fn from_before(dir: &Path) -> SqliteConnection {
     let mut connection = beside(dir).await;
-    let all = sqlx::migrate::Migrator::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite")).await.unwrap();
+    let all =
+        sqlx::migrate::Migrator::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite")).await.unwrap();
     let before = all.iter().filter(|migration| migration.version <= 6).cloned().collect();
     let before = sqlx::migrate::Migrator { migrations: before, ..sqlx::migrate::Migrator::DEFAULT };
     before.run(&mut connection).await.unwrap();
     run(&mut connection, "PRAGMA foreign_keys = OFF").await;
     for (sequence, text) in [(3, "the first"), (5, "the second"), (1200, "the third")] {
         let columns = "INSERT INTO events (sequence, zone, at, kind, text, transition_id, operator)";
-        run(&mut connection, &format!("{columns} VALUES ({sequence}, 'example.org.', 7, 'wrote', '{text}', 't', 'a')")).await;
+        run(&mut connection, &format!("{columns} VALUES ({sequence}, 'example.org.', 7, 'wrote', '{text}', 't', 'a')"))
+            .await;
     }
     connection
 }

@@ -73,7 +73,9 @@ async fn a_body_that_drips_is_not_waited_for() {
     let (address, _end) = house.served(plain());
     let token = house.token.expose();
     let form = "POST /sign-in HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 9000\r\n\r\nname=";
-    let call = format!("POST /api/v1/zones HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: 9000\r\n\r\n{{");
+    let call = format!(
+        "POST /api/v1/zones HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: 9000\r\n\r\n{{"
+    );
     let meanwhile = async {
         for _ in 0..5 {
             answers(address).await;

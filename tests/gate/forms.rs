@@ -22,11 +22,21 @@ async fn a_form_that_is_not_from_the_session_itself_does_nothing() {
     assert_ne!(ours, others);
     let before = kept(&house).await;
     let good = [
-        ("theme", "dark"), ("label", "x"), ("scope", "zones:read"), ("days", "1"), ("name", "carl"), ("role", "viewer"),
-        ("do", "disable"), ("old", PASSWORD), ("password", "another long password"), ("again", "another long password"),
+        ("theme", "dark"),
+        ("label", "x"),
+        ("scope", "zones:read"),
+        ("days", "1"),
+        ("name", "carl"),
+        ("role", "viewer"),
+        ("do", "disable"),
+        ("old", PASSWORD),
+        ("password", "another long password"),
+        ("again", "another long password"),
     ];
-    let forms: Vec<String> =
-        all_pages().filter(|(method, _, needs)| *method == "POST" && needs.is_some()).map(|(_, path, _)| path).collect();
+    let forms: Vec<String> = all_pages()
+        .filter(|(method, _, needs)| *method == "POST" && needs.is_some())
+        .map(|(_, path, _)| path)
+        .collect();
     assert!(forms.len() > 15);
     let here = "http://chorus.example";
     for path in &forms {

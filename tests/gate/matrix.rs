@@ -160,7 +160,8 @@ async fn every_call_of_the_api_is_answered_to_those_who_may_and_to_nobody_else()
     // The shift, who is not demoted here.
     for scope in may(Role::Operator) {
         let secret = operators.token(("otto", Role::Operator), &[scope], None).await.1;
-        let caller = Caller { what: format!("otto with {scope}"), bearer: None, may: Some([scope].into()), below: None };
+        let caller =
+            Caller { what: format!("otto with {scope}"), bearer: None, may: Some([scope].into()), below: None };
         for call in &CALLS {
             let (method, path) = call.route.split_once(' ').unwrap();
             let path = path.replace("{zone}", "example.org").replace("{name}", "a").replace("{id}", "tok_0");

@@ -39,7 +39,8 @@ fn has(octets: &[u8], form: &[u8]) -> bool {
 async fn nothing_that_signs_somebody_in_is_in_the_database_or_in_the_log() {
     let log = Log::default();
     let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
     // Of the other tests, too: what they log has none of these in it either.
     tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
     let house = House::new().await;
@@ -51,7 +52,8 @@ async fn nothing_that_signs_somebody_in_is_in_the_database_or_in_the_log() {
     assert!(browser.is_signed_in().await);
     house.account("dora", Role::Viewer).await;
     let totp = with_codes(&house, "dora").await;
-    let pending = house.signed_in_with("dora", &code(&totp, house.gate.now().plus(std::time::Duration::from_secs(30)))).await;
+    let pending =
+        house.signed_in_with("dora", &code(&totp, house.gate.now().plus(std::time::Duration::from_secs(30)))).await;
     pending.get("/settings/totp").await;
     let (_, token) = house.token(("anna", Role::Admin), &[Permission::ZonesRead], None).await;
     house.api("GET", "/zones", Some(&token), "").await;

@@ -106,7 +106,12 @@ async fn where_a_proxy_is_named_it_alone_says_for_whom_it_asks() {
     ] {
         let said = ask(named, headers).await;
         assert!(said.starts_with("HTTP/1.1 403"), "{what}: {said}");
-        for header in ["content-security-policy: default-src 'none'", "x-frame-options: DENY", "strict-transport-security", "cache-control: no-store"] {
+        for header in [
+            "content-security-policy: default-src 'none'",
+            "x-frame-options: DENY",
+            "strict-transport-security",
+            "cache-control: no-store",
+        ] {
             assert!(said.contains(header), "{what}: {said}");
         }
     }

@@ -44,8 +44,14 @@ async fn a_token_for_some_zones_makes_none_for_others() {
     // Beside that: the gate itself, for whatever else asks it one day.
     let caller = Caller { below: Some("example.org.".to_owned()), ..Caller::signed_in("anna", Role::Admin, None) };
     for (below, good) in [
-        (None, false), (Some(""), false), (Some("org"), false), (Some("."), false), (Some("example.net"), false),
-        (Some("notexample.org"), false), (Some("example.org"), true), (Some("A.Example.ORG."), true),
+        (None, false),
+        (Some(""), false),
+        (Some("org"), false),
+        (Some("."), false),
+        (Some("example.net"), false),
+        (Some("notexample.org"), false),
+        (Some("example.org"), true),
+        (Some("A.Example.ORG."), true),
     ] {
         let made = house.gate.add_token(&caller, asked(&[ZonesRead], below, 600)).await;
         assert_eq!(made.is_ok(), good, "{below:?}");
@@ -57,7 +63,8 @@ async fn a_token_lasts_a_year_at_most_and_no_longer_than_the_token_that_made_it(
     let house = House::new().await;
     house.account("anna", Role::Admin).await;
     let caller = Caller::signed_in("anna", Role::Admin, None);
-    for (valid_for_s, good) in [(0, false), (59, false), (60, true), (YEAR_S, true), (YEAR_S + 1, false), (u64::MAX, false)]
+    for (valid_for_s, good) in
+        [(0, false), (59, false), (60, true), (YEAR_S, true), (YEAR_S + 1, false), (u64::MAX, false)]
     {
         let made = house.gate.add_token(&caller, asked(&[ZonesRead], None, valid_for_s)).await;
         assert_eq!(made.is_ok(), good, "{valid_for_s}");

@@ -83,6 +83,9 @@ fn stored(record: &Record, now: Time) -> session_store::Result<SessionRecord> {
 #[async_trait]
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
+        // What is begun anew has an id that nobody has seen: the layer would go on with that of the session before, and whoever
+        // put that into the browser with it.
+        record.id = Id::default();
         self.0.store.begin_session(&stored(record, self.0.now())?).await.map_err(broken)
     }
 
