@@ -143,7 +143,7 @@ async fn in_time(request: Request, next: Next) -> Response {
     if late.load(Ordering::Relaxed) && answer.status().is_client_error() {
         return refused(
             StatusCode::REQUEST_TIMEOUT,
-            "too-slow",
+            "bad-request",
             "the request's body did not come in time",
             "Send it again",
         );
