@@ -1,7 +1,8 @@
 //! Limits on signing in: after some failures each further attempt has to wait, longer and longer.
 //!
-//! Invariants: failures are counted per account and per address, whether the account is there or not; a success forgets those
-//! of the account alone. Time is an argument.
+//! Invariants: an attempt counts as failed until it succeeds, so that many at once are not let through together; failures are
+//! counted per account and per address, whether the account is there or not; a success forgets those of the account, and takes
+//! itself back from the address. Time is an argument.
 
 use crate::model::time::Time;
 use std::collections::BTreeMap;
@@ -67,8 +68,12 @@ impl Attempts {
         count(&mut self.addresses, address, now);
     }
 
-    pub fn succeeded(&mut self, account: &str) {
+    /// After [`Attempts::failed`], which counted it in advance.
+    pub fn succeeded(&mut self, account: &str, address: &str) {
         self.accounts.remove(account);
+        if let Some(failures) = self.addresses.get_mut(address) {
+            failures.times = failures.times.saturating_sub(1);
+        }
     }
 }
 
@@ -95,7 +100,7 @@ mod tests {
         assert_eq!(waits[12..], [900, 900]);
         assert_eq!(attempts.held_until("ben", "192.0.2.9", now), None, "others are not concerned");
         attempts.failed("ann", "192.0.2.1", now);
-        attempts.succeeded("ann");
+        attempts.succeeded("ann", "192.0.2.1");
         assert_eq!(attempts.held_until("ann", "192.0.2.9", now), None);
     }
 
@@ -111,6 +116,17 @@ mod tests {
         let later = now.plus(Duration::from_secs(25 * 3600));
         attempts.failed("ann", "192.0.2.1", later);
         assert_eq!(attempts.held_until("ann", "192.0.2.1", later), None);
+    }
+
+    #[test]
+    fn an_address_from_which_many_people_sign_in_is_not_held() {
+        let mut attempts = Attempts::default();
+        let now = Time::from_s(1_000_000);
+        for n in 0..100 {
+            attempts.failed(&format!("account {n}"), "192.0.2.1", now);
+            attempts.succeeded(&format!("account {n}"), "192.0.2.1");
+        }
+        assert_eq!(attempts.held_until("ann", "192.0.2.1", now), None);
     }
 
     #[test]

@@ -226,8 +226,12 @@ mod tests {
     #[test]
     fn a_request_without_an_answer_runs_only_while_this_process_says_so_and_not_for_ever() {
         let now = Time::from_s(1_000);
-        let begun =
-            |age_s: i64| StoredAnswer { request: "r".to_owned(), status: None, body: None, at: Time::from_s(1_000 - age_s) };
+        let begun = |age_s: i64| StoredAnswer {
+            request: "r".to_owned(),
+            status: None,
+            body: None,
+            at: Time::from_s(1_000 - age_s),
+        };
         let code = async |answer: Response| {
             let octets = to_bytes(answer.into_body(), 1 << 16).await.unwrap();
             serde_json::from_slice::<crate::api::wire::Problem>(&octets).unwrap().code

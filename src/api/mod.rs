@@ -6,12 +6,14 @@
 //! * [`gate`]: who somebody is, and may do.
 //! * [`routes`]: from HTTP to the service and back; the only place where a refusal becomes a status.
 //! * `idempotency`: a write that is sent again is done once.
+//! * [`headers`]: what every answer says about its use.
 //! * [`serve`], [`token`]: the listener, and who may ask.
 //!
 //! Invariant: no answer holds a secret. Nothing is decided here.
 
 pub mod controller;
 pub mod gate;
+pub mod headers;
 mod idempotency;
 pub mod routes;
 pub mod serve;

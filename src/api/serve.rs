@@ -3,25 +3,30 @@
 //! Invariants: nothing that signs somebody in crosses a network in the clear; where a request is from is said by the connection,
 //! or by a proxy that was named, and by nobody else; who sends slowly is not waited for.
 
+use super::headers;
 use super::routes::refused;
 use super::tls::{Certificate, TlsError};
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum_server::Handle;
+use futures::{StreamExt, stream};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
+use tower_http::timeout::TimeoutLayer;
 
 /// Requests that are under way when the end is asked for get this long; a caller that holds its connection open must
 /// not hold up the daemon's end.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// From the first octet of a request's head to its last, and between two pieces of its body.
+/// From the first octet of a request's head to its last, and the same again for its body: 1 MiB at most, from whoever is there
+/// to send it.
 const SLOWEST: Duration = Duration::from_secs(10);
 
 /// Adopting a zone asks every address of it before it answers.
@@ -84,10 +89,13 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let proxies: Arc<[IpAddr]> = door.proxies.iter().map(IpAddr::to_canonical).collect();
+    let secure = door.is_secure();
     let router = router
-        .layer(RequestBodyTimeoutLayer::new(SLOWEST))
+        .layer(middleware::from_fn(in_time))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, ANSWER_MAX))
-        .layer(middleware::from_fn(move |request, next| whence(proxies.clone(), request, next)));
+        .layer(middleware::from_fn(move |request, next| whence(proxies.clone(), request, next)))
+        // What is answered here, before any route is asked, is under the same rules.
+        .layer(middleware::from_fn(move |request, next| headers::add(secure, request, next)));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let handle = Handle::new();
     let ending = handle.clone();
@@ -113,6 +121,36 @@ pub async fn serve(
     served.map_err(ServeError::Ended)
 }
 
+/// Lets a body take its time, and no more: how often a piece of it comes does not matter, for one octet is a piece.
+async fn in_time(request: Request, next: Next) -> Response {
+    let late = Arc::new(AtomicBool::new(false));
+    let said = late.clone();
+    let request = request.map(|body| {
+        let pieces = (body.into_data_stream(), Box::pin(tokio::time::sleep(SLOWEST)), said);
+        Body::from_stream(stream::unfold(Some(pieces), |state| async move {
+            let (mut body, mut end, said) = state?;
+            tokio::select! {
+                biased;
+                piece = body.next() => piece.map(|piece| (piece, Some((body, end, said)))),
+                () = &mut end => {
+                    said.store(true, Ordering::Relaxed);
+                    Some((Err(axum::Error::new(io::Error::from(io::ErrorKind::TimedOut))), None))
+                }
+            }
+        }))
+    });
+    let answer = next.run(request).await;
+    if late.load(Ordering::Relaxed) && answer.status().is_client_error() {
+        return refused(
+            StatusCode::REQUEST_TIMEOUT,
+            "bad-request",
+            "the request's body did not come in time",
+            "Send it again",
+        );
+    }
+    answer
+}
+
 /// Says where a request is from, and refuses what came in the clear over a network.
 async fn whence(proxies: Arc<[IpAddr]>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
@@ -130,7 +168,9 @@ async fn whence(proxies: Arc<[IpAddr]>, mut request: Request, next: Next) -> Res
 
 /// Whom a request is for: where proxies are named, they alone may come, and this host itself.
 fn said_by_proxy(proxies: &[IpAddr], peer: IpAddr, headers: &HeaderMap) -> Result<IpAddr, &'static str> {
-    let text = |name: &str| headers.get_all(name).iter().next_back().and_then(|value| value.to_str().ok());
+    // What is no ASCII is somebody's all the same: a header that cannot be read is not one that is not there.
+    let last = |name: &str| headers.get_all(name).iter().next_back();
+    let text = |name: &str| last(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     if proxies.is_empty() {
         return Ok(peer);
     }
@@ -141,11 +181,12 @@ fn said_by_proxy(proxies: &[IpAddr], peer: IpAddr, headers: &HeaderMap) -> Resul
     if !proxies.contains(&peer) {
         return Err("plain HTTP is for the named proxies alone");
     }
-    if text("x-forwarded-proto").map(str::trim) != Some("https") {
+    if text("x-forwarded-proto").as_deref().map(str::trim) != Some("https") {
         return Err("the proxy does not say that the request came over TLS");
     }
     // The last one is what our own proxy saw; the others are what somebody told it.
-    let last = forwarded.and_then(|all| all.rsplit(',').next()).and_then(|one| one.trim().parse::<IpAddr>().ok());
+    let last =
+        forwarded.as_deref().and_then(|all| all.rsplit(',').next()).and_then(|one| one.trim().parse::<IpAddr>().ok());
     last.map(|address| address.to_canonical()).ok_or("the proxy does not say for whom it asks")
 }
 
@@ -170,6 +211,10 @@ mod tests {
         assert_eq!(said_by_proxy(&[proxy], home, &headers(&[])), Ok(home));
         assert!(said_by_proxy(&[proxy], proxy, &headers(&[("x-forwarded-for", "198.51.100.7")])).is_err());
         assert!(said_by_proxy(&[proxy], proxy, &headers(&[("x-forwarded-proto", "https")])).is_err());
+        let strange = headers(&[("x-forwarded-for", "\u{e9}, 198.51.100.7")]);
+        assert!(said_by_proxy(&[home], home, &strange).is_err(), "it is not this host that asks");
+        let strange = headers(&[("x-forwarded-for", "\u{e9}, 198.51.100.7"), ("x-forwarded-proto", "https")]);
+        assert_eq!(said_by_proxy(&[home], home, &strange), Ok("198.51.100.7".parse().unwrap()));
     }
 
     #[test]

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// How often it is looked whether the files changed.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +25,15 @@ pub enum TlsError {
 pub struct Certificate {
     pub chain: PathBuf,
     pub key: PathBuf,
+    /// How often it is looked whether the files changed.
+    pub look_every: Duration,
 }
 
 impl Certificate {
+    pub fn new(chain: PathBuf, key: PathBuf) -> Certificate {
+        Certificate { chain, key, look_every: LOOK_EVERY }
+    }
+
     fn read(&self) -> Result<ServerConfig, TlsError> {
         let failed = |path: &Path, reason: String| TlsError::File { path: path.to_owned(), reason };
         let chain = CertificateDer::pem_file_iter(&self.chain).and_then(Iterator::collect::<Result<Vec<_>, _>>);
@@ -57,7 +62,7 @@ impl Certificate {
         let kept = config.clone();
         tokio::spawn(async move {
             loop {
-                tokio::time::sleep(LOOK_EVERY).await;
+                tokio::time::sleep(self.look_every).await;
                 let now = self.written();
                 if now == written {
                     continue;

@@ -28,7 +28,7 @@ pub async fn serve(args: ServeArgs) -> Result<(), Failure> {
     }
     let token = token::create_or_read(&args.data, &mut rand::rng());
     let token = token.map_err(|e| failed(&e, "See that the data directory belongs to this user"))?;
-    let tls = args.tls_cert.zip(args.tls_key).map(|(chain, key)| Certificate { chain, key });
+    let tls = args.tls_cert.zip(args.tls_key).map(|(chain, key)| Certificate::new(chain, key));
     let door = Door { address: args.listen, tls, proxies: args.trusted_proxy };
     let bound = listener::bind(&door).map_err(|e| failed(&e, "See `chorus serve --help`"))?;
     let scheme = if door.tls.is_some() { "https" } else { "http" };

@@ -62,6 +62,18 @@ fn read(row: Row) -> Result<AccountRecord, StoreError> {
     })
 }
 
+/// How many admins can sign in.
+async fn admins(tx: &mut Transaction<'_, Sqlite>) -> Result<i64, StoreError> {
+    let query = "SELECT COUNT(*) FROM accounts WHERE role = 'admin' AND NOT disabled AND password IS NOT NULL";
+    let (admins,): (i64,) = sqlx::query_as(query).fetch_one(&mut **tx).await?;
+    Ok(admins)
+}
+
+/// Before the first one has signed in for the first time there is nobody to be kept.
+async fn an_admin_is_left(tx: &mut Transaction<'_, Sqlite>, before: i64) -> Result<(), StoreError> {
+    if before > 0 && admins(tx).await? == 0 { Err(StoreError::LastAdmin) } else { Ok(()) }
+}
+
 pub(super) fn totp_place(name: &str) -> String {
     format!("accounts/{name}/totp/v1")
 }
@@ -127,13 +139,14 @@ impl Store {
     /// Its role, and whether it may sign in. The last admin who can stays one.
     pub async fn set_account(&self, name: &str, role: Role, disabled: bool) -> Result<(), StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let before = admins(&mut tx).await?;
         sqlx::query("UPDATE accounts SET role = $2, disabled = $3 WHERE name = $1")
             .bind(name)
             .bind(role.name())
             .bind(disabled)
             .execute(&mut *tx)
             .await?;
-        self.an_admin_is_left(&mut tx).await?;
+        an_admin_is_left(&mut tx, before).await?;
         let is = if disabled { ", and may not sign in" } else { "" };
         self.tell_of_account(&mut tx, "account-changed", &format!("account {name} is {role} from now on{is}")).await?;
         tx.commit().await?;
@@ -143,6 +156,7 @@ impl Store {
     /// Takes password, second factor and sessions away.
     pub async fn reset_account(&self, name: &str, link: &str, until: Time) -> Result<(), StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let before = admins(&mut tx).await?;
         sqlx::query(
             "UPDATE accounts SET password = NULL, totp = NULL, totp_step = 0, link = $2, link_until = $3 WHERE name = $1",
         )
@@ -152,20 +166,11 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         sqlx::query("DELETE FROM sessions WHERE account = $1").bind(name).execute(&mut *tx).await?;
-        self.an_admin_is_left(&mut tx).await?;
+        an_admin_is_left(&mut tx, before).await?;
         let text = format!("password and second factor of account {name} were taken away, and it got a one-time link");
         self.tell_of_account(&mut tx, "account-reset", &text).await?;
         tx.commit().await?;
         Ok(())
-    }
-
-    async fn an_admin_is_left(&self, tx: &mut Transaction<'_, Sqlite>) -> Result<(), StoreError> {
-        let (left,): (i64,) = sqlx::query_as(
-            "SELECT COUNT(*) FROM accounts WHERE role = 'admin' AND NOT disabled AND password IS NOT NULL",
-        )
-        .fetch_one(&mut **tx)
-        .await?;
-        if left > 0 { Ok(()) } else { Err(StoreError::LastAdmin) }
     }
 
     /// Whose link that is, as long as it is good.

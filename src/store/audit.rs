@@ -213,10 +213,12 @@ impl Store {
     pub async fn verify_audit(&self) -> Result<Verified, StoreError> {
         let head = self.audit_head().await?;
         let (mut sequence, mut hash) = (0, NOTHING.to_owned());
+        // From before the first one: somebody may have put something there.
+        let mut behind = i64::MIN;
         let broken = |entries: i64, text: String| Ok(Verified { entries, head: head.clone(), broken: Some(text) });
         // What is added meanwhile is behind the head that was read.
         while sequence < head.0 {
-            let entries = self.audit_after(sequence, None, AT_ONCE).await?;
+            let entries = self.audit_after(behind, None, AT_ONCE).await?;
             if entries.is_empty() {
                 return broken(sequence, format!("the log ends at entry {sequence}, and its last one was {}", head.0));
             }
@@ -235,12 +237,13 @@ impl Store {
                     );
                 }
                 (sequence, hash) = (entry.sequence, entry.hash);
+                behind = sequence;
             }
         }
         if hash != head.1 {
             return broken(sequence, format!("entry {sequence} is not the one that was written last"));
         }
-        let more = self.audit_after(head.0, None, 1).await?;
+        let more = self.audit_after(behind, None, 1).await?;
         let now = self.audit_head().await?;
         if let (Some(entry), true) = (more.first(), now == head) {
             return broken(sequence, format!("entry {} was put behind the last one", entry.sequence));
@@ -296,7 +299,11 @@ impl Store {
 
     /// Gives entries from before there were hashes theirs, once.
     pub(super) async fn chain_old_entries(&self) -> Result<(), StoreError> {
-        if self.audit_head().await?.0 > 0 {
+        // Where there are hashes and no head, somebody took that away: it is not made anew.
+        let (hashed,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM (SELECT 1 FROM audit WHERE hash <> '' LIMIT 1)")
+            .fetch_one(&self.pool)
+            .await?;
+        if hashed > 0 || self.audit_head().await?.0 > 0 {
             return Ok(());
         }
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;

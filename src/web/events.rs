@@ -31,9 +31,18 @@ const STREAMS: usize = 2000;
 /// How much of what happened meanwhile is told to whoever comes back.
 const CAUGHT_UP: i64 = 200;
 
-/// How many streams each account has open.
-#[derive(Clone, Debug, Default)]
-pub struct Streams(Arc<Mutex<BTreeMap<String, usize>>>);
+/// How many streams each account has open, and how long one lasts.
+#[derive(Clone, Debug)]
+pub struct Streams {
+    open: Arc<Mutex<BTreeMap<String, usize>>>,
+    longest: Duration,
+}
+
+impl Default for Streams {
+    fn default() -> Streams {
+        Streams::lasting(LONGEST)
+    }
+}
 
 /// One of them, until it is dropped.
 struct Open {
@@ -42,8 +51,12 @@ struct Open {
 }
 
 impl Streams {
+    pub fn lasting(longest: Duration) -> Streams {
+        Streams { open: Arc::default(), longest }
+    }
+
     fn open(&self, account: &str) -> Option<Open> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let all: usize = open.values().sum();
         let of_one = open.entry(account.to_owned()).or_default();
         if *of_one >= STREAMS_OF_ONE || all >= STREAMS {
@@ -56,7 +69,7 @@ impl Streams {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let mut open = self.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.streams.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(of_one) = open.get_mut(&self.account) {
             *of_one -= 1;
             if *of_one == 0 {
@@ -93,6 +106,11 @@ pub async fn events(
     let missed = match last {
         None => Vec::new(),
         Some(last) => match web.gate.store().audit_after(last, wanted.zone.as_deref(), CAUGHT_UP).await {
+            // More than that: whoever looks again sees all of it, and what is not read here is told, too.
+            Ok(entries) if entries.len() as i64 >= CAUGHT_UP => match web.gate.store().audit_head().await {
+                Ok((sequence, _)) => vec![Changed { zone: wanted.zone.clone(), sequence }],
+                Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            },
             Ok(entries) => entries.into_iter().map(|e| Changed { zone: e.zone, sequence: e.sequence }).collect(),
             Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
         },
@@ -107,11 +125,11 @@ pub async fn events(
     let retry = Duration::from_millis(5000 + u64::from(rand::random::<u16>()) % 2000);
     let first = stream::iter(std::iter::once(Event::default().retry(retry).comment("chorus")));
     let told = stream::iter(missed).map(|changed| event(&changed)).chain(live_events(live, wanted));
-    let mut stopping = web.stopping.clone();
+    let (mut stopping, longest) = (web.stopping.clone(), web.streams.longest);
     let end = async move {
         let stopped = async { while stopping.changed().await.is_ok() {} };
         // Whichever is first.
-        let _ = tokio::time::timeout(LONGEST, stopped).await;
+        let _ = tokio::time::timeout(longest, stopped).await;
     };
     let all = first.chain(told).map(move |event| {
         // The count goes down when the stream is dropped.
@@ -144,7 +162,9 @@ impl Wishes {
 fn event(changed: &Changed) -> Event {
     let zone = changed.zone.as_deref().map(|zone| zone.trim_end_matches('.'));
     let data = serde_json::json!({ "zone": zone, "sequence": changed.sequence });
-    Event::default().event("changed").id(changed.sequence.to_string()).data(data.to_string())
+    let event = Event::default().event("changed").data(data.to_string());
+    // One without a sequence leaves the browser's as it is: it comes back with what it knew before.
+    if changed.sequence > 0 { event.id(changed.sequence.to_string()) } else { event }
 }
 
 fn live_events(live: Receiver<Changed>, wanted: Wishes) -> impl Stream<Item = Event> + Send {

@@ -17,7 +17,6 @@ mod control;
 pub mod draw;
 pub mod events;
 mod forms;
-pub mod headers;
 pub mod here;
 pub mod markup;
 mod operator_forms;
@@ -42,6 +41,7 @@ mod zone_add;
 mod zones;
 
 use crate::api::gate::Gate;
+use crate::api::headers;
 use crate::api::service::Service;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -5,6 +5,7 @@
 use super::access_pages::{LinkMadePage, SettingsPage, TokenMadePage, TotpPage};
 use super::here::{Answer, Here, Place, go_to, html, html_with};
 use super::session::{self, Auth};
+use super::sign_in::of_attempt;
 use super::trouble::Trouble;
 use super::visit::Posted;
 use super::{Web, password};
@@ -67,7 +68,7 @@ pub async fn password(
     Posted(typed): Posted<NewPassword>,
 ) -> Answer {
     let chosen = match password::twice_the_same(typed.password, &typed.again) {
-        Ok(chosen) => web.gate.change_password(&here.visit.caller, typed.old, chosen).await.map_err(Trouble::from),
+        Ok(chosen) => web.gate.change_password(&here.visit.caller, typed.old, chosen).await.map_err(of_attempt),
         Err(trouble) => Err(trouble),
     };
     if let Err(trouble) = chosen {
@@ -128,7 +129,7 @@ pub struct Present {
 pub async fn totp_off(State(web): State<Web>, here: Here, auth: Auth, Posted(typed): Posted<Present>) -> Answer {
     match web.gate.drop_totp(&here.visit.caller, typed.password).await {
         Ok(()) => go_to("/settings", "account-changed"),
-        Err(refusal) => settings(&web.gate, &here, &auth, Some(refusal.into())).await,
+        Err(refusal) => settings(&web.gate, &here, &auth, Some(of_attempt(refusal))).await,
     }
 }
 

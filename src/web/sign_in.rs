@@ -11,6 +11,7 @@ use super::{Web, password};
 use crate::access::Password;
 use crate::api::gate::SignIn;
 use crate::api::serve::From;
+use crate::api::service::Refusal;
 use axum::Form;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -43,6 +44,15 @@ pub async fn form(visit: Option<Extension<Visit>>, Query(Next { next }): Query<N
     }
 }
 
+/// Too many attempts at a password are told apart from a daemon that cannot work.
+pub(super) fn of_attempt(refusal: Refusal) -> Trouble {
+    let mut trouble = Trouble::from(refusal);
+    if trouble.code == "too-many-attempts" {
+        trouble.status = StatusCode::TOO_MANY_REQUESTS;
+    }
+    trouble
+}
+
 #[derive(Deserialize)]
 pub struct Typed {
     name: String,
@@ -67,11 +77,7 @@ pub async fn sign_in(
     let account = match web.gate.sign_in(with).await {
         Ok(account) => account,
         Err(refusal) => {
-            let mut trouble = Trouble::from(refusal);
-            if trouble.code == "too-many-attempts" {
-                trouble.status = StatusCode::TOO_MANY_REQUESTS;
-            }
-            return page(Some(trouble), name, next);
+            return page(Some(of_attempt(refusal)), name, next);
         }
     };
     session::begin(&mut auth, &web.gate, &account, from, &headers).await?;
@@ -126,7 +132,12 @@ pub async fn choose(
 pub struct Nothing {}
 
 /// `POST /sign-out`
-pub async fn sign_out(auth: Auth, Posted(Nothing {}): Posted<Nothing>) -> Answer {
+pub async fn sign_out(State(web): State<Web>, visit: Visit, auth: Auth, Posted(Nothing {}): Posted<Nothing>) -> Answer {
+    // Whoever wants to be signed out is, even where the log cannot be written.
+    let name = auth.session.id().map(|id| web.gate.session_name(&id)).unwrap_or_default();
+    if let Err(error) = web.gate.end_session(&visit.caller, &name).await {
+        tracing::warn!(%error, "that a session was ended could not be noted");
+    }
     session::end(auth).await;
     Ok(Redirect::to("/sign-in").into_response())
 }

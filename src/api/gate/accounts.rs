@@ -3,7 +3,7 @@
 use super::super::controller::of_store;
 use super::super::service::{Refusal, RefusalKind};
 use super::super::wire::{AccountAdd, AccountChange, AccountLink, AccountList, AccountShow, At};
-use super::{Gate, LOCAL, fingerprint, neighbourhood};
+use super::{Gate, LOCAL, fingerprint};
 use crate::access::{Caller, Password, Role, one_time_code};
 use crate::store::AccountRecord;
 use std::time::Duration;
@@ -150,17 +150,14 @@ impl Gate {
     }
 
     async fn is_its_owner(&self, caller: &Caller, password: Password) -> Result<(), Refusal> {
-        let (address, now) = (neighbourhood(caller.address), self.now());
-        let held = self.attempts().held_until(&caller.name, &address, now);
+        self.attempt(&caller.name, caller.address)?;
         let hash = self.store.password_of(&caller.name).await.map_err(of_store)?;
-        let is = held.is_none() && self.hashing(move || password.is(hash.as_ref().map(|hash| hash.as_str()))).await?;
-        if is {
+        if self.hashing(move || password.is(hash.as_ref().map(|hash| hash.as_str()))).await? {
+            self.succeeded(&caller.name, caller.address);
             return Ok(());
         }
-        self.attempts().failed(&caller.name, &address, now);
         Err(Refusal::new(RefusalKind::Invalid, "wrong-password", "the present password is another one")
-            .with_fix("try again; after some failures each attempt has to wait")
-            .with_retry_at(held.and_then(At::known)))
+            .with_fix("try again; after some failures each attempt has to wait"))
     }
 
     /// A secret for a second factor, which counts once a code of it was shown.
@@ -170,7 +167,12 @@ impl Gate {
         secret
     }
 
+    /// Not in the place of another one: turning that off needs the password, which whoever took over a session does not have.
     pub async fn set_totp(&self, caller: &Caller, secret: &[u8], code: &str) -> Result<(), Refusal> {
+        if self.account(&caller.name).await?.has_totp {
+            let text = "this account is asked for a one-time code already";
+            return Err(Refusal::new(RefusalKind::Conflict, "exists", text).with_fix("turn it off first"));
+        }
         let Some(step) = one_time_code::step_of(secret, code, self.now()) else {
             let text = "that is not the code of now";
             return Err(Refusal::new(RefusalKind::Invalid, "wrong-code", text)

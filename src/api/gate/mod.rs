@@ -134,18 +134,7 @@ impl Gate {
 
     /// Whether these are an account's, with the limits on trying.
     pub async fn sign_in(&self, with: SignIn) -> Result<AccountRecord, Refusal> {
-        let address = neighbourhood(with.address);
-        let now = self.now();
-        // Names may be as long as a form; what is counted is short.
-        let counted: String = with.name.chars().take(accounts::NAME_LONGEST).collect();
-        if let Some(until) = self.attempts().held_until(&counted, &address, now) {
-            let text = format!("too many attempts: the next one counts after {until}");
-            return Err(Refusal::new(RefusalKind::Unavailable, "too-many-attempts", text)
-                .with_fix("wait until then; an admin can make another one-time link")
-                .with_retry_at(At::known(until)));
-        }
-        // Counted before it is known, so that many at once are not let through together.
-        self.attempts().failed(&counted, &address, now);
+        self.attempt(&with.name, with.address)?;
         let hash = self.store.password_of(&with.name).await.map_err(of_store)?;
         let is = self.hashing(move || with.password.is(hash.as_ref().map(|hash| hash.as_str()))).await?;
         let account = self.store.account(&with.name).await.map_err(of_store)?;
@@ -164,7 +153,7 @@ impl Gate {
             return Err(Refusal::new(RefusalKind::Invalid, "sign-in-failed", "name, password or code is wrong")
                 .with_fix("try again; an admin can make another one-time link"));
         };
-        self.attempts().succeeded(&account.name);
+        self.succeeded(&account.name, with.address);
         self.signed(&signature).signed_in(&account.name).await.map_err(of_store)?;
         Ok(account)
     }
@@ -175,6 +164,27 @@ impl Gate {
             return Ok(false);
         };
         self.store.use_totp_step(&account.name, step).await.map_err(of_store)
+    }
+
+    /// Lets an attempt at a password through, or says when the next one is.
+    fn attempt(&self, name: &str, address: Option<IpAddr>) -> Result<(), Refusal> {
+        let (address, now) = (neighbourhood(address), self.now());
+        // Names may be as long as a form; what is counted is short.
+        let counted: String = name.chars().take(accounts::NAME_LONGEST).collect();
+        let mut attempts = self.attempts();
+        if let Some(until) = attempts.held_until(&counted, &address, now) {
+            let text = format!("too many attempts: the next one counts after {until}");
+            return Err(Refusal::new(RefusalKind::Unavailable, "too-many-attempts", text)
+                .with_fix("wait until then; an admin can make another one-time link")
+                .with_retry_at(At::known(until)));
+        }
+        // Counted before it is known, so that many at once are not let through together.
+        attempts.failed(&counted, &address, now);
+        Ok(())
+    }
+
+    fn succeeded(&self, name: &str, address: Option<IpAddr>) {
+        self.attempts().succeeded(name, &neighbourhood(address));
     }
 
     fn attempts(&self) -> std::sync::MutexGuard<'_, Attempts> {

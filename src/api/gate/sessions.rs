@@ -66,8 +66,8 @@ fn broken(error: StoreError) -> session_store::Error {
     session_store::Error::Backend(error.to_string())
 }
 
-/// How a session is kept.
-fn stored(record: &Record) -> session_store::Result<SessionRecord> {
+/// How a session is kept; `now` by our clock, which the layer does not ask.
+fn stored(record: &Record, now: Time) -> session_store::Result<SessionRecord> {
     let about = record.data.get(ABOUT).and_then(|value| serde_json::from_value::<Session>(value.clone()).ok());
     // The layer reads back what it wrote, but not under which name.
     let nameless = Record { id: Id(0), data: record.data.clone(), expiry_date: record.expiry_date };
@@ -76,18 +76,21 @@ fn stored(record: &Record) -> session_store::Result<SessionRecord> {
         id: stored_id(&record.id),
         account: about.map(|about| about.account).unwrap_or_default(),
         record: text,
-        expires_at: i64::try_from(record.expiry_date.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX),
+        expires_at: now.plus(SESSION_IDLE).0,
     })
 }
 
 #[async_trait]
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        self.0.store.begin_session(&stored(record)?).await.map_err(broken)
+        // What is begun anew has an id that nobody has seen: the layer would go on with that of the session before, and whoever
+        // put that into the browser with it.
+        record.id = Id::default();
+        self.0.store.begin_session(&stored(record, self.0.now())?).await.map_err(broken)
     }
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
-        self.0.store.save_session(&stored(record)?).await.map_err(broken)
+        self.0.store.save_session(&stored(record, self.0.now())?).await.map_err(broken)
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {

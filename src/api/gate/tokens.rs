@@ -1,12 +1,12 @@
 //! API tokens: made, listed, revoked.
 //!
-//! Invariant: a token never may more than whoever makes it, nor reach further.
+//! Invariant: a token never may more than whoever makes it, nor reach further; one that a token made lasts no longer than that.
 
 use super::super::controller::{of_store, zone_name};
 use super::super::service::{Refusal, RefusalKind};
 use super::super::wire::{At, TokenAdd, TokenList, TokenMade, TokenShow};
 use super::{Gate, TOKEN_PREFIX, fingerprint};
-use crate::access::{Caller, Permission};
+use crate::access::{Caller, Means, Permission};
 use crate::model::dns::hex;
 use crate::store::TokenRecord;
 
@@ -61,9 +61,17 @@ impl Gate {
             let text = "a token that is limited to some zones makes none for others".to_owned();
             return Err(invalid(text, "name zones that you reach"));
         }
+        let now = self.now();
+        let expires_at = now.plus_s(add.valid_for_s);
+        if let Means::Token(maker) = &caller.means {
+            let known = self.store.tokens(Some(&caller.name)).await.map_err(of_store)?;
+            if known.iter().any(|token| token.id == *maker && token.expires_at < expires_at) {
+                let text = "a token makes none that lasts longer than itself".to_owned();
+                return Err(invalid(text, "choose a shorter time, or make it while you are signed in"));
+            }
+        }
         let mut id = [0; 8];
         self.random.fill(&mut id);
-        let now = self.now();
         let mut scopes = add.scopes;
         scopes.sort();
         scopes.dedup();
@@ -74,7 +82,7 @@ impl Gate {
             scopes,
             below,
             created_at: now,
-            expires_at: now.plus_s(add.valid_for_s),
+            expires_at,
             last_used_at: None,
             revoked: false,
         };
