@@ -10,7 +10,7 @@ use chorus::web::routes::{Declared, pages};
 use std::sync::Arc;
 
 /// Each page once. What they hold comes from the samples.
-pub const PATHS: [&str; 33] = [
+pub const PATHS: [&str; 34] = [
     "/",
     "/zones",
     "/zones?state=blocked&text=x",
