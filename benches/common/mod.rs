@@ -195,8 +195,8 @@ pub async fn fill(dir: &Path, zones: u32, now: Time) {
                     state = 'paused' {joined} WHERE runs ORDER BY i"
         ),
         format!(
-            "INSERT INTO events (zone, at, kind, text, transition_id)
-             SELECT name, {year} + s.column1, 'step', 'every operator serves the keys of all', 'd' || i
+            "INSERT INTO audit (zone, at, kind, text, transition_id, who, via, hash)
+             SELECT name, {year} + s.column1, 'step', 'every operator serves the keys of all', 'd' || i, 'chorus', '', ''
              FROM z CROSS JOIN (VALUES (1), (2), (3), (4), (5), (6)) s ORDER BY i"
         ),
         format!(

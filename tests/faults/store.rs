@@ -72,13 +72,13 @@ async fn f03_a_database_that_cannot_even_be_told_of_the_trouble_is_not_ready_and
     let dir = tempfile::tempdir().unwrap();
     let (world, mut other) = world(dir.path()).await;
     world.join("b").await;
-    for table in ["placements", "spans", "zones", "events"] {
+    for table in ["placements", "spans", "zones", "audit"] {
         fill(&mut other, table).await;
     }
     assert!(world.engine.turn(&crate::world::child()).await.is_err());
     assert_eq!(world.ready().await.unwrap_err().code, "db-unavailable");
     assert_eq!(world.lock().operators.values().map(|operator| operator.sent).sum::<usize>(), 0);
-    for table in ["placements", "spans", "zones", "events"] {
+    for table in ["placements", "spans", "zones", "audit"] {
         make_room(&mut other, table).await;
     }
     world.comes_to_rest().await;
