@@ -117,12 +117,12 @@ pub fn beside_pages(api: Api) -> Router {
         .method_not_allowed_fallback(not_that_method)
         .layer(Extension(Answers::new(api.gate.clone())))
         .layer(middleware::from_fn_with_state(api.clone(), recognise));
-    // Nesting leaves it to the fallback for everybody.
-    let root = any(nothing_here).layer(middleware::from_fn_with_state(api.clone(), recognise));
+    // Nesting leaves what is nowhere to others: below `/api` that is us, and a token is asked for first.
+    let nowhere = any(nothing_here).layer(middleware::from_fn_with_state(api.clone(), recognise));
     Router::new()
         .nest("/api/v1", calls)
-        .route("/api/v1/", root)
-        .route("/api/{*path}", any(nothing_here))
+        .route("/api/v1/", nowhere.clone())
+        .route("/api/{*path}", nowhere)
         // What is answered to anybody: that it runs, and that it works. Neither names a zone.
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
