@@ -42,6 +42,13 @@ BEGIN
     SELECT RAISE(ABORT, 'the audit log is only ever added to');
 END;
 
+-- `REPLACE` deletes without telling the trigger above.
+CREATE TRIGGER audit_is_never_written_over BEFORE INSERT ON audit
+WHEN EXISTS (SELECT 1 FROM audit WHERE sequence = NEW.sequence)
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is only ever added to');
+END;
+
 CREATE TABLE accounts (
     name TEXT NOT NULL PRIMARY KEY,
     role TEXT NOT NULL,

@@ -14,6 +14,8 @@ pub enum Means {
     Token(String),
     /// With the token in the daemon's data directory.
     TokenFile,
+    /// Nobody asked: it is the daemon's own doing.
+    Itself,
 }
 
 /// Whoever asks.
@@ -58,12 +60,18 @@ impl Caller {
         Signature { who: self.name.clone(), via: self.via(), address, at }
     }
 
+    /// What Chorus does by itself, and has to be allowed to.
+    pub fn itself() -> Caller {
+        Caller { name: "chorus".to_owned(), means: Means::Itself, ..Caller::local(None) }
+    }
+
     /// As the log has it: `session`, `token tok_…`, `token-file`.
     pub fn via(&self) -> String {
         match &self.means {
             Means::Session => "session".to_owned(),
             Means::Token(id) => format!("token {id}"),
             Means::TokenFile => "token-file".to_owned(),
+            Means::Itself => String::new(),
         }
     }
 }

@@ -222,7 +222,10 @@ impl Store {
             if entries.is_empty() {
                 return broken(sequence, format!("the log ends at entry {sequence}, and its last one was {}", head.0));
             }
-            for entry in entries.into_iter().take_while(|entry| entry.sequence <= head.0) {
+            for entry in entries {
+                if sequence == head.0 {
+                    break;
+                }
                 let expected = sequence + 1;
                 if entry.sequence != expected {
                     return broken(

@@ -54,6 +54,11 @@ pub async fn statistics(here: Here, Query(query): Query<StatisticsQuery>) -> Ans
 }
 
 impl StatisticsPage {
+    /// A chart of nothing says nothing.
+    fn nothing_happened(&self) -> bool {
+        self.statistics.days.iter().all(|day| day.started + day.done + day.undone + day.stopped == 0)
+    }
+
     fn spans(&self) -> &'static [u32] {
         &[7, 30, 90, 366]
     }

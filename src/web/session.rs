@@ -99,8 +99,7 @@ pub async fn begin(
 
 /// Goes on after the account's password or role was changed by its owner, under a new id.
 pub async fn go_on(auth: &mut Auth, account: &AccountRecord) -> Result<(), StatusCode> {
-    let cycled = auth.session.cycle_id().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE);
-    cycled?;
+    auth.session.cycle_id().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     auth.login(account).await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
 }
 

@@ -7,7 +7,8 @@ use chorus::store::{AuditFilter, Store};
 use sqlx::sqlite::SqliteConnection;
 use std::path::Path;
 
-const NO_TRIGGERS: &str = "DROP TRIGGER audit_is_never_changed; DROP TRIGGER audit_is_never_cut;";
+const NO_TRIGGERS: &str = "DROP TRIGGER audit_is_never_changed; DROP TRIGGER audit_is_never_cut;
+                           DROP TRIGGER audit_is_never_written_over;";
 
 async fn with_entries() -> House {
     let house = House::new().await;
@@ -73,6 +74,11 @@ async fn entries_that_were_taken_out_put_in_or_exchanged_are_found() {
     found("the last", "DELETE FROM audit WHERE sequence = (SELECT MAX(sequence) FROM audit)").await;
     found("all", "DELETE FROM audit").await;
     found(
+        "the last one further on",
+        "UPDATE audit SET sequence = sequence + 5 WHERE sequence = (SELECT MAX(sequence) FROM audit)",
+    )
+    .await;
+    found(
         "closed up",
         "DELETE FROM audit WHERE sequence = 4; UPDATE audit SET sequence = sequence - 1 WHERE sequence > 4",
     )
@@ -85,7 +91,6 @@ async fn entries_that_were_taken_out_put_in_or_exchanged_are_found() {
     .await;
     found("behind the last", &copy("(SELECT MAX(sequence) + 1 FROM audit)")).await;
     found("before the first", &copy("0")).await;
-    // Which no trigger sees.
     found(
         "replaced",
         "REPLACE INTO audit SELECT sequence, at, kind, 'other', who, via, address, zone, operator, transition_id, hash
@@ -117,6 +122,8 @@ async fn the_database_itself_refuses_to_change_or_cut_the_log() {
         "UPDATE audit SET hash = ''",
         "DELETE FROM audit",
         "DELETE FROM audit WHERE sequence = 4",
+        "REPLACE INTO audit SELECT sequence, at, kind, 'other', who, via, address, zone, operator, transition_id, hash
+         FROM audit WHERE sequence = 4",
     ] {
         let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await;
         let told = done.map(|_| ()).unwrap_err().to_string();

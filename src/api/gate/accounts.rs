@@ -98,7 +98,7 @@ impl Gate {
     /// sign in, for the one before may have gone where nobody saw it.
     pub async fn first_link(&self) -> Result<Option<AccountLink>, Refusal> {
         let accounts = self.store.accounts().await.map_err(of_store)?;
-        let chorus = Caller { name: "chorus".to_owned(), ..Caller::local(None) };
+        let chorus = Caller::itself();
         let first = accounts.iter().find(|account| account.role == Role::Admin);
         match first {
             None => {
