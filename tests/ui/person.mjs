@@ -31,15 +31,29 @@ export class Person {
         tell(`click ${this.clicks}: ${what}`)
     }
 
-    // Opens a link, or sends a form off; waits for the page that comes.
+    // Opens a link, or sends a form off; waits for the page that comes of it, and takes no other one for it: a page
+    // without scripts is loaded anew by itself, at that very moment, too.
     async goes(door) {
         const called = (await door.textContent()).trim()
-        const loaded = this.page.waitForEvent('load')
+        const leadsTo = await door.evaluate(({ form, href }) => ({
+            method: form?.getAttribute('method')?.toLowerCase() ?? 'get',
+            url: form ? new URL(form.getAttribute('action') ?? '', document.baseURI).href : href,
+        }))
+        const path = (address) => new URL(address).pathname
+        const arrived = this.page
+            .waitForRequest(
+                (request) =>
+                    request.isNavigationRequest() &&
+                    request.method().toLowerCase() === leadsTo.method &&
+                    path(request.url()) === path(leadsTo.url),
+            )
+            .then(() => this.page.waitForEvent('framenavigated'))
         // Else it is nobody's when the click itself fails.
-        loaded.catch(() => {})
+        arrived.catch(() => {})
         await this.clicksOn(door, called)
-        await loaded
-        tell(`-> ${new URL(this.page.url()).pathname}`)
+        await arrived
+        await this.page.waitForLoadState()
+        tell(`-> ${path(this.page.url())}`)
     }
 
     // Through a door of this page.

@@ -13,6 +13,21 @@ const BEHIND_MS = SECONDS_BEHIND * 1000 + 2 * LOOK_EVERY_MS
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
+// By hand; unless the page was just being loaded anew by itself.
+export async function loadAnew(page) {
+    for (let attempt = 1; ; attempt += 1) {
+        try {
+            return await page.reload()
+        } catch (error) {
+            if (attempt === 5 || !/interrupted|ERR_ABORTED/i.test(error.message)) throw error
+            await page.waitForLoadState()
+        }
+    }
+}
+
+// A secondary may be behind yet when the transition is over: then the page says that the zone is not at rest.
+export const isAtRest = (now) => !now.underWay && said.nothingToDo.test(now.verdict)
+
 export class Watch {
     // `scripts`: whether the page follows by itself. `beside`, a window of the same person without scripts, shows what the
     // daemon says at this moment.
@@ -24,7 +39,7 @@ export class Watch {
     }
 
     async look() {
-        if (!this.scripts) await this.page.reload()
+        if (!this.scripts) await loadAnew(this.page)
         const now = await read(this.page)
         if (now.state === said.exposed) throw new Error(`exposed: ${now.verdict}`)
         const missing = unsaid(now)
@@ -37,7 +52,7 @@ export class Watch {
     }
 
     async compare() {
-        await this.beside.reload()
+        await loadAnew(this.beside)
         const [daemon, at] = [(await read(this.beside)).key, Date.now()]
         this.daemon.push({ at, key: daemon })
         const live = (await read(this.page)).key

@@ -273,15 +273,18 @@ impl<'a> Ladder<'a> {
         }
     }
 
+    /// Whether any server of the parent names it now, as far as they were seen last.
+    pub(super) fn is_delegated_to(&self, operator: &str) -> bool {
+        let world = &self.world;
+        let mut delegations =
+            world.parent_servers.iter().filter_map(|server| world.history.current(server, Kind::Delegation));
+        delegations.any(|span| world.names(&span.served.records, operator))
+    }
+
     /// Whether nobody answers whom the parent could ask for CDS and CSYNC (RFC 9975 §3).
     fn delegation_is_silent(&self) -> bool {
         let world = &self.world;
-        let delegated = |name: &&String| {
-            let mut delegations =
-                world.parent_servers.iter().filter_map(|server| world.history.current(server, Kind::Delegation));
-            delegations.any(|span| world.names(&span.served.records, name))
-        };
-        let mut delegated = world.members.keys().filter(delegated).peekable();
+        let mut delegated = world.members.keys().filter(|name| self.is_delegated_to(name)).peekable();
         delegated.peek().is_some() && delegated.all(|name| world.is_silent(name))
     }
 

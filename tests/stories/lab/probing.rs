@@ -193,7 +193,9 @@ impl Pair {
 
     fn probe(&self, resolver: &Resolver, kind: Kind, question: &str, rtype: RecordType) -> bool {
         let at = self.reach.now();
-        let failure = match dns::ask(resolver.ip, question, rtype, dns::RECURSIVE) {
+        let ask = || dns::ask(resolver.ip, question, rtype, dns::RECURSIVE);
+        // As any stub does: a machine at its limit loses a datagram. An answer that is wrong counts at once.
+        let failure = match ask().or_else(|_| ask()) {
             Err(why) => Some(why),
             Ok(answer) if answer.rcode != ResponseCode::NoError => {
                 let why = answer.extended_errors.iter().map(|(code, text)| format!(" EDE {code} {text}"));

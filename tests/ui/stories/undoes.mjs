@@ -1,11 +1,11 @@
-// U6: a join, or a leave, is undone from each of its steps, or from those that were asked for, with the button and its confirmation. Each time it ends where
-// it began, and the certificate says that no resolver could have failed; the laboratory's judges look on. At last it goes
-// through.
+// U6: a join, or a leave, is undone from each of its steps, or from those that were asked for, with the button and its
+// confirmation. Each time it ends where it began, and the certificate says that no resolver could have failed; the
+// laboratory's judges look on. At last it goes through.
 
 import assert from 'node:assert/strict'
 import { ask, cast, change, scripts, steps, tell, welcome } from '../lab.mjs'
 import { Person } from '../person.mjs'
-import { Watch, sleep } from '../watch.mjs'
+import { Watch, isAtRest, loadAnew, sleep } from '../watch.mjs'
 import { doors, fields, said } from '../words.mjs'
 import { read } from '../zone-page.mjs'
 
@@ -36,8 +36,6 @@ export async function story(browsing) {
     const ada = new Person(page)
     await ada.arrives(welcome())
     const path = await ada.setsUp(cast())
-    // A secondary may be behind yet when the transition is over: then the page says that the zone is not at rest.
-    const isAtRest = (now) => !now.underWay && said.nothingToDo.test(now.verdict)
     const settled = async () => new Watch(page, { scripts: scripts() }).until('all is at rest', isAtRest)
     if (change() === 'leave') {
         await ada.changes('join', { operator: second })
@@ -100,7 +98,7 @@ async function isIn(page, step, order) {
         if (order.indexOf(now.step) > order.indexOf(step)) return false
         if (!now.underWay) break
         await sleep(50)
-        await page.reload()
+        await loadAnew(page)
     }
     throw new Error(`the page was never in: ${step}; only in ${[...met].join('; ')}`)
 }
