@@ -229,11 +229,8 @@ const listen = () => {
   const zone = page.dataset.zone;
   stream = new EventSource(zone ? `/events?zone=${encodeURIComponent(zone)}` : "/events");
   stream.addEventListener("open", unpoll);
-  stream.addEventListener("changed", (event) => {
-    let about = {};
-    try { about = JSON.parse(event.data); } catch { /* whatever it was, something changed */ }
-    if (!zone || !about.zone || about.zone.replace(/\.$/, "") === zone.replace(/\.$/, "")) refresh();
-  });
+  // The daemon tells of the zone that was asked for alone.
+  stream.addEventListener("changed", () => refresh());
   stream.addEventListener("error", () => {
     poll();
     // A stream that was refused is not opened again by the browser.

@@ -34,6 +34,8 @@ pub enum RefusalKind {
     Conflict,
     /// The zone or an operator is not fit for it: nothing was started (422, exit 4).
     Preflight,
+    /// Whoever asks may not do this, whatever it is about (403, exit 1).
+    Forbidden,
     /// Not now: the store, the network (503, exit 1).
     Unavailable,
 }

@@ -362,11 +362,12 @@ async fn plan(asker: &Asker, zone: &str, change: Change) -> Result<Plan, Failure
     asker.show::<Plan>(answer, render::plan)
 }
 
-/// Says which version of the transition was seen: of two people who act at once one wins, and the other is told.
+/// Says which transition was seen, and which version of it: of two people who act at once one wins, and the other is told.
 async fn control(asker: &Asker, zone: &str, verb: Verb, how: args::How) -> Result<Exit, Failure> {
     let seen: ZoneShow = client::understand(asker.client.get(&["zones", zone], &[]).await?)?;
-    let running = seen.transition.filter(|transition| !transition.state.is_over());
-    let request = Control { reason: how.reason, version: running.map(|transition| transition.version) };
+    let is_over = seen.transition.as_ref().is_some_and(|transition| transition.state.is_over());
+    let (transition, version) = seen.transition.map(|saw| (saw.id, saw.version)).unzip();
+    let request = Control { reason: how.reason, transition, version: version.filter(|_| !is_over) };
     let path = ["zones", zone, verb.name()];
     let answer = asker.client.send(Method::POST, &path, &[], Some(client::body(&request)?)).await?;
     // A transition that is held has nothing to be waited for but the person who resumes it.

@@ -51,7 +51,10 @@ pub(super) fn alerts(known: &Picture, status: &mut Status, decision: &Decision, 
 
 /// A parent that has not followed within its pipeline: told once, and then daily.
 fn overdue(known: &Picture, status: &mut Status, decision: &Decision, now: Time) -> Option<Alert> {
-    let Some(wait) = decision.waits.iter().find(|wait| wait.code.starts_with("parent-")) else {
+    // A zone that is alone and insecure has not asked to be anything else, whatever CDS its signer publishes.
+    let is_wished = known.transition.is_some() || known.members.len() > 1 || super::turn::is_secure(known);
+    let waits = decision.waits.iter().filter(|_| is_wished);
+    let Some(wait) = waits.into_iter().find(|wait| wait.code.starts_with("parent-")) else {
         status.parent_awaited = None;
         return None;
     };

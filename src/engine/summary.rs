@@ -3,7 +3,8 @@
 //! Invariant: said once, for lists and for pages of one zone: what a list filters by is what a page shows. No history is
 //! read for it.
 
-use super::status::{Status, WaitingFor};
+use super::status::{Status, Unanswered, WaitingFor};
+use crate::model::chain::Exposure;
 use crate::model::group::Step;
 use crate::model::history::{Failure, Who};
 use crate::model::time::Time;
@@ -31,17 +32,32 @@ pub fn state_of_transition(status: &Status, transition: &TransitionRecord) -> Zo
     }
 }
 
-/// Whether this stays valid for ever with nobody acting. Alone, a zone is left as it is.
+/// Whether this stays valid for ever with nobody acting. Alone, a zone is left as it is, whatever else is awaited; as long as
+/// its operator answers.
 pub fn is_at_rest(status: &Status, members: usize, transition: Option<&TransitionRecord>) -> bool {
-    transition.is_none() && status.observed_at.is_some() && (status.settled || members == 1)
+    transition.is_none()
+        && status.observed_at.is_some()
+        && status.trouble.is_none()
+        && (status.settled || members == 1 && unanswering(status).is_none())
+}
+
+/// An address of an operator that does not answer as it should.
+pub fn unanswering(status: &Status) -> Option<&Unanswered> {
+    status.unanswered.iter().find(|one| one.server.who != Who::Parent)
+}
+
+/// What some resolver may fail by at the time of the last look. Those of a running transition that are over are kept for its
+/// certificate.
+pub fn exposed(status: &Status) -> Option<&Exposure> {
+    status.exposures.iter().find(|exposure| status.observed_at.is_none_or(|looked| exposure.until > looked))
 }
 
 pub fn summary(status: &Status, members: usize, transition: Option<&TransitionRecord>, at: Time) -> Summary {
     let at_rest = is_at_rest(status, members, transition);
     let state = match transition {
-        _ if !status.exposures.is_empty() => ZoneState::Exposed,
+        _ if exposed(status).is_some() => ZoneState::Exposed,
         Some(running) => state_of_transition(status, running),
-        None if at_rest && status.trouble.is_none() => ZoneState::Rest,
+        None if at_rest => ZoneState::Rest,
         None => ZoneState::Unsettled,
     };
     let awaited = match transition {
@@ -97,6 +113,8 @@ pub fn state_of(wait: &WaitingFor) -> ZoneState {
         | "update-unpublished"
         | "update-server-error"
         | "read-server-error"
+        | "answer-malformed"
+        | "transfer-servfail"
         | "algorithm-operator" => ZoneState::WaitingOperator,
         code if code.starts_with("guard-") => ZoneState::WaitingGuard,
         code if code.starts_with("parent-") => ZoneState::WaitingParent,

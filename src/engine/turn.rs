@@ -435,7 +435,7 @@ fn key_ttls_s(known: &Picture) -> impl Iterator<Item = u32> {
 }
 
 /// Whether the parent has a DS.
-fn is_secure(known: &Picture) -> bool {
+pub(super) fn is_secure(known: &Picture) -> bool {
     let ds = |server: &Server| known.history.current(server, Kind::Ds).is_some_and(|ds| !ds.served.records.is_empty());
     known.places.parent.iter().any(ds)
 }

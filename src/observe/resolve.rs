@@ -107,6 +107,12 @@ impl SystemResolver {
     }
 }
 
+/// Whether a name is the same again after it was written down. Hosts have letters, digits and hyphens (RFC 1123 §2.1), and
+/// what has others cannot be looked up where names are text.
+fn can_be_kept(host: &Name) -> bool {
+    host.to_string().parse::<Name>().is_ok_and(|read| read == *host)
+}
+
 /// No cache, for the resolver that is asked has one, and no hosts file, for it says nothing about the public name.
 fn without_surprises(options: &ResolverOpts) -> ResolverOpts {
     let mut options = options.clone();
@@ -132,6 +138,13 @@ impl Resolve for SystemResolver {
             .filter_map(|record| match &record.data {
                 RData::NS(ns) => Some(ns.0.to_lowercase()),
                 _ => None,
+            })
+            .filter(|host| {
+                let good = can_be_kept(host);
+                if !good {
+                    tracing::warn!(%zone, "a name server is left out, for its name is not one of a host: {host:?}");
+                }
+                good
             })
             .collect();
         if hosts.is_empty() { Err(ResolveError::NoZone(zone.clone())) } else { Ok(hosts) }

@@ -146,6 +146,8 @@ impl Store {
             .bind(disabled)
             .execute(&mut *tx)
             .await?;
+        // What an account was allowed when it signed in is over, for good: not until it is allowed the same again.
+        sqlx::query("DELETE FROM sessions WHERE account = $1").bind(name).execute(&mut *tx).await?;
         an_admin_is_left(&mut tx, before).await?;
         let is = if disabled { ", and may not sign in" } else { "" };
         self.tell_of_account(&mut tx, "account-changed", &format!("account {name} is {role} from now on{is}")).await?;
@@ -153,7 +155,7 @@ impl Store {
         Ok(())
     }
 
-    /// Takes password, second factor and sessions away.
+    /// Takes password, second factor, sessions and tokens away.
     pub async fn reset_account(&self, name: &str, link: &str, until: Time) -> Result<(), StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let before = admins(&mut tx).await?;
@@ -166,8 +168,10 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         sqlx::query("DELETE FROM sessions WHERE account = $1").bind(name).execute(&mut *tx).await?;
+        sqlx::query("UPDATE tokens SET revoked = TRUE WHERE account = $1").bind(name).execute(&mut *tx).await?;
         an_admin_is_left(&mut tx, before).await?;
-        let text = format!("password and second factor of account {name} were taken away, and it got a one-time link");
+        let text =
+            format!("password, second factor and tokens of account {name} were taken away, and it got a one-time link");
         self.tell_of_account(&mut tx, "account-reset", &text).await?;
         tx.commit().await?;
         Ok(())
@@ -179,7 +183,7 @@ impl Store {
             sqlx::query_as("SELECT name FROM accounts WHERE link = $1 AND link_until > $2 AND NOT disabled")
                 .bind(link)
                 .bind(now.0)
-                .fetch_optional(&self.pool)
+                .fetch_optional(&self.readers)
                 .await?;
         Ok(row.map(|(name,)| name))
     }

@@ -246,10 +246,18 @@ impl Store {
         if hash != head.1 {
             return broken(sequence, format!("entry {sequence} is not the one that was written last"));
         }
-        let more = self.audit_after(behind, None, 1).await?;
-        let now = self.audit_head().await?;
-        if let (Some(entry), true) = (more.first(), now == head) {
-            return broken(sequence, format!("entry {} was put behind the last one", entry.sequence));
+        // In one look, however much is written meanwhile.
+        let (first, last, now): (Option<i64>, Option<i64>, Option<i64>) = sqlx::query_as(
+            "SELECT (SELECT MIN(sequence) FROM audit), (SELECT MAX(sequence) FROM audit),
+                    (SELECT sequence FROM audit_head WHERE id = 1)",
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        if let Some(first) = first.filter(|first| *first < 1) {
+            return broken(sequence, format!("entry {first} was put before the first one"));
+        }
+        if let Some(last) = last.filter(|last| *last > now.unwrap_or(0)) {
+            return broken(sequence, format!("entry {last} was put behind the last one"));
         }
         Ok(Verified { entries: sequence, head: head.clone(), broken: None })
     }

@@ -42,7 +42,7 @@ impl Store {
 
     pub async fn session(&self, id: &str, now: Time) -> Result<Option<SessionRecord>, StoreError> {
         let query = "SELECT id, account, record, expires_at FROM sessions WHERE id = $1 AND expires_at > $2";
-        Ok(sqlx::query_as(query).bind(id).bind(now.0).fetch_optional(&self.pool).await?)
+        Ok(sqlx::query_as(query).bind(id).bind(now.0).fetch_optional(&self.readers).await?)
     }
 
     pub async fn delete_session(&self, id: &str) -> Result<(), StoreError> {

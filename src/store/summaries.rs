@@ -96,11 +96,33 @@ impl Summary {
         }
     }
 
-    /// Whether it waits for somebody.
+    /// Whether it waits for a person, with or without a transition.
     pub fn needs_somebody(&self) -> bool {
-        matches!(self.state, ZoneState::Blocked | ZoneState::WaitingOperator | ZoneState::Exposed)
-            || self.reason == UNFINISHED
+        match self.state {
+            ZoneState::Blocked | ZoneState::Exposed => true,
+            ZoneState::Rest | ZoneState::Paused => false,
+            _ => !ends_by_itself(&self.reason),
+        }
     }
+}
+
+/// Waits with nothing to be done by anybody: `docs/reasons.md` says of each that it ends by itself.
+fn ends_by_itself(code: &str) -> bool {
+    code.starts_with("guard-")
+        || matches!(
+            code,
+            "" | "operator-lag"
+                | "parent-pending"
+                | "parent-unreachable"
+                | "outcome-unknown"
+                | "update-overtaken"
+                | "update-unpublished"
+                | "too-many-requests"
+                | "request-budget-spent"
+                | "clock-jumped"
+                | "paused"
+                | "invariant-refused"
+        )
 }
 
 #[derive(PartialEq, Eq, sqlx::FromRow)]
@@ -237,5 +259,44 @@ impl Store {
         .fetch_one(&self.readers)
         .await?;
         Ok(differing == 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_needs_somebody_where_a_person_is_waited_for_with_or_without_a_transition() {
+        let needs = |state, reason: &str| {
+            let summary = Summary { state, reason: reason.to_owned(), ..Summary::fresh(Time::MIN) };
+            summary.needs_somebody()
+        };
+        for (state, reason) in [
+            (ZoneState::Blocked, "update-refused"),
+            (ZoneState::Exposed, ""),
+            (ZoneState::WaitingParent, "parent-manual"),
+            (ZoneState::WaitingOperator, "operator-unreachable"),
+            (ZoneState::Unsettled, "ns-unexpected"),
+            (ZoneState::Unsettled, "operator-unsigned"),
+            (ZoneState::Unsettled, UNFINISHED),
+        ] {
+            assert!(needs(state, reason), "{state:?} {reason}");
+        }
+        for (state, reason) in [
+            (ZoneState::Rest, ""),
+            (ZoneState::Rest, "operator-unsigned"),
+            (ZoneState::Paused, "paused"),
+            (ZoneState::Acting, ""),
+            (ZoneState::Verifying, "operator-lag"),
+            (ZoneState::WaitingGuard, "guard-ttl"),
+            (ZoneState::WaitingParent, "parent-pending"),
+            (ZoneState::WaitingOperator, "too-many-requests"),
+            (ZoneState::WaitingOperator, "request-budget-spent"),
+            (ZoneState::Unsettled, ""),
+            (ZoneState::Unsettled, "guard-ttl"),
+        ] {
+            assert!(!needs(state, reason), "{state:?} {reason}");
+        }
     }
 }

@@ -76,7 +76,7 @@ impl Store {
 
     pub async fn token_by_hash(&self, hash: &str) -> Result<Option<TokenRecord>, StoreError> {
         let query = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE hash = $1"));
-        let row: Option<Row> = sqlx::query_as(query).bind(hash).fetch_optional(&self.pool).await?;
+        let row: Option<Row> = sqlx::query_as(query).bind(hash).fetch_optional(&self.readers).await?;
         row.map(read).transpose()
     }
 

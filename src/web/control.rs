@@ -1,6 +1,6 @@
 //! `/zones/{zone}/pause` and its kin: first what will happen, then it happens.
 //!
-//! Invariant: the version of the transition that the visitor saw goes with the verb. Where it is another by now,
+//! Invariant: the transition that the visitor saw, and its version, go with the verb. Where it is another by now,
 //! nothing is done, and the page shows what is there instead.
 
 use super::forms::given;
@@ -37,12 +37,17 @@ impl ControlPage {
     fn version(&self) -> i64 {
         self.zone.transition.as_ref().map_or(0, |transition| transition.version)
     }
+
+    fn transition(&self) -> &str {
+        self.zone.transition.as_ref().map_or("", |transition| transition.id.as_str())
+    }
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Fields {
     reason: String,
+    transition: String,
     version: String,
 }
 
@@ -51,7 +56,11 @@ pub async fn confirm(here: Here, Path(zone): Path<String>, verb: Verb) -> Answer
 }
 
 pub async fn act(here: Here, Path(zone): Path<String>, Posted(fields): Posted<Fields>, verb: Verb) -> Answer {
-    let control = Control { reason: given(&fields.reason), version: fields.version.trim().parse().ok() };
+    let control = Control {
+        reason: given(&fields.reason),
+        transition: given(&fields.transition),
+        version: fields.version.trim().parse().ok(),
+    };
     let (service, named) = (here.service.clone(), zone.clone());
     match to_its_end(async move { service.control(&named, verb, control).await }).await {
         Ok(_) => go_to(&format!("/zones/{}", markup::encoded(&zone)), done(verb)),
@@ -109,9 +118,14 @@ fn happens(verb: Verb, zone: &ZoneShow) -> String {
                         stays valid as long as the operators go on to sign."
                 .to_owned()
         }
-        Verb::Resume => "It goes on, forward to the group that was asked for. Everything is looked at again before \
-                         anything is written."
-            .to_owned(),
+        Verb::Resume => {
+            let whither = match ways::under_way(zone).map(|transition| (transition.paused, transition.aim.as_str())) {
+                Some((true, "undoing")) => "back to the group from before: it was being undone when it was paused",
+                Some((true, "stopping")) => "to the nearest rest state: it was being stopped when it was paused",
+                _ => "forward to the group that was asked for",
+            };
+            format!("It goes on, {whither}. Everything is looked at again before anything is written.")
+        }
         Verb::Stop => format!("It goes on to the nearest rest state and ends there. {}", ways::if_stopped(zone)),
         Verb::Undo => format!(
             "The zone goes back to the group from before, by the same ladder and under the same guards; nothing is \

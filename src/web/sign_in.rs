@@ -26,7 +26,8 @@ pub struct Next {
 
 /// A path of ours; anything else would lead somebody who has just signed in to another site.
 pub(super) fn ours(next: &str) -> &str {
-    let path = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
+    let path =
+        next.starts_with('/') && !next.starts_with("//") && !next.contains(|c: char| c == '\\' || c.is_control());
     if path && !next.starts_with("/sign-in") { next } else { "/" }
 }
 
@@ -149,9 +150,16 @@ mod tests {
     #[test]
     fn after_signing_in_the_browser_stays_here() {
         assert_eq!(ours("/zones?state=blocked"), "/zones?state=blocked");
-        for elsewhere in
-            ["", "//evil.example", "https://evil.example", "/\\evil.example", "zones", "/a\r\nb", "/sign-in"]
-        {
+        for elsewhere in [
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "zones",
+            "/a\r\nb",
+            "/\t/evil.example",
+            "/sign-in",
+        ] {
             assert_eq!(ours(elsewhere), "/", "{elsewhere}");
         }
     }

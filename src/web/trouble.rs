@@ -83,6 +83,7 @@ impl From<Refusal> for Trouble {
             RefusalKind::Invalid => StatusCode::BAD_REQUEST,
             RefusalKind::Conflict => StatusCode::CONFLICT,
             RefusalKind::Preflight => StatusCode::UNPROCESSABLE_ENTITY,
+            RefusalKind::Forbidden => StatusCode::FORBIDDEN,
             RefusalKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         };
         let Refusal { code, text, fix, retry_at, .. } = refusal;

@@ -29,9 +29,14 @@ pub fn why_no_change(zone: &ZoneShow) -> Option<&'static str> {
 }
 
 pub fn buttons(zone: &ZoneShow) -> Vec<Button> {
+    let onwards = match under_way(zone).map(|transition| (transition.paused, transition.aim.as_str())) {
+        Some((true, "undoing")) => "lets it go on, back: it is being undone",
+        Some((true, "stopping")) => "lets it go on, to where it stops",
+        _ => "lets it go on, forward",
+    };
     let all = [
         (Verb::Pause, "Pause", "holds all writes but the sharing of new keys", true),
-        (Verb::Resume, "Resume", "lets it go on, forward", true),
+        (Verb::Resume, "Resume", onwards, true),
         (Verb::Stop, "Stop…", "goes on to the nearest rest state and stays there", false),
         (Verb::Undo, "Undo…", "goes back to the group from before", false),
         (Verb::TryNow, "Try now", "looks at once, and tries again what failed; guards stay guards", true),
@@ -49,8 +54,13 @@ pub fn buttons(zone: &ZoneShow) -> Vec<Button> {
 fn why_not(verb: Verb, zone: &ZoneShow) -> Option<&'static str> {
     let Some(transition) = under_way(zone) else {
         let last = zone.transition.as_ref().map(|transition| transition.state);
+        let led_nowhere =
+            zone.transition.as_ref().is_some_and(|last| last.algorithm.is_none() && last.target == last.from);
         return match (verb, last) {
             (Verb::TryNow, _) => None,
+            (Verb::Undo, Some(TransitionState::Stopped)) if led_nowhere => {
+                Some("the last transition was stopped where it had begun")
+            }
             (Verb::Undo, Some(TransitionState::Done | TransitionState::Stopped)) => None,
             (Verb::Undo, Some(_)) => Some("the last transition left nothing to undo"),
             (Verb::Undo, None) => Some("there was no transition yet"),

@@ -4,7 +4,7 @@
 
 use crate::api::wire::{
     AbilityShow, Actor, DsState, ForecastReport, KeyShow, Outcome, ParentMode, RollState, ServerShow, Severity,
-    StepState, ZoneSummary,
+    StepState, WaitingFor,
 };
 
 /// A state's name, as words.
@@ -21,11 +21,11 @@ pub fn state(state: &str) -> &str {
     }
 }
 
-/// A verdict where what is waited for stands beside it: without saying that once more. `None` where nothing is left to say.
-pub fn verdict_beside_reason(zone: &ZoneSummary) -> Option<&str> {
-    let reason = zone.waiting_for.as_ref().map_or("", |waiting| waiting.text.as_str());
-    let said = zone.verdict.strip_suffix(reason).unwrap_or(&zone.verdict);
-    Some(said.trim_end_matches([' ', ':', ';'])).filter(|said| !said.is_empty())
+/// A verdict where what is waited for stands beside it: without saying that once more.
+pub fn verdict_beside_reason<'v>(verdict: &'v str, waiting: Option<&WaitingFor>) -> &'v str {
+    let reason = waiting.map_or("", |waiting| waiting.text.as_str());
+    let said = verdict.strip_suffix(reason).map(|said| said.trim_end_matches([' ', ':', ';']));
+    said.filter(|said| !said.is_empty()).unwrap_or(verdict)
 }
 
 /// A state's mark: never colour alone. The class of the stylesheet and the sign before the words.

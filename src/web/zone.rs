@@ -5,7 +5,7 @@ use super::here::{Answer, Here, Page, Place, html};
 use super::markup;
 use super::ways::{self, Button, Done};
 use super::words;
-use crate::api::wire::{Event, ParentMode, ServerShow, Timeline, TransitionShow, ZoneShow};
+use crate::api::wire::{Event, Exposure, ParentMode, ServerShow, Timeline, TransitionShow, ZoneShow};
 use askama::Template;
 use axum::extract::Path;
 
@@ -18,7 +18,6 @@ struct ZonePage {
     page: Page,
     zone: ZoneShow,
     unicode: Option<String>,
-    state: String,
     picture: String,
     timeline: Option<Timeline>,
     /// As SVG.
@@ -46,7 +45,6 @@ pub async fn show(here: Here, Path(name): Path<String>) -> Answer {
     html(&ZonePage {
         page,
         unicode: markup::unicode(&zone.zone),
-        state: state(&zone),
         picture: draw::picture(&zone),
         drawn: timeline.as_ref().map(draw::timeline).unwrap_or_default(),
         timeline,
@@ -61,18 +59,6 @@ pub async fn show(here: Here, Path(name): Path<String>) -> Answer {
     })
 }
 
-/// As in the list of zones.
-fn state(zone: &ZoneShow) -> String {
-    if zone.exposures.iter().any(|exposure| exposure.until.is_none()) {
-        return "exposed".to_owned();
-    }
-    match ways::under_way(zone) {
-        Some(transition) => transition.state.name().to_owned(),
-        None if zone.rest => "rest".to_owned(),
-        None => "unsettled".to_owned(),
-    }
-}
-
 impl ZonePage {
     fn under_way(&self) -> Option<&TransitionShow> {
         ways::under_way(&self.zone)
@@ -80,14 +66,28 @@ impl ZonePage {
 
     /// Without what is waited for, which stands right below: on a telephone there is no room to say it twice.
     fn verdict(&self) -> &str {
-        let waiting = self.under_way().and_then(|transition| transition.waiting_for.as_ref());
-        let short = waiting.and_then(|waiting| self.zone.verdict.strip_suffix(&waiting.text)?.strip_suffix(": "));
-        short.unwrap_or(&self.zone.verdict)
+        words::verdict_beside_reason(&self.zone.verdict, self.zone.waiting_for.as_ref())
+    }
+
+    /// Exposures that are not over.
+    fn exposures(&self) -> impl Iterator<Item = &Exposure> {
+        let now = self.zone.now;
+        self.zone.exposures.iter().filter(move |exposure| exposure.until.is_none_or(|until| until > now))
     }
 
     /// Sent with every verb, so that of two people one wins.
     fn version(&self) -> i64 {
         self.zone.transition.as_ref().map_or(0, |transition| transition.version)
+    }
+
+    /// Sent beside it: each transition counts its versions for itself.
+    fn transition(&self) -> &str {
+        self.zone.transition.as_ref().map_or("", |transition| transition.id.as_str())
+    }
+
+    /// Only a transition that is over has one.
+    fn has_certificate(&self) -> bool {
+        self.zone.transition.is_some() && self.under_way().is_none()
     }
 
     fn servers(&self) -> Vec<&ServerShow> {

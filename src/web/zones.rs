@@ -90,7 +90,7 @@ struct ZonesPage {
 }
 
 /// States that the filter offers though no zone may be in them.
-const STATES: [&str; 12] = [
+const STATES: [&str; 11] = [
     "attention",
     "exposed",
     "blocked",
@@ -99,7 +99,6 @@ const STATES: [&str; 12] = [
     "waiting-guard",
     "verifying",
     "acting",
-    "planned",
     "paused",
     "unsettled",
     "rest",

@@ -124,6 +124,8 @@ pub fn zone() -> ZoneShow {
         verdict: "Signed by a, b is joining; waiting until resolvers have forgotten the DNSKEY set without b's keys."
             .to_owned(),
         rest: false,
+        state: "waiting-guard".to_owned(),
+        waiting_for: transition(TransitionState::WaitingGuard).waiting_for,
         desired: vec!["a".to_owned(), "b".to_owned()],
         operators: vec![
             OperatorStanding {
@@ -174,6 +176,7 @@ pub fn zone_at_rest() -> ZoneShow {
     let mut zone = zone();
     zone.verdict = "Signed and served by a, the parent agrees: nothing to do.".to_owned();
     zone.rest = true;
+    (zone.state, zone.waiting_for) = ("exposed".to_owned(), None);
     zone.rolls = Vec::new();
     zone.transition = None;
     zone.next = None;

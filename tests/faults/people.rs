@@ -115,3 +115,62 @@ async fn f20_as_long_as_a_resolver_may_serve_stale_data_the_old_operator_is_kept
     assert!(world.elapsed() - left <= longest, "and no longer: {} s", (world.elapsed() - left) / 1000);
     world.assert_nobody_failed().await;
 }
+
+#[tokio::test]
+async fn what_somebody_decided_about_one_transition_is_not_done_to_another() {
+    let world = World::adopted().await;
+    world.join("b").await;
+    world.turn().await;
+    let saw = world.shown().await.transition.unwrap();
+    world.press(Verb::Undo, wire::Control::default()).await.unwrap();
+    world.comes_to_rest().await;
+    // A colleague begins anew. Each transition counts its versions from 1.
+    world.join("b").await;
+    world.turn().await;
+    let now = world.shown().await.transition.unwrap();
+    assert_ne!(now.id, saw.id);
+    assert_eq!(now.version, saw.version);
+    for verb in [Verb::Pause, Verb::Stop, Verb::Undo] {
+        let control = wire::Control { transition: Some(saw.id.clone()), version: Some(saw.version), reason: None };
+        let refusal = world.press(verb, control).await.unwrap_err();
+        assert_eq!((refusal.kind, refusal.code), (RefusalKind::Conflict, "transition-changed"), "{verb:?}");
+        let after = world.shown().await.transition.unwrap();
+        assert_eq!((after.id, after.version), (now.id.clone(), now.version), "{verb:?} changed something");
+    }
+    world.comes_to_rest().await;
+    // Neither at rest: the way back is from the last one, and that is not the one that was seen.
+    let control = wire::Control { transition: Some(saw.id), ..wire::Control::default() };
+    assert_eq!(world.press(Verb::Undo, control).await.unwrap_err().code, "transition-changed");
+    assert!(world.is_at_rest().await);
+    let control = wire::Control { transition: Some(now.id), ..wire::Control::default() };
+    world.press(Verb::Undo, control).await.unwrap();
+    assert!(!world.is_at_rest().await, "the one that was seen is undone");
+}
+
+#[tokio::test]
+async fn a_reason_is_some_words_and_no_book() {
+    let world = World::adopted().await;
+    world.join("b").await;
+    let control = |length: usize| wire::Control { reason: Some("é".repeat(length)), ..wire::Control::default() };
+    let refusal = world.press(Verb::Pause, control(501)).await.unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Invalid);
+    assert!(!world.shown().await.transition.unwrap().paused);
+    world.press(Verb::Pause, control(500)).await.unwrap();
+    assert!(world.shown().await.transition.unwrap().paused);
+}
+
+#[tokio::test]
+async fn what_is_paused_does_not_say_that_it_goes_on_by_itself() {
+    let world = World::adopted().await;
+    world.join("b").await;
+    world
+        .until("a guard is waited for", async |w| w.waiting().await.iter().any(|(c, _)| c.starts_with("guard-")))
+        .await;
+    assert!(world.shown().await.next.unwrap().contains("by itself at"));
+    world.press(Verb::Pause, wire::Control::default()).await.unwrap();
+    world.turn().await;
+    let paused = world.shown().await;
+    assert!(paused.next.as_deref().unwrap().starts_with("resume it"), "{:?}", paused.next);
+    world.press(Verb::Resume, wire::Control::default()).await.unwrap();
+    assert!(!world.shown().await.verdict.contains("paused"), "{}", world.shown().await.verdict);
+}

@@ -90,6 +90,8 @@ async fn entries_that_were_taken_out_put_in_or_exchanged_are_found() {
     )
     .await;
     found("behind the last", &copy("(SELECT MAX(sequence) + 1 FROM audit)")).await;
+    found("far behind the last", &copy("1000000")).await;
+    found("before all others", &copy("-9223372036854775808")).await;
     found("before the first", &copy("0")).await;
     found(
         "replaced",

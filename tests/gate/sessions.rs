@@ -1,6 +1,6 @@
 //! Sessions: what the cookie is like, when they end, and who ends them.
 
-use crate::house::{House, MINUTE, PASSWORD};
+use crate::house::{House, MINUTE, PASSWORD, beside};
 use axum::http::StatusCode;
 use chorus::access::{Caller, Role};
 use chorus::api::wire::AccountChange;
@@ -132,6 +132,7 @@ async fn another_role_a_reset_and_being_disabled_end_sessions_at_once() {
         if disables {
             assert_eq!(house.browser().sign_in("vera", PASSWORD, "").await.status, StatusCode::BAD_REQUEST);
             house.change("vera", AccountChange { disabled: Some(false), ..AccountChange::default() }).await;
+            assert!(!vera.is_signed_in().await, "what was ended does not come back with the permission");
         }
     }
 }
@@ -176,4 +177,20 @@ async fn a_request_that_was_under_way_brings_no_ended_session_back() {
     anna.post("/sign-out", &[]).await;
     sessions.save(&record).await.unwrap();
     assert!(!house.browser().with_cookie(&kept).is_signed_in().await);
+}
+
+#[tokio::test]
+async fn sessions_that_are_over_are_not_kept() {
+    let house = House::new().await;
+    two(&house).await;
+    let _anna = house.signed_in("anna").await;
+    let rows = async || {
+        let mut connection = beside(house.dir.path()).await;
+        let (rows,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM sessions").fetch_one(&mut connection).await.unwrap();
+        rows
+    };
+    let before = rows().await;
+    house.clock.goes_on(MINUTE * 60 * 24);
+    let _vera = house.signed_in("vera").await;
+    assert!(rows().await <= before, "{} after {before}", rows().await);
 }

@@ -2,7 +2,7 @@
 
 use crate::house::House;
 use chorus::access::{Caller, Permission, Role};
-use chorus::api::wire::TokenAdd;
+use chorus::api::wire::{AccountChange, TokenAdd};
 
 use Permission::{Admin, TransitionsRun, ZonesRead};
 
@@ -89,4 +89,30 @@ async fn tokens_of_others_are_seen_and_revoked_by_admins_alone() {
     assert_eq!(house.api("GET", "/zones", Some(&of_anna), "").await.status, 200);
     assert_eq!(house.api("DELETE", &format!("/tokens/{of_vera_id}"), Some(&of_anna), "").await.status, 204);
     assert_eq!(house.api("GET", "/zones", Some(&of_vera), "").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_token_ends_itself_and_none_of_its_owners_others() {
+    let house = House::new().await;
+    house.account("anna", Role::Admin).await;
+    let (report_id, report) = house.token(("anna", Role::Admin), &[ZonesRead], None).await;
+    let (strong_id, strong) = house.token(("anna", Role::Admin), &[ZonesRead, TransitionsRun], None).await;
+    let refused = house.api("DELETE", &format!("/tokens/{strong_id}"), Some(&report), "").await;
+    assert_eq!(refused.status, 403, "{}", refused.text);
+    assert_eq!(house.api("GET", "/zones", Some(&strong), "").await.status, 200);
+    assert_eq!(house.api("DELETE", &format!("/tokens/{report_id}"), Some(&report), "").await.status, 204);
+    assert_eq!(house.api("GET", "/zones", Some(&report), "").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_reset_takes_the_accounts_tokens_too() {
+    let house = House::new().await;
+    house.account("anna", Role::Admin).await;
+    house.account("vera", Role::Viewer).await;
+    let (_, secret) = house.token(("vera", Role::Viewer), &[ZonesRead], None).await;
+    let (_, of_anna) = house.token(("anna", Role::Admin), &[ZonesRead], None).await;
+    assert_eq!(house.api("GET", "/zones", Some(&secret), "").await.status, 200);
+    house.change("vera", AccountChange { reset: true, ..AccountChange::default() }).await;
+    assert_eq!(house.api("GET", "/zones", Some(&secret), "").await.status, 401);
+    assert_eq!(house.api("GET", "/zones", Some(&of_anna), "").await.status, 200, "others keep theirs");
 }

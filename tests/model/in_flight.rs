@@ -164,3 +164,19 @@ fn what_arrived_with_a_change_of_the_operators_own_is_not_awaited_again_when_it_
     let versions: Vec<&RecordSet> = track.spans.iter().map(|span| &span.served.records).collect();
     assert!(versions.contains(&&f.ds(&["a", "b"])), "it may have been served in between");
 }
+
+#[test]
+fn whom_the_parent_asks_gets_its_csync_last_so_that_no_half_done_write_outlives_what_the_parent_does() {
+    let mut f = b_is_trusted();
+    for operator in ["a", "b"] {
+        f.sees(LATER_S, operator, Kind::Ns, f.ns(&["a", "b"]));
+    }
+    let asked = |f: &Fixture| -> Vec<String> {
+        let writes = decide(&f.world(LATER_S + 1)).writes;
+        let csync = writes.into_iter().filter(|write| write.sets.iter().any(|(kind, ..)| *kind == Kind::Csync));
+        csync.map(|write| write.operator).collect()
+    };
+    assert_eq!(asked(&f), ["b", "a"], "the parent asks a alone, and acts as soon as a has it");
+    f.sees(LATER_S, "parent", Kind::Delegation, f.ns(&["b"]));
+    assert_eq!(asked(&f), ["a", "b"]);
+}

@@ -304,6 +304,12 @@ async fn when_it_ends_and_what_if_it_is_stopped_is_answered_in_every_state() {
             }
         }
     }
+    // What is awaited stands there without a transition, too.
+    let unsettled = ZoneShow { state: "unsettled".to_owned(), transition: None, next: None, ..sample::zone() };
+    let reason = unsettled.waiting_for.clone().unwrap().text;
+    let service = Arc::new(Made { zone: Some(unsettled), ..Made::default() });
+    let page = Browser::signed_in(service, Role::Operator).get("/zones/example.org").await.text;
+    assert!(Page::read(&page).text().contains(&reason), "{reason}");
     for zone in zones {
         let what = format!("{:?}", zone.transition.as_ref().map(|t| (t.state, t.aim.clone(), t.paused)));
         let service = Arc::new(Made { zone: Some(zone), ..Made::default() });

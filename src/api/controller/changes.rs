@@ -115,6 +115,7 @@ impl Controller {
 
     /// Starts a transition to what is wished. The zone's lock is held by the caller.
     pub(super) async fn begin(&self, name: &Name, wished: Wished, reason: Option<String>) -> Result<(), Refusal> {
+        super::fits(reason.as_deref())?;
         let ports = self.engine.ports();
         let Wished { from, to, members, algorithm, mut known } = wished;
         self.no_trial_left_over(name).await?;

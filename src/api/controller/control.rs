@@ -42,6 +42,10 @@ impl Controller {
             if verb != Verb::Undo {
                 return Err(at_rest(name, verb));
             }
+            let last = self.store().last_transition(name).await.map_err(of_store)?;
+            if let Some(last) = last.filter(|last| is_another(last, &control)) {
+                return Err(another(name, &last, "ended last"));
+            }
             let wished = self.wish(name, wire::Change::Undo).await?;
             let Wished { from, to, algorithm, .. } = &wished;
             if from != to || algorithm.is_some() {
@@ -56,6 +60,9 @@ impl Controller {
             return Err(Refusal::new(RefusalKind::Conflict, "cannot-stop", text)
                 .with_fix("pause it, or undo it")
                 .with_zone(plain(name)));
+        }
+        if is_another(running, &control) {
+            return Err(another(name, running, "is under way"));
         }
         if let Some(next) = after(verb, running, &known) {
             if control.version.is_some_and(|version| version != running.version) {
@@ -196,6 +203,18 @@ pub(super) fn at_rest(name: &Name, verb: Verb) -> Refusal {
     let text = format!("{} is at rest: there is no transition to {}", plain(name), verb.name());
     Refusal::new(RefusalKind::Conflict, "no-transition", text)
         .with_fix("see `chorus zone show`, and `chorus zone history` for what happened before")
+        .with_zone(plain(name))
+}
+
+/// Whether the caller saw another transition than this one.
+fn is_another(transition: &TransitionRecord, control: &wire::Control) -> bool {
+    control.transition.as_ref().is_some_and(|saw| *saw != transition.id)
+}
+
+fn another(name: &Name, transition: &TransitionRecord, what: &str) -> Refusal {
+    let text = format!("you saw another transition of {}: by now {} {what}", plain(name), transition.id);
+    Refusal::new(RefusalKind::Conflict, "transition-changed", text)
+        .with_fix("look at it with `chorus zone show`, and decide anew")
         .with_zone(plain(name))
 }
 

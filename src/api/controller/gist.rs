@@ -5,8 +5,9 @@
 
 use super::show;
 use crate::api::wire::{self, At};
-use crate::engine::{Status, awaited, is_at_rest, is_begun, state_of_transition};
+use crate::engine::{Status, awaited, exposed, is_at_rest, is_begun, state_of_transition, summary, unanswering};
 use crate::model::group::{Group, Standing, Step, algorithm_name};
+use crate::model::time::Time;
 use crate::store::{Aim, AlgorithmChange, MemberRecord, TransitionRecord, UNFINISHED, ZoneState};
 use std::collections::BTreeMap;
 
@@ -45,7 +46,7 @@ impl Gist<'_> {
         if let Some(trouble) = &status.trouble {
             return format!("Cannot be looked after at the moment: {trouble}");
         }
-        if let Some(exposure) = status.exposures.first() {
+        if let Some(exposure) = exposed(status) {
             return format!("Some resolvers may fail: {}", exposure.what);
         }
         let waiting = status.waiting.first().map(|wait| wait.text.as_str());
@@ -53,8 +54,15 @@ impl Gist<'_> {
             Some(running) if running.paused => {
                 format!("{}, paused: keys are still shared, nothing else is written", way(running))
             }
-            Some(running) => format!("{}: {}", way(running), waiting.unwrap_or("on its way")),
+            Some(running) => {
+                let awaited = awaited(status, running).map(|wait| wait.text.as_str());
+                format!("{}: {}", way(running), awaited.unwrap_or("on its way"))
+            }
             None if status.observed_at.is_none() => "Not looked at yet".into(),
+            None if members.len() == 1 && !self.rest() => {
+                let silent = unanswering(status).map(|one| format!("{} {}", one.server, one.failure));
+                format!("Served by {by}, of which {}", silent.unwrap_or_default())
+            }
             None if members.len() == 1 && status.secure == Some(false) => {
                 format!("Served by {by}, and not secure: the parent has no DS")
             }
@@ -62,6 +70,12 @@ impl Gist<'_> {
             None if status.settled => format!("Signed by {by}, the parent agrees, nothing to do"),
             None => format!("Signed by {by}; {}", waiting.unwrap_or("being looked at")),
         }
+    }
+
+    /// As in the list of zones.
+    pub fn state(&self) -> ZoneState {
+        let looked = self.status.observed_at.unwrap_or(Time::MIN);
+        summary(self.status, self.members.len(), self.transition, looked).state
     }
 
     /// What is awaited without a transition; `None` at rest.
@@ -101,8 +115,11 @@ impl Gist<'_> {
         } else {
             way.first().and_then(|(_, steps)| steps.first()).copied().unwrap_or(Step::ShareKeys)
         };
-        let number =
-            way.iter().position(|(of_leave, steps)| steps.contains(&step) && *of_leave == leaving).unwrap_or(0) + 1;
+        let of_it = |(of_leave, _): &&(bool, &[Step])| *of_leave == leaving;
+        let at = way.iter().position(|one| of_it(&one) && one.1.contains(&step));
+        // A key that is rolled meanwhile may take a step of another way: then it is where this one has come to.
+        let come_to = || way.iter().rposition(|one| of_it(&one) && one.1.first().is_some_and(|first| *first <= step));
+        let number = at.or_else(come_to).unwrap_or(0) + 1;
         Course { way, number, step }
     }
 

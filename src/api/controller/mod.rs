@@ -160,6 +160,7 @@ impl Service for Controller {
     }
 
     async fn control(&self, zone: &str, verb: wire::Verb, control: wire::Control) -> Result<wire::SetAnswer, Refusal> {
+        fits(control.reason.as_deref())?;
         self.act(&zone_name(zone)?, verb, control).await
     }
 
@@ -178,6 +179,17 @@ impl Service for Controller {
     async fn certificate(&self, zone: &str, transition: Option<&str>) -> Result<wire::Certificate, Refusal> {
         self.show_certificate(&zone_name(zone)?, transition).await
     }
+}
+
+/// Characters of a reason: it stays in the log for ever, and in every line of the zone.
+const REASON_LONGEST: usize = 500;
+
+fn fits(reason: Option<&str>) -> Result<(), Refusal> {
+    if reason.is_none_or(|reason| reason.chars().count() <= REASON_LONGEST) {
+        return Ok(());
+    }
+    let text = format!("the reason is longer than {REASON_LONGEST} characters");
+    Err(Refusal::new(RefusalKind::Invalid, "bad-request", text).with_fix("say it in fewer words, or name the ticket"))
 }
 
 /// A zone's name as a person writes it, absolute and in lower case.

@@ -6,7 +6,7 @@ use super::gist::{Gist, on_the_wire as state_on_the_wire};
 use super::plain;
 use super::under_way;
 use crate::api::wire::{self, At};
-use crate::engine::{Certificate, Picture, Status, state_of};
+use crate::engine::{Certificate, Picture, Status, awaited, state_of};
 use crate::model::chain::Exposure;
 use crate::model::dns::{Dnskey, Rdata, RecordSet, RecordType, cds_for, key_of_ds, ns_name, rdata_text, unhex};
 use crate::model::group::{Group, KeyRole, ParentMode, Phase, Rolling, Standing, Step, World, algorithm_name, rolling};
@@ -35,6 +35,11 @@ pub(super) fn zone(known: &Picture, status: &Status, last: Option<&TransitionRec
         zone: plain(&known.record.name),
         verdict: gist.verdict(),
         rest: gist.rest(),
+        state: gist.state().name().into(),
+        waiting_for: match &transition {
+            Some(running) if known.transition.is_some() => running.waiting_for.clone(),
+            _ => gist.unsettled(),
+        },
         desired: gist.desired(),
         operators: operators.collect(),
         transition,
@@ -79,7 +84,10 @@ pub(super) fn trusted(group: &Group) -> Vec<String> {
 
 fn next(known: &Picture, status: &Status) -> Option<String> {
     let transition = known.transition.as_ref()?;
-    let wait = status.waiting.first()?;
+    if transition.paused {
+        return Some("resume it, stop it or undo it: by itself it does not go on".into());
+    }
+    let wait = awaited(status, transition)?;
     match state_on_the_wire(state_of(wait)) {
         wire::TransitionState::WaitingParent if wait.code == "parent-manual" => {
             Some("hand the DS and NS that are shown to the registrar".into())

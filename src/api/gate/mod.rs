@@ -28,6 +28,8 @@ use zeroize::Zeroizing;
 
 /// Each takes 19 MiB and a core for some tens of milliseconds.
 const HASHES_AT_ONCE: usize = 2;
+/// So many more may wait for that; else everybody's would end too late.
+const HASHES_AWAITED: usize = 30;
 
 /// A token's last use is kept to the minute.
 const USE_KEPT_TO: Duration = Duration::from_secs(60);
@@ -43,6 +45,7 @@ pub struct Gate {
     token: Token,
     attempts: Arc<Mutex<Attempts>>,
     hashing: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
 }
 
 /// What somebody signs in with.
@@ -72,7 +75,8 @@ impl Gate {
     /// `token`: the one in the daemon's data directory.
     pub fn new(store: Store, clock: Arc<dyn Clock>, random: Arc<dyn Random>, token: Token) -> Gate {
         let hashing = Arc::new(Semaphore::new(HASHES_AT_ONCE));
-        Gate { store, clock, random, token, attempts: Arc::default(), hashing }
+        let waiting = Arc::new(Semaphore::new(HASHES_AT_ONCE + HASHES_AWAITED));
+        Gate { store, clock, random, token, attempts: Arc::default(), hashing, waiting }
     }
 
     pub fn now(&self) -> Time {
@@ -184,7 +188,7 @@ impl Gate {
     }
 
     fn succeeded(&self, name: &str, address: Option<IpAddr>) {
-        self.attempts().succeeded(name, &neighbourhood(address));
+        self.attempts().succeeded(name, &neighbourhood(address), self.now());
     }
 
     fn attempts(&self) -> std::sync::MutexGuard<'_, Attempts> {
@@ -195,8 +199,17 @@ impl Gate {
     /// Runs what takes a core, a few at a time.
     async fn hashing<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
         let busy = || Refusal::new(RefusalKind::Unavailable, "internal", "this is a fault of Chorus itself");
-        let _turn = self.hashing.acquire().await.map_err(|_| busy())?;
-        tokio::task::spawn_blocking(work).await.map_err(|_| busy())
+        let _place = self.waiting.clone().try_acquire_owned().map_err(|_| {
+            Refusal::new(RefusalKind::Unavailable, "too-many-attempts", "too many sign in at this moment")
+                .with_fix("try again in some seconds")
+        })?;
+        let turn = self.hashing.clone().acquire_owned().await.map_err(|_| busy())?;
+        // The turn goes with the work: whoever hangs up does not make room for another while the work goes on.
+        let hashed = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work()
+        });
+        hashed.await.map_err(|_| busy())
     }
 }
 

@@ -86,6 +86,7 @@ impl SessionStore for Sessions {
         // What is begun anew has an id that nobody has seen: the layer would go on with that of the session before, and whoever
         // put that into the browser with it.
         record.id = Id::default();
+        self.0.drop_old_sessions().await.map_err(|refusal| session_store::Error::Backend(refusal.text))?;
         self.0.store.begin_session(&stored(record, self.0.now())?).await.map_err(broken)
     }
 

@@ -91,7 +91,17 @@ impl Gate {
         Ok(TokenMade { token: shown(token), secret: secret.as_str().to_owned() })
     }
 
+    /// A token ends itself, and others only with the permission of an admin: a report's, once it is stolen, must not stop
+    /// everything else of its owner.
     pub async fn revoke_token(&self, caller: &Caller, id: &str) -> Result<(), Refusal> {
+        let own = self.store.tokens(Some(&caller.name)).await.map_err(of_store)?;
+        let another = |used: &str| used != id && own.iter().any(|token| token.id == id && !token.revoked);
+        let by_another = matches!(&caller.means, Means::Token(used) if another(used));
+        if by_another && !caller.may(Permission::Admin) {
+            let text = "a token revokes no other one";
+            return Err(Refusal::new(RefusalKind::Forbidden, "not-permitted", text)
+                .with_fix("sign in, or use a token that has the scope admin"));
+        }
         match self.signed(caller).revoke_token(id, whose(caller)).await.map_err(of_store)? {
             true => Ok(()),
             false => {

@@ -63,6 +63,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Asked<T> {
                     JsonRejection::JsonSyntaxError(error) => (StatusCode::BAD_REQUEST, innermost(error)),
                     other => (other.status(), other.body_text()),
                 };
+                // What was sent may be in it, as long as it was.
+                let text: String = text.chars().take(300).collect();
                 let text = format!("the body is not what this path takes: {text}");
                 let fix = "Send JSON with the fields that the documentation names, of at most 1 MiB";
                 Err(Refused(refuse(status, "bad-request", &text, fix)))
@@ -141,6 +143,7 @@ impl From<Refusal> for Refused {
             RefusalKind::Invalid => StatusCode::BAD_REQUEST,
             RefusalKind::Conflict => StatusCode::CONFLICT,
             RefusalKind::Preflight => StatusCode::UNPROCESSABLE_ENTITY,
+            RefusalKind::Forbidden => StatusCode::FORBIDDEN,
             RefusalKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         };
         let Refusal { code, text, fix, zone, operator, retry_at, .. } = refusal;

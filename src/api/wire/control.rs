@@ -39,6 +39,9 @@ impl Verb {
 pub struct Control {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The id of the transition that the caller saw; when another one runs by now, or ended last, nothing is done (409).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transition: Option<String>,
     /// The transition's version that the caller saw; when it is another one by now, nothing is done (409).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<i64>,

@@ -339,6 +339,12 @@ pub struct ZoneShow {
     pub verdict: String,
     /// Whether this stays valid for ever with nobody acting.
     pub rest: bool,
+    /// As in the list of zones: a state of `TransitionState`, or `rest`, `unsettled` or `exposed`.
+    #[serde(default)]
+    pub state: String,
+    /// What is awaited, with or without a transition.
+    #[serde(default)]
+    pub waiting_for: Option<WaitingFor>,
     pub desired: Vec<String>,
     pub operators: Vec<OperatorStanding>,
     /// The one that is under way, else the last one.

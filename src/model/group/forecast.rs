@@ -9,7 +9,7 @@ use super::desired::{cds_and_cdnskey, csync, placed_keys};
 use super::guards::last_question;
 use super::ladder::is_admitted;
 use super::standing::standing;
-use super::view::{Memo, World};
+use super::view::{Memo, Shown, World};
 use crate::model::dns::{Ds, RecordSet, key_of_ds, ns_name};
 use crate::model::history::{Kind, Server, Span, Who};
 use crate::model::time::Time;
@@ -213,7 +213,11 @@ impl Plan<'_, '_> {
         let members: Vec<&String> = world.members.keys().filter(|op| !world.is_lost(op)).collect();
         let target = world.ns_of(world.serving());
         let ns = self.writes(&members, Kind::Ns, |_, _| target.clone());
-        if !ns.is_empty() {
+        // Where it is written everywhere already, the parent may still be awaited.
+        let told = world.shown(world.parent_servers, Kind::Delegation, |_, span| span.served.records == target);
+        if ns.is_empty() && told != Shown::Everywhere {
+            self.delegation(&target);
+        } else if !ns.is_empty() {
             let own = if leavers.iter().any(|op| world.is_lost(op)) { "" } else { ", its own included" };
             self.step(
                 &format!("{} out of the name server set of all{own}", listed(leavers)),

@@ -120,3 +120,16 @@ async fn given_addresses_are_not_resolved_and_names_without_address_are_an_error
     let error = servers(&known, &who, &unknown).await.unwrap_err();
     assert_eq!(error.to_string(), "ns3.b.example. has no IPv4 and no IPv6 address; give it as HOST=ADDRESS");
 }
+
+#[test]
+fn a_host_whose_name_does_not_outlive_being_written_down_is_left_out() {
+    for good in ["ns1.example.", "xn--bcher-kva.example.", "_ns.example.", "a-b.example."] {
+        assert!(can_be_kept(&name(good)), "{good}");
+    }
+    for label in [&b"a b"[..], b"ns!", b"n/s", b"n\xffs", b"n.s"] {
+        let odd = Name::from_labels([label, b"example"]).unwrap();
+        let read = odd.to_string().parse::<Name>();
+        assert_eq!(can_be_kept(&odd), read.is_ok_and(|read| read == odd), "{odd:?}");
+    }
+    assert!(!can_be_kept(&Name::from_labels([&b"n\xffs"[..], b"example"]).unwrap()));
+}

@@ -274,7 +274,7 @@ async fn the_overview_has_the_longest_waiting_and_the_next_to_open_first() {
     let found = |state, at, until: Option<i64>| Summary { state, until: until.map(Time), ..Summary::fresh(Time(at)) };
     for (zone, summary) in [
         ("a.", found(ZoneState::Blocked, 30, None)),
-        ("b.", found(ZoneState::WaitingOperator, 10, None)),
+        ("b.", Summary { reason: "no-answer".into(), ..found(ZoneState::WaitingOperator, 10, None) }),
         ("c.", Summary { reason: UNFINISHED.into(), ..found(ZoneState::Unsettled, 20, None) }),
         ("d.", found(ZoneState::Unsettled, 5, None)),
         ("e.", found(ZoneState::WaitingGuard, 5, Some(300))),

@@ -50,6 +50,8 @@ fn zone(operators: &[&str], addresses: usize) -> ZoneShow {
         zone: "shop.example".to_owned(),
         verdict: "Signed by all, the parent agrees, nothing to do.".to_owned(),
         rest: true,
+        state: "rest".to_owned(),
+        waiting_for: None,
         desired: operators.iter().map(|name| (*name).to_owned()).collect(),
         operators: operators.iter().map(standing).collect(),
         transition: None,
