@@ -113,6 +113,21 @@ pub fn done(zone: &ZoneShow) -> Done {
     }
 }
 
+/// Resolvers that serve what is stale (RFC 8767) may know an operator that long after nothing names it any more, and ask it.
+const STALE_AT_MOST_S: u64 = 7 * 86_400;
+
+/// Who was in the last transition and is out now, and when those servers may be switched off.
+pub fn switched_off(zone: &ZoneShow) -> Option<(Vec<String>, At)> {
+    let last = zone.transition.as_ref().filter(|transition| transition.state.is_over())?;
+    let at = At::known(last.ended?.time().plus_s(STALE_AT_MOST_S))?;
+    let is_out =
+        |name: &&String| !last.target.contains(name) && !zone.operators.iter().any(|one| one.operator == **name);
+    let mut left: Vec<String> = last.from.iter().chain(&last.to).filter(is_out).cloned().collect();
+    left.sort();
+    left.dedup();
+    (!left.is_empty()).then_some((left, at))
+}
+
 fn how_it_ended(state: TransitionState) -> &'static str {
     match state {
         TransitionState::Undone => "undone: the zone is back where it was",

@@ -5,7 +5,7 @@ use super::here::{Answer, Here, Page, Place, html};
 use super::markup;
 use super::ways::{self, Button, Done};
 use super::words;
-use crate::api::wire::{Event, Exposure, ParentMode, ServerShow, Timeline, TransitionShow, ZoneShow};
+use crate::api::wire::{At, Event, Exposure, ParentMode, ServerShow, Timeline, TransitionShow, ZoneShow};
 use askama::Template;
 use axum::extract::Path;
 
@@ -30,6 +30,7 @@ struct ZonePage {
     done: Done,
     if_stopped: String,
     if_undone: String,
+    switched_off: Option<(Vec<String>, At)>,
 }
 
 pub async fn show(here: Here, Path(name): Path<String>) -> Answer {
@@ -55,6 +56,7 @@ pub async fn show(here: Here, Path(name): Path<String>) -> Answer {
         done: ways::done(&zone),
         if_stopped: ways::if_stopped(&zone),
         if_undone: ways::if_undone(&zone),
+        switched_off: ways::switched_off(&zone),
         zone,
     })
 }

@@ -507,7 +507,9 @@ pub fn capabilities(name: &str, tried: bool) -> Capabilities {
         is_there: tried.then_some(is_there),
         evidence: match tried {
             true => format!("test.example: {evidence}"),
-            false => "not seen yet, though interfaces of this kind have a way for it; --write tries it".into(),
+            false => {
+                "not seen yet, though interfaces of this kind have a way for it; a check that may write tries it".into()
+            }
         },
         seen_at: tried.then(|| at(0)),
     };

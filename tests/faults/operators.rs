@@ -159,6 +159,9 @@ async fn f14_where_the_parent_delegates_only_to_who_is_gone_a_person_is_told_wha
         address.failure = Some(Failure::Silent);
     }
     world.look().await;
+    // As the page asks for it before it offers the button.
+    let plan = world.controller.plan("child.example", wire::Change::LeaveUnreachable("a".into())).await.unwrap();
+    assert!(!plan.refusals.iter().any(|finding| finding.outcome == wire::Outcome::Fail), "{:?}", plan.refusals);
     world.change(wire::Change::LeaveUnreachable("a".into())).await.unwrap();
     // The parent scans, and has nobody to ask: it will never see what b asks for.
     let text = world.waits_for("parent-manual").await;

@@ -310,6 +310,15 @@ async fn when_it_ends_and_what_if_it_is_stopped_is_answered_in_every_state() {
     let service = Arc::new(Made { zone: Some(unsettled), ..Made::default() });
     let page = Browser::signed_in(service, Role::Operator).get("/zones/example.org").await.text;
     assert!(Page::read(&page).text().contains(&reason), "{reason}");
+    // Who has left is told of, with a moment.
+    let mut left = sample::zone();
+    let ended =
+        TransitionShow { target: vec!["b".to_owned()], ended: Some(sample::at(-5)), ..sample::transition(Done) };
+    left.operators.retain(|one| one.operator == "b");
+    left.transition = Some(TransitionShow { from: vec!["a".to_owned()], to: vec!["b".to_owned()], ..ended });
+    let service = Arc::new(Made { zone: Some(left), ..Made::default() });
+    let page = Browser::signed_in(service, Role::Operator).get("/zones/example.org").await.text;
+    assert!(Page::read(&page).text().contains("When may a be switched off?"), "{page}");
     for zone in zones {
         let what = format!("{:?}", zone.transition.as_ref().map(|t| (t.state, t.aim.clone(), t.paused)));
         let service = Arc::new(Made { zone: Some(zone), ..Made::default() });

@@ -132,7 +132,7 @@ fn shown(
     let evidence = match (known, untried) {
         (Some(known), _) => format!("{}: {}", known.zone, known.evidence),
         (None, Some(why)) => why.clone(),
-        (None, None) => format!("not seen yet, {}; --write tries it", declaration(ability, declared)),
+        (None, None) => format!("not seen yet, {}; a check that may write tries it", declaration(ability, declared)),
     };
     AbilityShow {
         ability: ability.code().to_owned(),

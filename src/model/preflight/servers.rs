@@ -78,7 +78,7 @@ fn families(scene: Scene<'_>) -> Option<Finding> {
         note(
             "address-family-missing",
             format!("{}, while other name servers of the group have one", lacks.join("; ")),
-            "give every name server both, so that resolvers with one family can choose between all; if it has both, say each with --name-server",
+            "give every name server both, so that resolvers with one family can choose between all; if it has both, give its operator here each of them",
         )
     })
 }
