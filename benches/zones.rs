@@ -15,7 +15,7 @@ use chorus::api::service::Service;
 use chorus::api::token::Token;
 use chorus::api::wire::ZonesQuery;
 use chorus::engine::{Clock, Engine, SystemClock, SystemRandom, on_this_host};
-use chorus::store::{PageFrom, ZoneFilter};
+use chorus::store::{PageFrom, Store, ZoneFilter};
 use chorus::web::events::Streams;
 use chorus::web::{self, Web};
 use std::net::{IpAddr, Ipv4Addr};
@@ -64,10 +64,10 @@ struct Browser {
 }
 
 impl Browser {
-    async fn signed_in(engine: &Arc<Engine>) -> Browser {
+    async fn signed_in(engine: &Arc<Engine>, store: Store) -> Browser {
         const PASSWORD: &str = "correct horse battery staple";
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-        let gate = Gate::new(engine.ports().store.clone(), clock, random, Token::new(&mut rand::rng()));
+        let gate = Gate::new(store, clock, random, Token::new(&mut rand::rng()));
         if let Some(link) = gate.first_link().await.unwrap() {
             let secret = link.path.unwrap().strip_prefix("/welcome/").unwrap().to_owned();
             gate.choose_password(&secret, PASSWORD.to_owned().into(), None).await.unwrap();
@@ -224,8 +224,8 @@ async fn main() {
         println!("{zones} zones in {} MiB, made in {:.1} s\n", size, began.elapsed().as_secs_f64());
     }
     let resolver = Some("127.0.0.1:53".parse().unwrap());
-    let (engine, _) = on_this_host(&dir, resolver, Default::default()).await.unwrap();
-    let browser = Browser::signed_in(&engine).await;
+    let (engine, store) = on_this_host(&dir, resolver, Default::default()).await.unwrap();
+    let browser = Browser::signed_in(&engine, store).await;
     println!("alone");
     pages(&engine, zones).await;
     whole_pages(&browser, &engine, zones).await;
