@@ -174,7 +174,8 @@ pub async fn fill(dir: &Path, zones: u32, now: Time) {
     let certificate = serde_json::to_string(&certificate(now)).unwrap();
     for sql in [
         format!(
-            "INSERT INTO zones SELECT name, '{parent}', '{policy}', {now} + i * 7 % 300000, 
+            "INSERT INTO zones (name, parent, policy, due_at, status, created_at)
+             SELECT name, '{parent}', '{policy}', {now} + i * 7 % 300000, 
                     replace(status, '\"parent_zone\":\"org.\"', '\"parent_zone\":\"' || parent || '\"'), {year} {joined} ORDER BY i"
         ),
         "INSERT INTO members SELECT name, 'a', 'Serving', FALSE FROM z ORDER BY i".to_owned(),
