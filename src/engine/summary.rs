@@ -121,3 +121,52 @@ pub fn state_of(wait: &WaitingFor) -> ZoneState {
         _ => ZoneState::Blocked,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::history::{Kind, Server};
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    fn looked_at() -> Status {
+        Status { observed_at: Some(Time::from_s(1000)), settled: true, ..Status::default() }
+    }
+
+    #[test]
+    fn what_could_not_be_looked_at_is_not_said_to_be_at_rest() {
+        let status = looked_at();
+        assert!(is_at_rest(&status, 2, None));
+        let status = Status { trouble: Some("the parent was not found".into()), ..status };
+        assert!(!is_at_rest(&status, 2, None) && !is_at_rest(&status, 1, None));
+        assert_eq!(summary(&status, 2, None, Time::from_s(1000)).state, ZoneState::Unsettled);
+    }
+
+    #[test]
+    fn alone_a_zone_rests_as_long_as_its_operator_answers() {
+        let who = Who::Operator("a".into());
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 53));
+        let server = Server { who, host: "ns1.a.example.".parse::<crate::model::dns::Name>().unwrap().into(), address };
+        let status = Status { settled: false, ..looked_at() };
+        assert!(is_at_rest(&status, 1, None) && !is_at_rest(&status, 2, None));
+        let silent = Unanswered { server, kind: Kind::Dnskey, since: Time::from_s(900), failure: Failure::Silent };
+        let status = Status { unanswered: vec![silent.clone()], ..status };
+        assert!(!is_at_rest(&status, 1, None));
+        let parent = Unanswered { server: Server { who: Who::Parent, ..silent.server.clone() }, ..silent };
+        assert!(is_at_rest(&Status { unanswered: vec![parent], ..status }, 1, None));
+    }
+
+    #[test]
+    fn an_exposure_that_is_over_is_not_one_that_is_there() {
+        let until = |s: i64| Status {
+            exposures: vec![Exposure {
+                from: Time::from_s(10),
+                until: Time::from_s(s),
+                what: "answers of a beside keys of b".into(),
+                servers: Vec::new(),
+            }],
+            ..looked_at()
+        };
+        assert_eq!(summary(&until(1001), 2, None, Time::from_s(1000)).state, ZoneState::Exposed);
+        assert_eq!(summary(&until(1000), 2, None, Time::from_s(1000)).state, ZoneState::Rest);
+    }
+}
