@@ -147,7 +147,7 @@ impl Controller {
         });
         let none = |text: String| {
             Refusal::new(RefusalKind::NotFound, "no-certificate", text)
-                .with_fix("a transition has its certificate once it is done: see where the zone stands")
+                .with_fix("a transition has its certificate once it is done: see `chorus zone show`")
                 .with_zone(plain(name))
         };
         let found = found.ok_or_else(|| {
