@@ -29,6 +29,7 @@ export const doors = {
     saveZone: /^Adopt$/,
     change: /^Change group/,
     preview: 'Check and plan',
+    checkAgain: 'Check again',
     start: /^Start/,
     certificate: /^Certificate/,
     verbs: { pause: /^Pause/, resume: /^Resume/, stop: /^Stop/, undo: /^Undo/, 'try-now': /^Try now/ },

@@ -27,7 +27,7 @@ const STEPS = {
 }
 
 // Of a step that is over in a second or two.
-const TIMES_AT_MOST = 4
+const TIMES_AT_MOST = 12
 
 export async function story(browsing) {
     const { operators } = cast()
