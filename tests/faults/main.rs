@@ -8,6 +8,7 @@ mod kept;
 mod lists;
 mod measures;
 mod no_time_is_lost;
+mod old_database;
 mod operators;
 mod parents;
 mod people;
