@@ -3,7 +3,7 @@
 //! Each piece of advice was tried on those servers. Errors whose remedy is not a setting say what to wait for or whom to
 //! ask. Nothing here decides anything: programs go by [`ProviderError::category`].
 
-use crate::error::{Doing, NotAsWanted, ProviderError};
+use crate::error::{CutShort, Doing, NotAsWanted, ProviderError};
 use hickory_proto::rr::RecordType;
 
 impl ProviderError {
@@ -47,6 +47,20 @@ impl ProviderError {
             ProviderError::Refused { zone, doing: Doing::Transferring, .. } => format!(
                 "Permit the transfer of {zone} with the key (BIND: `allow-transfer`; Knot: an acl with `action: \
                  transfer`), or give the zone's largest TTL by hand."
+            ),
+            ProviderError::NotAuth { zone, doing: Doing::Transferring, .. } => format!(
+                "Check that {zone} is a zone on that server, and permit its transfer with the key (BIND: `allow-transfer`; \
+                 Knot: an acl with `action: transfer`), or give the zone's largest TTL by hand."
+            ),
+            ProviderError::CutShort { why: CutShort::TooLarge { .. }, .. } => {
+                String::from("Give the zone's largest TTL by hand: `chorus zone policy ZONE --data-ttl-max`.")
+            }
+            ProviderError::CutShort { why: CutShort::Unreadable { .. }, .. } => String::from(
+                "Look for the record with a tool that prints unknown types (`dig AXFR`), or give the zone's largest TTL by hand.",
+            ),
+            ProviderError::CutShort { .. } => String::from(
+                "Look at the server's log and at what is between (a firewall that ends long connections), then try again; or \
+                 give the zone's largest TTL by hand.",
             ),
             ProviderError::NotAuth { zone, .. } => format!(
                 "Check the address, and that {zone} is a zone on that server (a primary one for updates), spelled \

@@ -6,6 +6,7 @@
 
 use crate::Rdata;
 use crate::http::RestError;
+use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -37,6 +38,29 @@ pub struct NotAsWanted {
     pub missing: BTreeSet<Rdata>,
     /// Records that should be gone. Those that a server makes of its own keys come back by themselves.
     pub left_over: BTreeSet<Rdata>,
+}
+
+/// Why a transfer that began did not come to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CutShort {
+    TooLarge { octets: usize },
+    TooLong { after_s: u64 },
+    /// The connection ended, or nothing more came.
+    Interrupted { records: usize, reason: String },
+    Unreadable { records: usize, reason: String },
+}
+
+impl fmt::Display for CutShort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CutShort::TooLarge { octets } => write!(f, "it is larger than {} MiB", octets / (1024 * 1024)),
+            CutShort::TooLong { after_s } => write!(f, "it was not complete after {after_s} s"),
+            CutShort::Interrupted { records, reason } => write!(f, "it broke off after {records} records: {reason}"),
+            CutShort::Unreadable { records, reason } => {
+                write!(f, "what came after {records} records cannot be read: {reason}")
+            }
+        }
+    }
 }
 
 /// Why a write or a read came to nothing. `server` is the address that was asked.
@@ -119,6 +143,10 @@ pub enum ProviderError {
     #[error("the answer of {server} cannot be read: {reason}")]
     Malformed { server: SocketAddr, reason: String },
 
+    /// The server permits the transfer of the zone, and it did not come to its end. Nothing was changed.
+    #[error("the transfer of {zone} from {server} failed: {why}")]
+    CutShort { server: SocketAddr, zone: String, why: CutShort },
+
     /// The interface cannot do this, whatever its settings. Nothing was sent.
     #[error("{what}")]
     Unsupported { what: String },
@@ -136,7 +164,7 @@ impl ProviderError {
             Ignored { .. } | NotAsServed { .. } | Unauthenticated { .. } | Unsupported { .. } | Rcode { .. } => {
                 Category::AskHuman
             }
-            ServFail { .. } | PrerequisiteFailed { .. } | Connection { .. } | Timeout { .. } | Malformed { .. } => {
+            CutShort { .. } | ServFail { .. } | PrerequisiteFailed { .. } | Connection { .. } | Timeout { .. } | Malformed { .. } => {
                 Category::Retry
             }
             OutcomeUnknown { .. } => Category::ReadBack,
@@ -169,6 +197,17 @@ impl ProviderError {
         }
     }
 
+    /// Whether it is the server's word that this key may not list the zone; any other failure says nothing of that.
+    pub fn forbids_listing(&self) -> bool {
+        use ProviderError::*;
+        match self {
+            // Knot says BADKEY for a key without permission, and NOTAUTH with it.
+            BadKey { doing, .. } | Refused { doing, .. } | NotAuth { doing, .. } => *doing == Doing::Transferring,
+            Rcode { doing: Doing::Transferring, rcode, .. } => *rcode == u16::from(ResponseCode::NotImp),
+            _ => false,
+        }
+    }
+
     /// A name that does not change from release to release, for programs.
     pub fn code(&self) -> &'static str {
         use ProviderError::*;
@@ -192,6 +231,12 @@ impl ProviderError {
             OutcomeUnknown { .. } => "outcome-unknown",
             Unauthenticated { .. } => "answer-unauthenticated",
             Malformed { .. } => "answer-malformed",
+            CutShort { why, .. } => match why {
+                self::CutShort::TooLarge { .. } => "transfer-too-large",
+                self::CutShort::TooLong { .. } => "transfer-too-long",
+                self::CutShort::Interrupted { .. } => "transfer-interrupted",
+                self::CutShort::Unreadable { .. } => "transfer-unreadable",
+            },
             Unsupported { .. } => "unsupported",
             Rest(error) => error.code(),
         }

@@ -8,13 +8,14 @@ mod advice;
 pub mod desec;
 mod error;
 pub mod http;
+pub mod names;
 pub mod powerdns;
 mod rdata;
 pub mod rfc2136;
 pub mod tsig;
 mod wanted;
 
-pub use error::{Category, Doing, NotAsWanted, ProviderError};
+pub use error::{Category, CutShort, Doing, NotAsWanted, ProviderError};
 
 use async_trait::async_trait;
 use hickory_proto::rr::{Name, RecordType};

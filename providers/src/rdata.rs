@@ -4,6 +4,7 @@
 //! without a doubt is an error, never a guess. Owner names and TTLs belong elsewhere.
 
 use crate::Rdata;
+pub(crate) use crate::names::{name_text, wire_from_text as name_from_text};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hickory_proto::rr::{Name, RData, RecordType};
@@ -30,7 +31,7 @@ pub(crate) fn from_text(rtype: RecordType, text: &str) -> Result<Rdata, String> 
         RecordType::CDS => digest_from_text(text),
         RecordType::CSYNC => csync_from_text(text),
         // The library takes the digits of an escape for octal ones.
-        RecordType::NS => name_from_text(text),
+        RecordType::NS => name_from_text(text).map_err(|e| e.to_string()),
         RecordType::TXT => strings_from_text(text),
         other => RData::try_from_str(other, text).map_err(|e| e.to_string()).and_then(|data| canonical(&data)),
     };
@@ -67,51 +68,6 @@ pub(crate) fn to_text(rtype: RecordType, rdata: &[u8]) -> Option<String> {
             Some(name_text(&name))
         }
         _ => None,
-    }
-}
-
-/// A name with its final dot. Only what has to be escaped is: servers compare text where they take text, and the library
-/// escapes the slash of a classless reverse zone (RFC 2317), too.
-pub(crate) fn name_text(name: &Name) -> String {
-    let mut text = String::new();
-    for label in name.iter() {
-        for octet in label {
-            match octet {
-                b'.' | b'\\' => text.extend(['\\', char::from(*octet)]),
-                0x21..=0x7e => text.push(char::from(*octet)),
-                other => text.push_str(&format!("\\{other:03}")),
-            }
-        }
-        text.push('.');
-    }
-    if text.is_empty() { String::from(".") } else { text }
-}
-
-/// An absolute name in wire form and lower case (RFC 1035 §5.1).
-pub(crate) fn name_from_text(text: &str) -> Result<Rdata, String> {
-    let text = text.trim();
-    if text == "." {
-        return Ok(vec![0]);
-    }
-    let (mut wire, mut label, mut ended) = (Vec::new(), Vec::new(), false);
-    let mut octets = text.bytes();
-    while let Some(octet) = octets.next() {
-        ended = octet == b'.';
-        match octet {
-            b'.' => {
-                let length = u8::try_from(label.len()).ok().filter(|length| (1..=63).contains(length));
-                wire.push(length.ok_or("a label is empty, or longer than 63 octets")?);
-                wire.append(&mut label);
-            }
-            b'\\' => label.push(escaped(&mut octets)?.to_ascii_lowercase()),
-            other => label.push(other.to_ascii_lowercase()),
-        }
-    }
-    wire.push(0);
-    match (ended, wire.len() <= 255) {
-        (true, true) => Ok(wire),
-        (false, _) => Err(String::from("the name has no final dot")),
-        (true, false) => Err(String::from("the name is longer than 255 octets")),
     }
 }
 
@@ -253,18 +209,6 @@ mod tests {
         assert_eq!(from_text(TXT, r#""a\"b" "\195\164; c""#).unwrap(), b"\x03a\"b\x05\xc3\xa4; c");
         let soa = from_text(SOA, "A.test. b.test. 1 2 3 4 5").unwrap();
         assert_eq!(soa[soa.len() - 4..], [0, 0, 0, 5]);
-    }
-
-    #[test]
-    fn a_name_is_escaped_where_it_has_to_be() {
-        let name = Name::from_labels([&b"128/26"[..], b"a.b", b"\\", b" \xff"]).unwrap();
-        assert_eq!(name_text(&name), "128/26.a\\.b.\\\\.\\032\\255.");
-        assert_eq!(name_text(&Name::root()), ".");
-        assert_eq!(name_from_text(&name_text(&name)).unwrap(), name.to_bytes().unwrap());
-        assert_eq!(name_from_text(".").unwrap(), [0]);
-        for wrong in ["", "a", "a..", ".a.", "a\\", "a\\999.", &format!("{}.", "a".repeat(64)), &"a.".repeat(128)] {
-            assert!(name_from_text(wrong).is_err(), "{wrong}");
-        }
     }
 
     #[test]

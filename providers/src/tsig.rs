@@ -4,6 +4,7 @@
 //! Refusals of a signature come without a MAC (RFC 8945 §5.3.2), so they cannot be verified; such an answer may
 //! explain a failure, and never counts as success. Messages are put together and sent elsewhere.
 
+use crate::rfc2136::records::RawMessage;
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -17,6 +18,9 @@ use zeroize::Zeroizing;
 
 /// How far our clock and the server's may be apart. RFC 8945 §10 recommends 300 s.
 pub const FUDGE_S: u16 = 300;
+
+/// Of a message's header (RFC 1035 §4.1.1).
+const HEADER_OCTETS: usize = 12;
 
 /// How many messages in a row of a transfer may be unsigned (RFC 8945 §5.3.1).
 const UNSIGNED_MESSAGES_MAX: usize = 99;
@@ -189,6 +193,19 @@ impl Signed {
     /// `message` must be what was parsed from `octets`: that it could be parsed is what makes the record counts in its
     /// header safe to add up.
     pub(crate) fn check(&mut self, octets: &[u8], message: &Message, now: u64) -> Result<(), Disbelief> {
+        self.check_covered(message, now, |first| {
+            let (covered, _) = wire::signed_bitmessage_to_buf(octets, None, first).map_err(|e| e.to_string())?;
+            Ok(covered)
+        })
+    }
+
+    /// `covered`: what the MAC was made over, the variables of the signature included, of a first message or a later one.
+    fn check_covered(
+        &mut self,
+        message: &Message,
+        now: u64,
+        covered: impl FnOnce(bool) -> Result<Vec<u8>, String>,
+    ) -> Result<(), Disbelief> {
         let Some(record) = message.signature() else { return Err(Disbelief::Unsigned) };
         let tsig = &record.data;
         match tsig.error {
@@ -204,8 +221,8 @@ impl Signed {
         if record.name != *self.signer.signer_name() || tsig.algorithm != *self.signer.algorithm() {
             return wrong(format!("it is signed with {} by {}", record.name, tsig.algorithm));
         }
-        let (covered, _) = wire::signed_bitmessage_to_buf(octets, None, self.first)
-            .map_err(|e| Disbelief::Wrong(format!("its signature cannot be read: {e}")))?;
+        let covered =
+            covered(self.first).map_err(|e| Disbelief::Wrong(format!("its signature cannot be read: {e}")))?;
         let mut signed = Vec::with_capacity(2 + self.previous_mac.len() + self.unsigned.len() + covered.len());
         let mac_length = u16::try_from(self.previous_mac.len()).unwrap_or(u16::MAX);
         signed.extend(mac_length.to_be_bytes());
@@ -228,10 +245,24 @@ impl Signed {
         Ok(())
     }
 
-    /// Takes a further message of a transfer, which may be unsigned; says whether everything so far is signed now.
-    pub(crate) fn check_next(&mut self, octets: &[u8], message: &Message, now: u64) -> Result<bool, Disbelief> {
-        if message.signature().is_some() || self.first {
-            return self.check(octets, message, now).map(|()| true);
+    /// Takes a further message of a transfer, which may be unsigned; says whether everything so far is signed now. Its records
+    /// need not be readable.
+    pub(crate) fn check_next_raw(
+        &mut self,
+        octets: &[u8],
+        message: &RawMessage<'_>,
+        now: u64,
+    ) -> Result<bool, Disbelief> {
+        if message.covered.is_some() || self.first {
+            let checked = self.check_covered(&message.envelope, now, |first| {
+                // The envelope has nothing but the signature: behind its header are the variables of the signature alone.
+                let envelope = message.envelope.to_vec().map_err(|e| e.to_string())?;
+                let (variables, _) =
+                    wire::signed_bitmessage_to_buf(&envelope, None, first).map_err(|e| e.to_string())?;
+                let body = message.covered.clone().ok_or("there is none")?;
+                Ok([&body, variables.get(HEADER_OCTETS..).unwrap_or_default()].concat())
+            });
+            return checked.map(|()| true);
         }
         self.unsigned_messages += 1;
         if self.unsigned_messages > UNSIGNED_MESSAGES_MAX {
@@ -288,7 +319,7 @@ mod tests {
                 answer.metadata.authoritative = true;
             }
             let octets = answer.to_vec().unwrap();
-            complete = Ok(request.check_next(&octets, &Message::from_vec(&octets).unwrap(), NOW)?);
+            complete = Ok(request.check_next_raw(&octets, &RawMessage::read(&octets).unwrap(), NOW)?);
         }
         complete
     }

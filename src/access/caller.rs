@@ -1,6 +1,7 @@
 //! Whoever asks: by which means, with which permissions, for which zones.
 
 use super::permission::{Permission, Role};
+use crate::model::dns::is_at_or_below;
 use crate::model::time::Time;
 use crate::store::Signature;
 use std::net::IpAddr;
@@ -37,9 +38,7 @@ impl Caller {
 
     /// Whether `zone` (as the store names it: absolute, lower case) is among those that this caller may see at all.
     pub fn reaches(&self, zone: &str) -> bool {
-        self.below.as_deref().is_none_or(|suffix| {
-            zone.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || suffix == "." || rest.ends_with('.'))
-        })
+        self.below.as_deref().is_none_or(|above| is_at_or_below(zone, above))
     }
 
     /// Somebody with a role, signed in.

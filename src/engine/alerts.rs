@@ -4,6 +4,7 @@
 
 use super::picture::Picture;
 use super::status::{ParentAwaited, Status};
+use crate::model::dns::name_text;
 use crate::model::group::Decision;
 use crate::model::history::{Failure, Who};
 use crate::model::time::Time;
@@ -39,7 +40,7 @@ pub(super) fn alerts(known: &Picture, status: &mut Status, decision: &Decision, 
             let text = format!(
                 "{server} says that {} does not exist (NXDOMAIN, asked for {kind}): nothing is written while it does; see \
                  that the zone is still configured there",
-                known.record.name
+                name_text(&known.record.name)
             );
             let operator = if let Who::Operator(name) = &server.who { Some(name.clone()) } else { None };
             alerts.push(Alert { kind: "zone-vanished", text, operator });
@@ -52,7 +53,7 @@ pub(super) fn alerts(known: &Picture, status: &mut Status, decision: &Decision, 
 /// A parent that has not followed within its pipeline: told once, and then daily.
 fn overdue(known: &Picture, status: &mut Status, decision: &Decision, now: Time) -> Option<Alert> {
     // A zone that is alone and insecure has not asked to be anything else, whatever CDS its signer publishes.
-    let is_wished = known.transition.is_some() || known.members.len() > 1 || super::turn::is_secure(known);
+    let is_wished = known.transition.is_some() || known.members.len() > 1 || super::security::is_secure(known);
     let waits = decision.waits.iter().filter(|_| is_wished);
     let Some(wait) = waits.into_iter().find(|wait| wait.code.starts_with("parent-")) else {
         status.parent_awaited = None;

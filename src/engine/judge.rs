@@ -2,7 +2,7 @@
 
 use super::picture::Picture;
 use crate::model::chain::{Exposure, Scene, judge};
-use crate::model::dns::Name;
+use crate::model::dns::{Name, stored};
 use crate::model::history::{Changes, Lifetimes};
 use crate::model::time::Time;
 use crate::store::TransitionRecord;
@@ -92,7 +92,7 @@ pub fn certificate(known: &Picture, transition: &TransitionRecord, now: Time) ->
         format!("{} pairs of versions that do not go together could have met in a cache", judged.exposures.len())
     };
     let data: Vec<String> =
-        known.members.keys().map(|op| format!("{op} {} s", known.lifetimes.data_ttl_s(op))).collect();
+        known.members.keys().map(|op| format!("{op} {}", known.lifetimes.data_ttl(op))).collect();
     let assumptions = vec![
         format!(
             "resolvers keep records for no longer than their TTL and at most {} s, and serve them stale for at most {} s more",
@@ -107,7 +107,7 @@ pub fn certificate(known: &Picture, transition: &TransitionRecord, now: Time) ->
     ];
     Certificate {
         transition: transition.id.clone(),
-        zone: known.record.name.to_string(),
+        zone: stored(&known.record.name),
         from: transition.from.keys().cloned().collect(),
         to: transition.target().keys().cloned().collect(),
         end: transition.aim.end().as_str().into(),

@@ -3,6 +3,7 @@
 //! Invariant: what is being measured is part of the status, and is kept in it until the measure is stored. Whoever crashes in
 //! between stores the same measure again, which is kept once. Nothing is decided from it here.
 
+use crate::model::dns::{stored};
 use super::picture::{EngineError, Picture};
 use super::status::Status;
 use super::turn::Engine;
@@ -21,7 +22,7 @@ impl Engine {
         for request in &status.parent_asked {
             match acted(&world, request) {
                 Some(at) => {
-                    let (zone, parent) = (&known.record.name, known.places.parent_zone.to_string());
+                    let (zone, parent) = (&known.record.name, stored(&known.places.parent_zone));
                     self.ports.store.saw_parent_act(zone, &parent, request.what, request.at, at).await?;
                 }
                 // What all have come to rest without is not awaited any more.

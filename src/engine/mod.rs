@@ -16,6 +16,7 @@ mod picture;
 mod places;
 mod ports;
 mod schedule;
+mod security;
 mod serve;
 mod status;
 mod summary;

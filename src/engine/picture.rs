@@ -6,7 +6,7 @@
 use super::places::{PlaceError, Places, name_servers, of_operator, of_parent};
 use super::ports::{NoProvider, Ports};
 use super::status::Status;
-use crate::model::dns::Name;
+use crate::model::dns::{Name, name_text, read_name};
 use crate::model::group::{Member, Memo, World, is_present};
 use crate::model::history::{History, Kind, Lifetimes, Sent, Server, Who};
 use crate::model::time::Time;
@@ -22,7 +22,7 @@ pub enum EngineError {
     Place(#[from] PlaceError),
     #[error(transparent)]
     Provider(#[from] NoProvider),
-    #[error("there is no zone {0}")]
+    #[error("there is no zone {}", name_text(.0))]
     NoZone(Name),
 }
 
@@ -132,7 +132,7 @@ impl Ports {
         status.restore_troubles(&mut history);
         let of = |who: &Who| history.servers().filter(|server| server.who == *who).cloned().collect::<Vec<_>>();
         let places = Places {
-            parent_zone: status.parent_zone.parse().unwrap_or_default(),
+            parent_zone: read_name(&status.parent_zone).unwrap_or_default(),
             parent: of(&Who::Parent),
             operators: operators.iter().map(|(op, _)| (op.name.clone(), of(&Who::Operator(op.name.clone())))).collect(),
         };

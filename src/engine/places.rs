@@ -4,7 +4,7 @@
 //! resolver had a bad day.
 
 use super::ports::Ports;
-use crate::model::dns::{Name, RecordType};
+use crate::model::dns::{Name, RecordType, read_name, name_text};
 use crate::model::history::{History, Server, Who};
 use crate::observe::ask::{Asker, Question, answer};
 use crate::observe::resolve::{NameServer, ResolveError, parse_address, servers};
@@ -23,7 +23,7 @@ pub struct Places {
 
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
-    #[error("the parent of {zone} cannot be found: {reason}; say its servers with --parent-server")]
+    #[error("the parent of {} cannot be found: {reason}; say its servers with --parent-server", name_text(zone))]
     NoParent { zone: Name, reason: String },
     #[error("operator {operator}: {reason}")]
     Operator { operator: String, reason: String },
@@ -76,7 +76,7 @@ pub async fn of_parent(
         for text in &zone.parent.servers {
             given.push(parse_address(text).map_err(|e| no_parent(e.to_string()))?);
         }
-        let name = match known.parse::<Name>() {
+        let name = match read_name(known) {
             Ok(name) if !known.is_empty() => name,
             _ => {
                 let mut found = None;
@@ -98,7 +98,7 @@ pub async fn of_parent(
         Ok(found) => Ok(found),
         Err(e) => {
             let before: Vec<Server> = history.servers().filter(|s| s.who == Who::Parent).cloned().collect();
-            match known.parse::<Name>() {
+            match read_name(known) {
                 Ok(name) if !known.is_empty() && !before.is_empty() => Ok((name, before)),
                 _ => Err(no_parent(e.to_string())),
             }

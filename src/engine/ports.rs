@@ -2,7 +2,7 @@
 
 use super::budgets::StoredBudget;
 use super::clock::{Clock, Random};
-use crate::model::dns::Name;
+use crate::model::dns::{Name, read_name};
 use crate::model::history::Server;
 use crate::model::switches::Without;
 use crate::observe::ask::{Asker, QueryIds};
@@ -128,7 +128,7 @@ impl ConfiguredProviders {
         match &operator.interface {
             Interface::Rfc2136 { update, tsig_name, tsig_algorithm, own_keys_apart } => {
                 let key = TsigKey::new(
-                    tsig_name.parse().map_err(|_| failed(format!("{tsig_name} is not a name")))?,
+                    read_name(tsig_name).map_err(|_| failed(format!("{tsig_name} is not a name")))?,
                     tsig_algorithm.parse().map_err(|e| failed(format!("{e}")))?,
                     Secret::from_base64_text(text).map_err(|e| failed(e.to_string()))?,
                 );

@@ -4,7 +4,7 @@
 //! Invariant: nothing that happens to one zone's turn, a panic included, keeps that zone or another one from its next turn.
 
 use super::turn::Engine;
-use crate::model::dns::Name;
+use crate::model::dns::read_name;
 use crate::model::time::Time;
 use futures::FutureExt;
 use std::collections::HashSet;
@@ -68,7 +68,7 @@ pub async fn run(engine: Arc<Engine>, stop: impl Future<Output = ()>) {
 }
 
 async fn take_turn(engine: &Engine, zone: &str) {
-    let turned = match zone.parse::<Name>() {
+    let turned = match read_name(zone) {
         Ok(name) => engine.turn(&name).await.map(|_| ()).map_err(|e| e.to_string()),
         Err(e) => Err(e.to_string()),
     };

@@ -163,6 +163,7 @@ mod tests {
                 until: Time::from_s(s),
                 what: "answers of a beside keys of b".into(),
                 servers: Vec::new(),
+                insecure: false,
             }],
             ..looked_at()
         };

@@ -8,11 +8,12 @@ use super::alerts::{Alert, alerts};
 use super::judge::{Judged, certificate};
 use super::picture::{EngineError, Picture};
 use super::ports::Ports;
+use super::security::{change as change_of_security, is_secure};
 use super::status::{Status, Unanswered, WaitingFor};
 use super::summary::summary;
 use super::writes::{Attempts, Written};
 use crate::model::chain::Exposure;
-use crate::model::dns::{Name, hex};
+use crate::model::dns::{Name, hex, stored};
 use crate::model::group::{Decision, Step, decide, key_turns};
 use crate::model::history::{History, Kind, Outcome, Sample, Server, Span, Trouble, Who};
 use crate::model::policy::Policy;
@@ -304,7 +305,11 @@ impl Engine {
             tracing::info!(%zone, operator = %turn.key.operator, "{text}");
             self.ports.store.add_event(zone, turn.at, "roll", &text, transition, Some(&turn.key.operator)).await?;
         }
-        for exposure in memory.judged.exposures(known) {
+        if let Some((kind, text)) = change_of_security(known, &memory.status) {
+            tracing::warn!(%zone, "{text}");
+            self.ports.store.add_event(zone, now, kind, &text, transition, None).await?;
+        }
+        for exposure in memory.judged.exposures(known).filter(|exposure| !exposure.insecure) {
             // Once when it is seen, and once more when its end is: that is what everybody wants to know.
             let ends = |exposure: &Exposure| exposure.until < Time::MAX;
             let told = |old: &Exposure| old.what == exposure.what && ends(old) == ends(exposure);
@@ -356,7 +361,7 @@ impl Engine {
             waiting,
             standings: decision.standings.clone(),
             exposures: memory.judged.exposures(known).cloned().collect(),
-            parent_zone: known.places.parent_zone.to_string(),
+            parent_zone: stored(&known.places.parent_zone),
             settled: decision.is_settled(),
             secure: Some(is_secure(known)),
             parent_ds: decision.parent_ds_keys.iter().map(|key| hex(key.as_wire())).collect(),
@@ -432,12 +437,6 @@ impl Engine {
 fn key_ttls_s(known: &Picture) -> impl Iterator<Item = u32> {
     let servers = known.places.operators.values().flatten();
     servers.filter_map(|server| Some(known.history.current(server, Kind::Dnskey)?.served.ttl_s))
-}
-
-/// Whether the parent has a DS.
-pub(super) fn is_secure(known: &Picture) -> bool {
-    let ds = |server: &Server| known.history.current(server, Kind::Ds).is_some_and(|ds| !ds.served.records.is_empty());
-    known.places.parent.iter().any(ds)
 }
 
 fn is_news(history: &History, sample: &Sample) -> bool {

@@ -4,7 +4,7 @@
 //! says what was wrong. "There is none" is believed only with the SOA record of the zone that should know. Answers are
 //! hostile until judged; nothing here panics. Signatures are verified in `round`.
 
-use crate::model::dns::{Name, Rdata, RecordSet, RecordType, Rrsig, type_text};
+use crate::model::dns::{Name, Rdata, RecordSet, RecordType, Rrsig, type_text, name_text};
 use crate::model::history::Failure;
 use crate::model::time::Time;
 use crate::observe::transport::{Protocol, Transport};
@@ -189,7 +189,7 @@ pub fn answer(message: &Message, question: &Question, apex: &Name) -> Result<Ans
             None => Err(Failure::Malformed(format!(
                 "it says that there is no {} record, without the SOA record of {}",
                 type_text(question.rtype),
-                apex.to_ascii()
+                name_text(apex)
             ))),
         };
     }
@@ -208,7 +208,7 @@ pub fn rrset(section: &[Record], question: &Question) -> Result<Answer, Failure>
     for record in section {
         let rtype = record.record_type();
         if record.name != question.name || record.dns_class != DNSClass::IN {
-            let owner = record.name.to_ascii();
+            let owner = name_text(&record.name);
             return Err(Failure::Malformed(format!("the answer holds a record of another name or class: {owner}")));
         }
         let rdata = Rdata::of(&record.data).map_err(|e| Failure::Malformed(e.to_string()))?;

@@ -3,7 +3,7 @@
 //! Invariant: an address that was given is used as it is; a resolver's answer only says where to ask, never what a
 //! server serves. Nothing that comes from a resolver reaches the history.
 
-use crate::model::dns::{Host, Name};
+use crate::model::dns::{Host, Name, name_text, read_name, stored};
 use crate::model::history::{Server, Who};
 use async_trait::async_trait;
 use futures::future::{join, join_all};
@@ -28,13 +28,13 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 pub enum ResolveError {
     #[error("the resolver's configuration cannot be used: {0}")]
     Configuration(String),
-    #[error("{} has no IPv4 and no IPv6 address; give it as HOST=ADDRESS", .0.to_ascii())]
+    #[error("{} has no IPv4 and no IPv6 address; give it as HOST=ADDRESS", name_text(.0))]
     NoAddress(Name),
-    #[error("{} is not a zone that can be found: it has no name servers", .0.to_ascii())]
+    #[error("{} is not a zone that can be found: it has no name servers", name_text(.0))]
     NoZone(Name),
     #[error("the root zone has no parent")]
     Root,
-    #[error("{} {rtype} cannot be resolved: {reason}", .name.to_ascii())]
+    #[error("{} {rtype} cannot be resolved: {reason}", name_text(.name))]
     Failed { name: Name, rtype: RecordType, reason: String },
 }
 
@@ -110,7 +110,7 @@ impl SystemResolver {
 /// Whether a name is the same again after it was written down. Hosts have letters, digits and hyphens (RFC 1123 §2.1), and
 /// what has others cannot be looked up where names are text.
 fn can_be_kept(host: &Name) -> bool {
-    host.to_string().parse::<Name>().is_ok_and(|read| read == *host)
+    read_name(&stored(host)).is_ok_and(|read| read == *host)
 }
 
 /// No cache, for the resolver that is asked has one, and no hosts file, for it says nothing about the public name.
@@ -227,19 +227,19 @@ impl NameServer {
 
 fn parse_host(text: &str) -> Result<Name, SpecError> {
     let bad = || SpecError::Host(text.into());
-    let is_label = |label: &str| {
-        let ends_well = !label.starts_with('-') && !label.ends_with('-');
-        // Underscores are not allowed in host names, and are in use all the same.
-        !label.is_empty() && ends_well && label.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
+    let is_label = |label: &[u8]| {
+        let ends_well = !label.starts_with(b"-") && !label.ends_with(b"-");
+        // Underscores are not allowed in host names, and are in use all the same; a slash is in the names of classless reverse
+        // zones (RFC 2317), which may have name servers inside.
+        let fits = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'/');
+        !label.is_empty() && ends_well && label.iter().all(fits)
     };
-    let labels = text.strip_suffix('.').unwrap_or(text);
     // An address in the place of a host name is a forgotten name.
-    if !labels.split('.').all(is_label) || labels.parse::<IpAddr>().is_ok() {
+    if text.strip_suffix('.').unwrap_or(text).parse::<IpAddr>().is_ok() {
         return Err(bad());
     }
-    let mut name = Name::from_ascii(labels).map_err(|_| bad())?.to_lowercase();
-    name.set_fqdn(true);
-    Ok(name)
+    let name = read_name(text).map_err(|_| bad())?;
+    if !name.is_root() && name.iter().all(is_label) { Ok(name) } else { Err(bad()) }
 }
 
 /// One [`Server`] per address of each of `name_servers`, those without addresses resolved.

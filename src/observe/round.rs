@@ -156,7 +156,9 @@ fn served(
         if !verification.is_verified() {
             let known: Vec<_> = keys.iter().map(key_label).collect();
             let reasons = verification.reasons();
-            return Err(Failure::Unverifiable(format!("{kind} set: {reasons}; served keys: {}", known.join(", "))));
+            let what = format!("{kind} set: {reasons}; served keys: {}", known.join(", "));
+            let beyond_us = verification.is_beyond_us();
+            return Err(if beyond_us { Failure::Unsupported(what) } else { Failure::Unverifiable(what) });
         }
         (served.signers, served.expires) = (verification.signers, verification.expires);
     }

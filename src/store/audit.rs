@@ -5,7 +5,7 @@
 //! can write to the file can write both, so the head belongs into other hands, too.
 
 use super::{Store, StoreError};
-use crate::model::dns::{Name, hex};
+use crate::model::dns::{Name, hex, stored};
 use crate::model::time::Time;
 use sha2::{Digest, Sha256};
 use sqlx::{Sqlite, Transaction};
@@ -146,7 +146,7 @@ impl Store {
         transition: Option<&str>,
         operator: Option<&str>,
     ) -> Result<(), StoreError> {
-        let zone = zone.to_string();
+        let zone = stored(zone);
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         self.tell(&mut tx, at, Told { kind, text, zone: Some(&zone), operator, transition }).await?;
         tx.commit().await?;
@@ -156,7 +156,7 @@ impl Store {
 
     /// The newest `limit` events of a zone, oldest first.
     pub async fn events(&self, zone: &Name, limit: u32) -> Result<Vec<Event>, StoreError> {
-        let filter = AuditFilter { zone: Some(zone.to_string()), limit: i64::from(limit), ..AuditFilter::default() };
+        let filter = AuditFilter { zone: Some(stored(zone)), limit: i64::from(limit), ..AuditFilter::default() };
         let events = self.audit(&filter).await?.into_iter().rev().map(|entry| Event {
             sequence: entry.sequence,
             at: Time(entry.at),

@@ -5,7 +5,7 @@
 
 use super::audit::Told;
 use super::{Store, StoreError, damaged};
-use crate::model::dns::Name;
+use crate::model::dns::{Name, stored};
 use crate::model::group::{ParentMode, Step};
 use crate::model::history::Kind;
 use crate::model::time::Time;
@@ -105,7 +105,7 @@ impl Store {
              ON CONFLICT (zone, kind, asked_at) DO NOTHING",
         )
         .bind(parent)
-        .bind(zone.to_string())
+        .bind(stored(zone))
         .bind(if what == Kind::Ds { DS } else { NS })
         .bind(asked_at.0)
         .bind(acted_at.0)
@@ -137,7 +137,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let step = write_step(step)?;
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let zone = zone.to_string();
+        let zone = stored(zone);
         let told = Told { kind: "step", text, zone: Some(&zone), transition: Some(transition), operator: None };
         self.tell(&mut tx, at, told).await?;
         sqlx::query(

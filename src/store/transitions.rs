@@ -6,7 +6,7 @@ use super::audit::Told;
 use super::measures::{Forecasted, break_step_off, end_step};
 use super::zones::{MemberRecord, set_members};
 use super::{Store, StoreError, Summary, json, read_json, summaries};
-use crate::model::dns::Name;
+use crate::model::dns::{Name, stored};
 use crate::model::group::{Group, Standing};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
@@ -209,7 +209,7 @@ impl Store {
         text: &str,
         summary: &Summary,
     ) -> Result<(), StoreError> {
-        let key = zone.to_string();
+        let key = stored(zone);
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let running: Option<(String,)> =
             sqlx::query_as("SELECT to_group FROM transitions WHERE zone = $1 AND state = 'running'")
@@ -254,7 +254,7 @@ impl Store {
 
     /// Changes what a running transition aims at, or holds it. Of two who saw the same version the second is refused.
     pub async fn control_transition(&self, zone: &Name, control: &Control) -> Result<(), StoreError> {
-        let key = zone.to_string();
+        let key = stored(zone);
         let Control { transition, members, kind, text, at, summary } = control;
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let rest = transition.rest.as_ref().map(|rest| json("transition", &transition.id, rest)).transpose()?;
@@ -297,7 +297,7 @@ impl Store {
         text: &str,
         summary: &Summary,
     ) -> Result<(), StoreError> {
-        let key = zone.to_string();
+        let key = stored(zone);
         let state = transition.aim.end().as_str();
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let ended = sqlx::query(
@@ -326,7 +326,7 @@ impl Store {
 
     pub async fn running_transition(&self, zone: &Name) -> Result<Option<TransitionRecord>, StoreError> {
         let row: Option<Row> = sqlx::query_as("SELECT * FROM transitions WHERE zone = $1 AND state = 'running'")
-            .bind(zone.to_string())
+            .bind(stored(zone))
             .fetch_optional(&self.readers)
             .await?;
         row.map(read).transpose()
@@ -339,7 +339,7 @@ impl Store {
                     ended_at, forecast_earliest, forecast_expected, NULL AS certificate
              FROM transitions WHERE zone = $1 ORDER BY started_at DESC, id DESC LIMIT 1",
         )
-        .bind(zone.to_string())
+        .bind(stored(zone))
         .fetch_optional(&self.readers)
         .await?;
         row.map(read).transpose()
@@ -349,7 +349,7 @@ impl Store {
     pub async fn transitions(&self, zone: &Name) -> Result<Vec<TransitionRecord>, StoreError> {
         let rows: Vec<Row> =
             sqlx::query_as("SELECT * FROM transitions WHERE zone = $1 ORDER BY started_at DESC, id DESC")
-                .bind(zone.to_string())
+                .bind(stored(zone))
                 .fetch_all(&self.readers)
                 .await?;
         rows.into_iter().map(read).collect()

@@ -3,7 +3,7 @@
 use super::audit::Told;
 use super::summaries::{self, Summary};
 use super::{Store, StoreError, damaged, json, read_json};
-use crate::model::dns::{Name, Rdata, RecordSet, hex, unhex};
+use crate::model::dns::{Name, Rdata, RecordSet, hex, read_name, stored, unhex};
 use crate::model::group::{ParentMode, Standing};
 use crate::model::history::{History, Kind, Sent, Server, Span, Who};
 use crate::model::policy::Policy;
@@ -54,7 +54,7 @@ pub struct ZoneRecord {
 
 impl Store {
     pub async fn add_zone(&self, zone: &ZoneRecord) -> Result<(), StoreError> {
-        let key = zone.name.to_string();
+        let key = stored(&zone.name);
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let added = sqlx::query(
             "INSERT INTO zones (name, parent, policy, due_at, status, created_at) VALUES ($1, $2, $3, $4, $5, $6)
@@ -90,7 +90,7 @@ impl Store {
     }
 
     pub async fn zone(&self, zone: &Name) -> Result<Option<ZoneRecord>, StoreError> {
-        let key = zone.to_string();
+        let key = stored(zone);
         let mut tx = self.readers.begin().await?;
         let row: Option<(String, String, i64, String, i64)> =
             sqlx::query_as("SELECT parent, policy, due_at, status, created_at FROM zones WHERE name = $1")
@@ -142,7 +142,7 @@ impl Store {
     }
 
     pub async fn history(&self, zone: &Name) -> Result<History, StoreError> {
-        let key = zone.to_string();
+        let key = stored(zone);
         type Row = (String, String, String, String, i64, Option<i64>, i64, Option<i64>, String);
         // What is still served comes last even if the clock was set back in between.
         let rows: Vec<Row> = sqlx::query_as(
@@ -155,7 +155,7 @@ impl Store {
         let mut history = History::default();
         for (who, host, address, kind, first_seen, since, last_seen, until, served) in rows {
             // Names of the parent's hosts are somebody else's. No zone is lost for one that cannot be read back.
-            let Ok(host) = host.parse::<Name>() else {
+            let Ok(host) = read_name(&host) else {
                 tracing::warn!(zone = %key, "a name server's name cannot be read, and what it served is left out: {host:?}");
                 continue;
             };
@@ -179,7 +179,7 @@ impl Store {
     /// Stores what a round of observation brought: all spans touched since `since`, in one transaction.
     pub async fn record(&self, zone: &Name, history: &History, since: Time) -> Result<(), StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        write_spans(&mut tx, &zone.to_string(), history.touched_since(since)).await?;
+        write_spans(&mut tx, &stored(zone), history.touched_since(since)).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -195,7 +195,7 @@ impl Store {
         status: &str,
         summary: &Summary,
     ) -> Result<(), StoreError> {
-        let key = zone.to_string();
+        let key = stored(zone);
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query("DELETE FROM spans WHERE zone = $1").bind(&key).execute(&mut *tx).await?;
         write_spans(&mut tx, &key, history.touched_since(Time::MIN)).await?;
@@ -211,7 +211,7 @@ impl Store {
     /// Leaves out what ended before `before`.
     pub async fn forget_before(&self, zone: &Name, before: Time) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM spans WHERE zone = $1 AND until IS NOT NULL AND until < $2")
-            .bind(zone.to_string())
+            .bind(stored(zone))
             .bind(before.0)
             .execute(&self.pool)
             .await?;
@@ -228,7 +228,7 @@ impl Store {
         sent: &[(Kind, Sent)],
         at: Time,
     ) -> Result<(), StoreError> {
-        let key = zone.to_string();
+        let key = stored(zone);
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         for (kind, set) in records {
             for rdata in set {
@@ -254,7 +254,7 @@ impl Store {
 
     /// What was sent is served everywhere, or not expected any more.
     pub async fn landed(&self, zone: &Name, operator: &str, kind: Kind, sent_at: Time) -> Result<(), StoreError> {
-        let key = zone.to_string();
+        let key = stored(zone);
         sqlx::query("DELETE FROM in_flight WHERE zone = $1 AND operator = $2 AND kind = $3 AND sent_at = $4")
             .bind(&key)
             .bind(operator)
@@ -274,9 +274,9 @@ impl Store {
         summary: &Summary,
     ) -> Result<(), StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        write_status(&mut tx, &zone.to_string(), due_at, status, summary).await?;
+        write_status(&mut tx, &stored(zone), due_at, status, summary).await?;
         tx.commit().await?;
-        self.changed(Some(&zone.to_string()));
+        self.changed(Some(&stored(zone)));
         Ok(())
     }
 
@@ -292,7 +292,7 @@ impl Store {
 
     /// From now on this is assumed; `text` says so in the log.
     pub async fn set_policy(&self, zone: &Name, policy: &Policy, at: Time, text: &str) -> Result<(), StoreError> {
-        let key = zone.to_string();
+        let key = stored(zone);
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query("UPDATE zones SET policy = $2, due_at = $3 WHERE name = $1")
             .bind(&key)
@@ -313,7 +313,7 @@ impl Store {
              ON CONFLICT (zone, operator) DO UPDATE SET largest_ttl_s = excluded.largest_ttl_s
              WHERE zone_ttls.largest_ttl_s < excluded.largest_ttl_s",
         )
-        .bind(zone.to_string())
+        .bind(stored(zone))
         .bind(operator)
         .bind(i64::from(ttl_s))
         .execute(&self.pool)
@@ -391,7 +391,7 @@ async fn write_spans<'a>(
         )
         .bind(zone)
         .bind(write_who(&server.who))
-        .bind(server.host.to_string())
+        .bind(stored(&server.host))
         .bind(server.address.to_string())
         .bind(json("span", zone, &kind)?)
         .bind(span.first_seen.0)

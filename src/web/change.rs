@@ -139,7 +139,7 @@ async fn planned(here: &Here, zone: String, choice: Choice, change: Change, refu
     let status = [&refused, &no_plan].into_iter().flatten().next().map_or(StatusCode::OK, |trouble| trouble.status);
     let words = choice.words();
     let page = here.page(Place::Zones, format!("{zone}: {words}")).below_zone(&zone);
-    let page = page.crumb("Change", format!("/zones/{}/change", markup::encoded(&zone)));
+    let page = page.crumb("Change", format!("/zones/{}/change", markup::zone_path(&zone)));
     html_with(status, &PlanPage { page, zone, choice, words, check, no_check, plan, no_plan, refused })
 }
 
@@ -153,7 +153,7 @@ pub async fn start(here: Here, Path(zone): Path<String>, Posted(choice): Posted<
     match to_its_end(async move { service.set_group(&named, set).await }).await {
         Ok(SetAnswer { transition, .. }) => {
             let notice = if transition.is_some() { "started" } else { "nothing" };
-            go_to(&format!("/zones/{}", markup::encoded(&zone)), notice)
+            go_to(&format!("/zones/{}", markup::zone_path(&zone)), notice)
         }
         Err(refusal) => planned(&here, zone, choice, change, Some(refusal.into())).await,
     }

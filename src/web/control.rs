@@ -63,7 +63,7 @@ pub async fn act(here: Here, Path(zone): Path<String>, Posted(fields): Posted<Fi
     };
     let (service, named) = (here.service.clone(), zone.clone());
     match to_its_end(async move { service.control(&named, verb, control).await }).await {
-        Ok(_) => go_to(&format!("/zones/{}", markup::encoded(&zone)), done(verb)),
+        Ok(_) => go_to(&format!("/zones/{}", markup::zone_path(&zone)), done(verb)),
         Err(refusal) => shown(&here, &zone, verb, fields.reason, Some(refusal.into())).await,
     }
 }

@@ -4,6 +4,7 @@
 //! told of zones that they do not reach; a stream ends with the daemon, and by itself, so that a session that ended has no
 //! stream for long.
 
+use crate::model::dns::{plain_of_stored, stored};
 use super::Web;
 use super::visit::Visit;
 use crate::access::Caller;
@@ -92,7 +93,7 @@ pub async fn events(
     Query(wanted): Query<Wanted>,
 ) -> Response {
     let zone = match wanted.zone.filter(|zone| !zone.is_empty()).map(|zone| zone_name(&zone)).transpose() {
-        Ok(zone) => zone.map(|name| name.to_string()),
+        Ok(zone) => zone.map(|name| stored(&name)),
         Err(refusal) => return (StatusCode::BAD_REQUEST, format!("{refusal}\n")).into_response(),
     };
     let Some(open) = web.streams.open(&visit.caller.name) else {
@@ -160,7 +161,7 @@ impl Wishes {
 }
 
 fn event(changed: &Changed) -> Event {
-    let zone = changed.zone.as_deref().map(|zone| zone.trim_end_matches('.'));
+    let zone = changed.zone.as_deref().map(plain_of_stored);
     let data = serde_json::json!({ "zone": zone, "sequence": changed.sequence });
     let event = Event::default().event("changed").data(data.to_string());
     // One without a sequence leaves the browser's as it is: it comes back with what it knew before.

@@ -3,7 +3,7 @@
 //! Invariant: a page asks the service only through [`Here::service`], which acts in the visitor's name.
 
 use super::Web;
-use super::markup::encoded;
+use super::markup::zone_path;
 use super::trouble::Trouble;
 use super::visit::Visit;
 use crate::access::Permission;
@@ -143,7 +143,7 @@ impl Page {
 
     /// Below a zone's own page.
     pub fn below_zone(self, zone: &str) -> Page {
-        let href = format!("/zones/{}", encoded(zone));
+        let href = format!("/zones/{}", zone_path(zone));
         self.crumb("Zones", "/zones").crumb(zone, href)
     }
 

@@ -160,6 +160,13 @@ pub fn encoded(text: impl AsRef<str>) -> String {
     out
 }
 
+/// A zone's name inside a path. Names that pages of ours have, too, are written with their final dot.
+pub fn zone_path(zone: impl AsRef<str>) -> String {
+    let zone = zone.as_ref();
+    let dot = if matches!(zone, "add" | "export.csv") { "." } else { "" };
+    encoded(zone) + dot
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,5 +201,7 @@ mod tests {
     #[test]
     fn nothing_in_a_name_can_leave_its_part_of_a_path() {
         assert_eq!(encoded("a/b?c#d%\u{e9}"), "a%2Fb%3Fc%23d%25%C3%A9");
+        assert_eq!(zone_path("128/26.2.0.192.in-addr.arpa"), "128%2F26.2.0.192.in-addr.arpa");
+        assert_eq!((zone_path("a\\.b\\032c"), zone_path("add")), ("a%5C.b%5C032c".into(), "add.".into()));
     }
 }

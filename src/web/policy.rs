@@ -37,7 +37,7 @@ async fn shown(here: &Here, zone: String, typed: Option<(PolicyFields, Trouble)>
 
 pub async fn change(here: Here, Path(zone): Path<String>, Posted(fields): Posted<PolicyFields>) -> Answer {
     match changed(&here, &zone, &fields).await {
-        Ok(()) => go_to(&format!("/zones/{}", markup::encoded(&zone)), "policy"),
+        Ok(()) => go_to(&format!("/zones/{}", markup::zone_path(&zone)), "policy"),
         Err(trouble) => shown(&here, zone, Some((fields, trouble))).await,
     }
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::access::Permission;
 use crate::api::wire::Verb;
-use crate::model::dns::Name;
+use crate::model::dns::{read_name, stored};
 use axum::Router;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{Extension, Path, RawPathParams, Request, State};
@@ -103,11 +103,8 @@ async fn admit(
 
 /// What is no name is left to the service, which says so; but not for whoever sees a part of the zones only.
 fn reaches(visit: &Visit, zone: &str) -> bool {
-    match Name::from_ascii(zone) {
-        Ok(mut name) => {
-            name.set_fqdn(true);
-            visit.caller.reaches(&name.to_lowercase().to_ascii())
-        }
+    match read_name(zone) {
+        Ok(name) => visit.caller.reaches(&stored(&name)),
         Err(_) => visit.caller.below.is_none(),
     }
 }

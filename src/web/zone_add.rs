@@ -2,7 +2,7 @@
 
 use super::forms::{PolicyFields, addresses, read};
 use super::here::{Answer, Here, Page, Place, go_to, html_with, to_its_end};
-use super::markup::{self, encoded};
+use super::markup::{self, zone_path};
 use super::trouble::Trouble;
 use super::visit::Posted;
 use crate::access::Permission;
@@ -73,7 +73,7 @@ async fn shown(here: &Here, fields: Fields, refused: Option<Trouble>) -> Answer 
 
 pub async fn add(here: Here, Posted(fields): Posted<Fields>) -> Answer {
     match adopted(&here, &fields).await {
-        Ok(zone) => go_to(&format!("/zones/{}", encoded(&zone.zone)), "adopted"),
+        Ok(zone) => go_to(&format!("/zones/{}", zone_path(&zone.zone)), "adopted"),
         Err(trouble) => shown(&here, fields, Some(trouble)).await,
     }
 }

@@ -105,6 +105,25 @@ async fn unknown_paths_and_methods_are_problems() {
     assert_eq!(api.ask("GET", "/api/v1/zones/%ff", "").await.problem().status, 400);
 }
 
+/// RFC 2181 §11: whatever octets a label has, the name is one part of the path.
+#[tokio::test]
+async fn every_name_is_one_part_of_a_path_after_percent_decoding() {
+    let api = Api::new().await;
+    for (path, name) in [
+        ("128%2F26.2.0.192.in-addr.arpa", "128/26.2.0.192.in-addr.arpa"),
+        ("a%5C032b.example", "a\\032b.example"),
+        ("a%5C.b%3F%23.example", "a\\.b?#.example"),
+        ("b%C3%BCcher.example", "bücher.example"),
+        ("child%2Eexample", "child.example"),
+    ] {
+        let answer = api.ask("GET", &format!("/api/v1/zones/{path}"), "").await;
+        assert_eq!((answer.status, serde_json::from_str::<Value>(&answer.text).unwrap()["zone"].as_str()), (StatusCode::OK, Some(name)), "{path}");
+        for below in ["history", "policy", "certificate", "timeline"] {
+            assert_eq!(api.ask("GET", &format!("/api/v1/zones/{path}/{below}"), "").await.status, StatusCode::OK);
+        }
+    }
+}
+
 #[tokio::test]
 async fn f18_bodies_and_queries_that_do_not_fit_are_answered_with_one_line() {
     let api = Api::new().await;

@@ -47,6 +47,34 @@ fn add_operator(secret_file: &str) -> Vec<&str> {
 }
 
 #[test]
+fn names_go_to_the_api_as_one_part_of_its_path_in_one_form() {
+    let daemon = Daemon::start();
+    for (typed, name) in [
+        ("128/26.2.0.192.in-addr.arpa", "128/26.2.0.192.in-addr.arpa"),
+        ("128\\04726.2.0.192.IN-ADDR.arpa.", "128/26.2.0.192.in-addr.arpa"),
+        ("128\\/26.2.0.192.in-addr.arpa", "128/26.2.0.192.in-addr.arpa"),
+        ("a\\032b.example", "a\\032b.example"),
+        ("a\\.b.example", "a\\.b.example"),
+        ("_a_.Bücher.example", "_a_.xn--bcher-kva.example"),
+    ] {
+        let shown = ran(chorus(&daemon, &["-o", "json", "zone", "show", typed]));
+        let value: serde_json::Value = serde_json::from_str(&shown.out).unwrap_or_else(|e| panic!("{e}: {}", shown.err));
+        assert_eq!(value["zone"], name, "{typed}");
+    }
+    for (typed, why) in [
+        ("*.example", "wildcard"),
+        ("a..example", "empty label"),
+        ("a b.example", "\\032"),
+        (".", "no parent"),
+        (&*format!("{}.example", "x".repeat(64)), "64 octets"),
+        (&*format!("{}example", "x.".repeat(125)), "259 octets"),
+    ] {
+        let error = fails(chorus(&daemon, &["zone", "show", typed]), 2);
+        assert!(error.contains(why), "{typed}: {error}");
+    }
+}
+
+#[test]
 fn answers_go_to_stdout_as_text_or_as_the_object_of_the_api() {
     let daemon = Daemon::start();
     let shown = ran(chorus(&daemon, &["zone", "show", "Slow.Example."]));

@@ -11,5 +11,6 @@ mod access;
 mod forms;
 mod hostile;
 mod html;
+mod names;
 mod rendering;
 mod stage;

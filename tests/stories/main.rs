@@ -25,6 +25,7 @@ mod lab;
 mod leave_operator;
 mod looking_around;
 mod no_time_is_lost;
+mod odd_zones;
 mod operators_that_cannot;
 mod pages;
 mod parents;

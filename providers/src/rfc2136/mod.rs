@@ -4,8 +4,10 @@
 //! nothing on either server (Knot drops foreign keys silently by default), so every write is read back from the same
 //! server. Which writes are safe is decided elsewhere.
 
+mod axfr;
 mod delegations;
 mod read;
+pub(crate) mod records;
 mod tcp;
 mod transfer;
 mod update;

@@ -1,5 +1,6 @@
 //! The log, as it is shown and checked.
 
+use crate::model::dns::{plain_of_stored, stored};
 use super::{Controller, of_store, zone_name};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire::{At, AuditEntry, AuditPage, AuditQuery, AuditVerified};
@@ -15,7 +16,7 @@ fn shown(entry: AuditRecord) -> AuditEntry {
         who: entry.who,
         via: entry.via,
         address: entry.address,
-        zone: entry.zone.map(|zone| zone.strip_suffix('.').map(str::to_owned).unwrap_or(zone)),
+        zone: entry.zone.map(|zone| plain_of_stored(&zone)),
         operator: entry.operator,
         transition: entry.transition_id,
         hash: entry.hash,
@@ -38,7 +39,7 @@ impl Controller {
         let filter = AuditFilter {
             who: said(query.who),
             kind: said(query.kind),
-            zone: zone.map(|zone| zone.to_string()),
+            zone: zone.map(|zone| stored(&zone)),
             by_people,
             before: query.before,
             limit: limit + 1,

@@ -10,7 +10,7 @@ use super::{Controller, learn_ttls, no_operator, of_engine, of_store, plain, sho
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire;
 use crate::engine::{Picture, Status, summary};
-use crate::model::dns::{Name, rdata_text};
+use crate::model::dns::{Name, rdata_text, stored};
 use crate::model::group::{
     ForecastStep, Group, Refused, Standing, World, algorithm_name, algorithm_number, algorithms_of, forecast,
     nearest_rest, preflight,
@@ -174,7 +174,7 @@ impl Controller {
 
     /// What a trial placed would count as its operator's own. One that is under way holds the zone's lock.
     async fn no_trial_left_over(&self, name: &Name) -> Result<(), Refusal> {
-        let (trials, zone) = (self.engine.ports().store.trials().await.map_err(of_store)?, name.to_string());
+        let (trials, zone) = (self.engine.ports().store.trials().await.map_err(of_store)?, stored(name));
         let Some(trial) = trials.into_iter().find(|trial| trial.zone == zone) else { return Ok(()) };
         let (zone, operator) = (plain(name), trial.operator);
         let text = format!("what a trial placed in {zone} at {operator} may still be there: it came to no end");

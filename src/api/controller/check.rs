@@ -9,7 +9,7 @@ use crate::api::wire;
 use crate::engine::Picture;
 use crate::model::dns::{Name, Rdata, RecordType};
 use crate::model::group::{World, forecast, is_present};
-use crate::model::preflight::{self, Answered, Contents, Finding, Inspection, Severity};
+use crate::model::preflight::{self, Answered, Contents, Finding, Inspection, Severity, Unlisted};
 use crate::observe::ask::Asker;
 use crate::observe::inspect::inspect;
 use crate::observe::transport::Protocol;
@@ -58,13 +58,26 @@ impl Controller {
     /// it sees what the largest TTL in each zone is.
     pub(super) async fn inspect(&self, known: &mut Picture) -> Result<Inspection, Refusal> {
         let zone = known.record.name.clone();
-        let mut listings = BTreeMap::new();
+        let (mut listings, mut unlisted) = (BTreeMap::new(), BTreeMap::new());
         for (operator, provider) in self.providers(known).await? {
-            // Whoever does not show its zone leaves the policy's value in force.
             let (ttl_s, listed) = match provider.list(&zone).await {
-                Ok(Some(listing)) => (largest_ttl_s(&listing), Some(contents(listing))),
-                _ => (provider.largest_ttl_s(&zone).await.unwrap_or(None), None),
+                Ok(Some(listing)) => (Ok(largest_ttl_s(&listing)), Some(contents(listing))),
+                // It is larger than what is compared: its TTLs are looked at all the same.
+                Ok(None) => (provider.largest_ttl_s(&zone).await, None),
+                Err(e) => (Err(e), None),
             };
+            let ttl_s = ttl_s.unwrap_or_else(|e| {
+                let (forbidden, why, fix) = (e.forbids_listing(), e.to_string(), e.advice());
+                unlisted.insert(operator.name.clone(), Unlisted { forbidden, why, fix });
+                None
+            });
+            if ttl_s.is_none() {
+                unlisted.entry(operator.name.clone()).or_insert_with(|| Unlisted {
+                    forbidden: false,
+                    why: "its interface does not show a zone as large as this one".into(),
+                    fix: "say the largest TTL by hand: `chorus zone policy ZONE --data-ttl-max`".into(),
+                });
+            }
             if let Some(ttl_s) = ttl_s {
                 let largest = known.lifetimes.zone_ttls_s.entry(operator.name.clone()).or_insert(ttl_s);
                 *largest = ttl_s.max(*largest);
@@ -80,6 +93,7 @@ impl Controller {
         let clock = || ports.clock.now();
         let asker = Asker { transport: ports.transport.as_ref(), ids: ports, clock: &clock };
         let mut inspection = inspect(asker, &zone, &servers, listings).await;
+        inspection.unlisted = unlisted;
         for operator in known.members.keys() {
             let abilities = ports.store.abilities(operator).await.map_err(super::of_store)?;
             inspection.abilities.insert(operator.clone(), abilities);

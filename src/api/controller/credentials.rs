@@ -4,16 +4,12 @@
 //! Invariant: a credential that has not been tried in a zone takes no other one's place. No answer and no error holds one.
 
 use super::operators::{name_servers, usable};
-use super::{Controller, no_operator, of_engine, of_store, plain, zone_name};
+use super::{Controller, key_name, no_operator, of_engine, of_store, plain, zone_name};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire::{KeyRotated, OperatorChange, OperatorRotate, OperatorRotated, OperatorShow};
-use crate::model::dns::Name;
+use crate::model::dns::{Name, plain_of_stored, read_name};
 use crate::store::{Interface, OperatorRecord, SealError, StoreError};
 use std::collections::BTreeSet;
-
-fn plain_text(zone: &str) -> &str {
-    zone.trim_end_matches('.')
-}
 
 /// In so many of an operator's zones a new credential is tried: it is good for all of them, or for none, with most servers.
 const ZONES_TRIED: usize = 5;
@@ -59,7 +55,7 @@ impl Controller {
                 // NS sets in caches lead to the old ones, and nothing would wait for those to die.
                 let text = format!(
                     "{name} serves {}: its name servers' addresses can be changed, their names cannot",
-                    plain_text(zone)
+                    plain_of_stored(zone)
                 );
                 return Err(Refusal::new(RefusalKind::Conflict, "in-use", text).with_fix(
                     "add the new name servers as another operator, and replace this one by it: `chorus zone replace`",
@@ -79,7 +75,7 @@ impl Controller {
         match &mut operator.interface {
             Interface::Rfc2136 { tsig_name, tsig_algorithm, .. } => {
                 if let Some(new) = &rotate.tsig_name {
-                    *tsig_name = zone_name(new)?.to_ascii();
+                    *tsig_name = key_name(new)?;
                 }
                 if let Some(new) = rotate.tsig_algorithm {
                     new.name().clone_into(tsig_algorithm);
@@ -100,7 +96,7 @@ impl Controller {
             zones.push(zone_name(zone)?);
         }
         let its = ports.store.zones_of(name).await.map_err(of_store)?;
-        zones.extend(its.iter().filter_map(|zone| zone.parse::<Name>().ok()).take(ZONES_TRIED));
+        zones.extend(its.iter().filter_map(|zone| read_name(zone).ok()).take(ZONES_TRIED));
         zones.dedup();
         if zones.is_empty() {
             let text = format!("operator {name} is in no zone in which its new credential could be tried");

@@ -20,6 +20,9 @@ pub(super) struct Gist<'a> {
     pub transition: Option<&'a TransitionRecord>,
 }
 
+/// Of a zone that validators treat as unsigned (RFC 4035 §5.2).
+const INSECURE: &str = "the parent has no DS for it, so that resolvers take it for unsigned";
+
 /// The steps of a transition as they are counted, and which of them it is at.
 pub(super) struct Course {
     /// Whether each belongs to a leave.
@@ -46,8 +49,14 @@ impl Gist<'_> {
         if let Some(trouble) = &status.trouble {
             return format!("Cannot be looked after at the moment: {trouble}");
         }
-        if let Some(exposure) = exposed(status) {
+        if let Some(exposure) = exposed(status).filter(|exposure| !exposure.insecure) {
             return format!("Some resolvers may fail: {}", exposure.what);
+        }
+        if let Some(lost) = exposed(status) {
+            return match (status.secure, lost.until < Time::MAX) {
+                (Some(true), true) => format!("Secure again; some resolvers take it for unsigned until {}", lost.until),
+                _ => format!("Insecure since {}: {INSECURE}, and had one before", lost.from),
+            };
         }
         let waiting = status.waiting.first().map(|wait| wait.text.as_str());
         match transition {
@@ -64,9 +73,12 @@ impl Gist<'_> {
                 format!("Served by {by}, of which {}", silent.unwrap_or_default())
             }
             None if members.len() == 1 && status.secure == Some(false) => {
-                format!("Served by {by}, and not secure: the parent has no DS")
+                format!("Insecure: {INSECURE}; signed by {by}, nothing to do")
             }
             None if members.len() == 1 => format!("Signed by {by}, nothing to do"),
+            None if status.secure == Some(false) => {
+                format!("Insecure: {INSECURE}; signed by {by}; {}", waiting.unwrap_or("being looked at"))
+            }
             None if status.settled => format!("Signed by {by}, the parent agrees, nothing to do"),
             None => format!("Signed by {by}; {}", waiting.unwrap_or("being looked at")),
         }

@@ -4,11 +4,11 @@
 //! asked for by itself. A caller that is limited to the zones below a name is told of no other.
 
 use super::gist::Gist;
-use super::{Controller, of_store, plain};
+use super::{Controller, of_store};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire::{self, At};
 use crate::engine::Status;
-use crate::model::dns::Name;
+use crate::model::dns::{plain_of_stored, read_name, stored};
 use crate::model::time::Time;
 use crate::store::{InState, PageFrom, ZoneFilter, ZoneRow, ZoneState};
 use base64::Engine as _;
@@ -99,7 +99,7 @@ fn line(row: ZoneRow) -> wire::ZoneSummary {
 /// A stored name, which has its labels as people write them, as all names are shown. One that cannot be read is shown as it
 /// is: no zone keeps others from being listed.
 fn shown(stored: &str) -> String {
-    stored.parse::<Name>().ok().filter(|_| !stored.is_empty()).map_or_else(|| stored.to_owned(), |name| plain(&name))
+    plain_of_stored(stored)
 }
 
 /// Forms send what was left empty, too.
@@ -122,7 +122,7 @@ fn filter(query: &wire::ZonesQuery, now: Time) -> Result<ZoneFilter, Refusal> {
         None => Err(nonsense("bad-reason", format!("{code} is no reason code"), "write it like guard-ttl")),
     });
     let parent = given(&query.parent).map(|parent| {
-        let name = super::name_of(parent).map(|name| name.to_string());
+        let name = read_name(parent).ok().map(|name| stored(&name));
         name.ok_or_else(|| {
             nonsense(
                 "bad-name",
@@ -148,11 +148,13 @@ fn filter(query: &wire::ZonesQuery, now: Time) -> Result<ZoneFilter, Refusal> {
 
 /// As names are stored: in lower case, and with the labels that people write.
 fn prefix(text: &str) -> String {
-    let lower = text.to_lowercase();
-    match idna::domain_to_unicode(&lower) {
-        (stored, Ok(())) => stored,
+    match read_name(text) {
+        Ok(name) => {
+            let whole = stored(&name);
+            if text.ends_with('.') { whole } else { whole.trim_end_matches('.').to_owned() }
+        }
         // The beginning of something, which need not be a name yet.
-        (_, Err(_)) => lower,
+        Err(_) => text.to_lowercase(),
     }
 }
 

@@ -23,7 +23,7 @@ use super::service::{Refusal, RefusalKind, Service};
 use super::wire;
 use crate::access::Caller;
 use crate::engine::{Engine, EngineError, Picture};
-use crate::model::dns::Name;
+use crate::model::dns::{Name, is_wildcard, plain_of_stored, name_text, plain_text, read_name};
 use crate::model::group::Standing;
 use crate::store::{MemberRecord, Records, StoreError};
 use async_trait::async_trait;
@@ -194,25 +194,30 @@ fn fits(reason: Option<&str>) -> Result<(), Refusal> {
 
 /// A zone's name as a person writes it, absolute and in lower case.
 pub(crate) fn zone_name(text: &str) -> Result<Name, Refusal> {
-    let invalid = || {
-        Refusal::new(RefusalKind::Invalid, "bad-name", format!("{text} is not a domain name"))
-            .with_fix("write it like example.org")
+    let invalid = |why: &str| {
+        let shown: String = text.chars().take(NAME_SHOWN).collect();
+        Refusal::new(RefusalKind::Invalid, "bad-name", format!("{shown:?} is not a zone that can be managed: {why}"))
+            .with_fix("write it like example.org; a blank as \\032, a dot inside a label as \\.")
     };
-    name_of(text).filter(|name| !name.is_root()).ok_or_else(invalid)
+    let name = read_name(text).map_err(|why| invalid(&why.to_string()))?;
+    match &name {
+        root if root.is_root() => Err(invalid("the root has no parent")),
+        wildcard if is_wildcard(wildcard) => Err(invalid("its first label is a wildcard (RFC 4592 §4.2)")),
+        _ => Ok(name),
+    }
 }
 
-/// A name as a person writes it or as the store has it, with either kind of labels; absolute and in lower case.
-fn name_of(text: &str) -> Option<Name> {
-    let ascii = if text.is_ascii() { text.to_owned() } else { idna::domain_to_ascii(text).ok()? };
-    let mut name = Name::from_ascii(ascii).ok().filter(|_| !text.is_empty())?;
-    name.set_fqdn(true);
-    Some(name.to_lowercase())
+/// The name of a TSIG key, as it is stored.
+fn key_name(text: &str) -> Result<String, Refusal> {
+    Ok(name_text(&zone_name(text)?))
 }
+
+/// Of a text that is no name, as much is repeated.
+const NAME_SHOWN: usize = 100;
 
 /// A zone's name for people: without the final dot.
 fn plain(name: &Name) -> String {
-    let text = name.to_ascii();
-    text.strip_suffix('.').filter(|rest| !rest.is_empty()).map(str::to_owned).unwrap_or(text)
+    plain_text(name)
 }
 
 fn no_operator(name: &str) -> Refusal {
@@ -241,9 +246,9 @@ pub(crate) fn of_store(error: StoreError) -> Refusal {
         StoreError::Exists { what, name } => Refusal::new(
             RefusalKind::Conflict,
             "exists",
-            format!("{what} {} is there already", name.trim_end_matches('.')),
+            format!("{what} {} is there already", plain_of_stored(name)),
         )
-        .with_fix(format!("see `chorus {what} show {}`", name.trim_end_matches('.'))),
+        .with_fix(format!("see `chorus {what} show {}`", plain_of_stored(name))),
         StoreError::InTransition { .. } => Refusal::new(RefusalKind::Conflict, "in-transition", error.to_string())
             .with_fix("wait until it is done, or `chorus zone stop` or `chorus zone undo` it first"),
         StoreError::TransitionChanged { zone, .. } => Refusal::new(
@@ -252,7 +257,7 @@ pub(crate) fn of_store(error: StoreError) -> Refusal {
             "somebody else was quicker: the transition is not any more what you saw".to_owned(),
         )
         .with_fix("look at it with `chorus zone show`, and decide anew")
-        .with_zone(zone.trim_end_matches('.')),
+        .with_zone(plain_of_stored(zone)),
         StoreError::LastAdmin => Refusal::new(RefusalKind::Conflict, "last-admin", error.to_string())
             .with_fix("make another account an admin first, and let it sign in once"),
         _ => Refusal::new(RefusalKind::Unavailable, "db-unavailable", error.to_string()),
@@ -277,16 +282,17 @@ async fn learn_ttls(engine: &Engine, known: &mut Picture) -> Result<(), Refusal>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::dns::stored;
 
     #[test]
     fn a_name_is_the_same_with_either_kind_of_labels_and_as_the_store_has_it() {
         let name = zone_name("xn--bcher-kva.example").unwrap();
-        for text in ["bücher.example", "BÜCHER.example.", "XN--bcher-kva.EXAMPLE.", &name.to_string()] {
+        for text in ["bücher.example", "BÜCHER.example.", "XN--bcher-kva.EXAMPLE.", &stored(&name)] {
             assert_eq!(zone_name(text).unwrap(), name, "{text}");
         }
         assert_eq!(plain(&name), "xn--bcher-kva.example");
         assert_eq!(plain(&zone_name("_a.example").unwrap()), "_a.example");
-        for text in ["", ".", "a..b", "bü cher.example", "\u{200d}.example"] {
+        for text in ["", ".", "a..b", "bü cher.example", "\u{200d}.example", "*.example", "a b.example"] {
             assert_eq!(zone_name(text).unwrap_err().code, "bad-name", "{text}");
         }
     }

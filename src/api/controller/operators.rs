@@ -1,13 +1,14 @@
 //! Operators: added, shown, tested.
 
-use super::{Controller, no_operator, of_engine, of_store, plain, zone_name};
+use super::{Controller, key_name, no_operator, of_engine, of_store, plain, zone_name};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire::{
     ApiShow, Check, NameServer, OperatorAdd, OperatorList, OperatorShow, OperatorTest, Outcome, SecretText,
     TsigAlgorithm, TsigShow,
 };
-use crate::model::dns::Name;
-use crate::model::history::{History, Kind, Outcome as Seen, Server};
+use crate::model::dns::{Name, name_text, plain_of_stored};
+use crate::model::group::{UNSUPPORTED, UNSUPPORTED_FIX};
+use crate::model::history::{Failure, History, Kind, Outcome as Seen, Server};
 use crate::observe::ask::Asker;
 use crate::observe::resolve::NameServer as Spec;
 use crate::observe::round::observe_operator_server;
@@ -85,14 +86,14 @@ impl Controller {
             Ok(Some(ttl_s)) => passed("largest-ttl", format!("listing the zone shows {ttl_s} s as the largest TTL")),
             Ok(None) => warned(
                 "largest-ttl",
-                "the zone cannot be transferred: the largest TTL is not known, and taken for one day".into(),
-                "allow the key to transfer the zone, or say --data-ttl-max",
+                "the interface does not list the zone: the largest TTL is not known, and taken for one day".into(),
+                "say --data-ttl-max",
             ),
-            Err(e) => warned(
-                "largest-ttl",
-                format!("the zone cannot be transferred: {e}"),
-                "allow the key to transfer the zone, or say --data-ttl-max",
-            ),
+            Err(e) => {
+                let what = if e.forbids_listing() { "the zone may not be listed" } else { "the zone could not be listed" };
+                let text = format!("{what}: {e}; its largest TTL is not known, and taken for one day unless --data-ttl-max says");
+                warned(e.code(), text, &e.advice())
+            }
         });
         Ok(OperatorTest { operator: name.to_owned(), zone: plain(&zone), checks })
     }
@@ -106,14 +107,18 @@ impl Controller {
         for (protocol, word) in [(Protocol::Udp, "UDP"), (Protocol::Tcp, "TCP")] {
             let samples = observe_operator_server(asker, zone, server, protocol).await;
             let trouble = samples.iter().find_map(|sample| match &sample.outcome {
-                Seen::Failed(failure) => Some(format!("{server} {failure} (asked for {} by {word})", sample.kind)),
+                Seen::Failed(failure) => {
+                    let beyond_us = matches!(failure, Failure::Unsupported(_));
+                    Some((format!("{server} {failure} (asked for {} by {word})", sample.kind), beyond_us))
+                }
                 Seen::Served(_) => None,
             });
             let mut history = History::default();
             samples.iter().for_each(|sample| history.record(sample));
             let keys = history.current(server, Kind::Dnskey).map_or(0, |span| span.served.records.len());
             checks.push(match trouble {
-                Some(text) => failed(
+                Some((text, true)) => failed(UNSUPPORTED, text, UNSUPPORTED_FIX),
+                Some((text, false)) => failed(
                     "server-answers",
                     text,
                     "see that the zone is configured and reachable there, by UDP and TCP",
@@ -165,7 +170,7 @@ impl Controller {
                 .into_iter()
                 .map(|s| NameServer { host: plain(&s.host), addresses: s.addresses })
                 .collect(),
-            zones: zones.iter().map(|zone| zone.trim_end_matches('.').to_owned()).collect(),
+            zones: zones.iter().map(|zone| plain_of_stored(zone)).collect(),
         })
     }
 }
@@ -183,9 +188,9 @@ pub(super) fn name_servers(operator: &str, given: &[NameServer]) -> Result<Vec<S
             .map_err(|e| invalid("bad-name", e.to_string(), "write it like ns1.example.net"))?
             .host;
         if server.addresses.is_empty() {
-            name_servers.push(host.to_ascii());
+            name_servers.push(name_text(&host));
         }
-        name_servers.extend(server.addresses.iter().map(|address| format!("{}={address}", host.to_ascii())));
+        name_servers.extend(server.addresses.iter().map(|address| format!("{}={address}", name_text(&host))));
     }
     Ok(name_servers)
 }
@@ -198,7 +203,7 @@ fn interface(add: &OperatorAdd) -> Result<(Interface, &SecretText), Refusal> {
         ("rfc2136", Some(update), Some(tsig), None) => {
             let interface = Interface::Rfc2136 {
                 update: update.to_string(),
-                tsig_name: zone_name(&tsig.name)?.to_ascii(),
+                tsig_name: key_name(&tsig.name)?,
                 tsig_algorithm: tsig.algorithm.name().to_owned(),
                 own_keys_apart: add.own_keys_apart,
             };

@@ -2,6 +2,7 @@
 //!
 //! Invariant: what was never seen is `None`, and never a nought. Whoever is limited to some zones gets what those show.
 
+use crate::model::dns::{plain_of_stored};
 use super::gist::title;
 use super::{Controller, of_store};
 use crate::api::service::{Refusal, RefusalKind};
@@ -68,7 +69,7 @@ fn parent(name: &str, known: &ParentMeasures) -> wire::ParentReport {
         ParentMode::Manual => wire::ParentMode::Manual,
     });
     wire::ParentReport {
-        parent: name.strip_suffix('.').filter(|rest| !rest.is_empty()).unwrap_or(name).to_owned(),
+        parent: plain_of_stored(name),
         modes: modes.collect(),
         zones: known.zones,
         waiting: known.waiting,
@@ -119,7 +120,7 @@ fn steps(ended: &[StepTook]) -> Vec<wire::StepReport> {
 fn forecast(kept: &ForecastKept) -> wire::ForecastReport {
     let ForecastKept { zone, transition, started_at, ended_at, forecast, ended, .. } = kept;
     wire::ForecastReport {
-        zone: zone.strip_suffix('.').unwrap_or(zone).to_owned(),
+        zone: plain_of_stored(zone),
         transition: transition.clone(),
         started: At::clock(*started_at),
         earliest_s: started_at.until(forecast.earliest).as_secs(),

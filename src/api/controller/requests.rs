@@ -6,7 +6,7 @@ use super::{Controller, of_store};
 use crate::api::service::Refusal;
 use crate::api::wire;
 use crate::engine::Picture;
-use crate::model::dns::Name;
+use crate::model::dns::{Name, read_name};
 use crate::model::group::{ForecastStep, forecast};
 use crate::model::time::Time;
 use chorus_providers::WritesAhead;
@@ -43,7 +43,7 @@ impl Controller {
         let ports = self.engine.ports();
         let mut queue = Vec::new();
         for zone in ports.store.zones_of(operator).await.map_err(of_store)? {
-            let Ok(zone) = zone.parse::<Name>() else { continue };
+            let Ok(zone) = read_name(&zone) else { continue };
             if zone == *besides || ports.store.running_transition(&zone).await.map_err(of_store)?.is_none() {
                 continue;
             }

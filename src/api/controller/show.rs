@@ -8,7 +8,7 @@ use super::under_way;
 use crate::api::wire::{self, At};
 use crate::engine::{Certificate, Picture, Status, awaited, state_of};
 use crate::model::chain::Exposure;
-use crate::model::dns::{Dnskey, Rdata, RecordSet, RecordType, cds_for, key_of_ds, ns_name, rdata_text, unhex};
+use crate::model::dns::{Dnskey, Rdata, RecordSet, RecordType, cds_for, key_of_ds, ns_name, rdata_text, unhex, plain_of_stored};
 use crate::model::group::{Group, KeyRole, ParentMode, Phase, Rolling, Standing, Step, World, algorithm_name, rolling};
 use crate::model::history::{Kind, Server, Who};
 use crate::model::policy::DATA_TTL_MAX_UNKNOWN_S;
@@ -178,12 +178,15 @@ fn keys(world: &World<'_>, status: &Status) -> Vec<wire::KeyShow> {
         let published = at(Kind::Dnskey, &|served| served.records.contains(&rdata));
         let mut signing = at(Kind::Dnskey, &|served| served.signers.contains(&rdata));
         let data = at(Kind::Data, &|served| served.signers.contains(&rdata));
-        let both = key.is_key_signing() && !data.is_empty();
+        // By what it does; of a key that does nothing yet, the secure entry point bit says what it is meant for.
+        let leads = world.has_ds(&rdata) || owner.is_some_and(|owner| world.key_signing_keys(owner).contains(&rdata));
+        let is_entry = leads || key.is_key_signing();
+        let both = is_entry && !data.is_empty();
         signing.extend(data);
         shown.push(wire::KeyShow {
             tag: key.key_tag(),
             algorithm: key.algorithm,
-            role: match (key.is_key_signing(), both) {
+            role: match (is_entry, both) {
                 (true, true) => wire::KeyRole::Csk,
                 (true, false) => wire::KeyRole::Ksk,
                 (false, _) => wire::KeyRole::Zsk,
@@ -191,7 +194,7 @@ fn keys(world: &World<'_>, status: &Status) -> Vec<wire::KeyShow> {
             owner: owner.cloned(),
             published_at: published.into_iter().collect(),
             signing_at: signing.into_iter().collect(),
-            ds: key.is_key_signing().then(|| ds_state(world, &rdata, wanted.contains(&rdata))),
+            ds: is_entry.then(|| ds_state(world, &rdata, wanted.contains(&rdata))),
         });
     }
     shown
@@ -294,7 +297,7 @@ pub(super) fn policy(known: &Picture) -> wire::ZonePolicy {
 pub(super) fn certificate(certificate: &Certificate) -> wire::Certificate {
     wire::Certificate {
         transition: certificate.transition.clone(),
-        zone: certificate.zone.trim_end_matches('.').to_owned(),
+        zone: plain_of_stored(&certificate.zone),
         from: certificate.from.iter().cloned().collect(),
         to: certificate.to.iter().cloned().collect(),
         started: At::clock(certificate.started),

@@ -4,7 +4,7 @@ use super::{Controller, learn_ttls, no_operator, of_engine, of_store, plain, sho
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire;
 use crate::engine::{Certificate, Status};
-use crate::model::dns::Name;
+use crate::model::dns::{Name, stored};
 use crate::model::group::{ParentMode, Standing, preflight};
 use crate::model::history::History;
 use crate::model::policy::Policy;
@@ -23,7 +23,7 @@ impl Controller {
         let mut policy = Policy::default();
         change(&mut policy, &add.policy)?;
         if ports.store.zone(&name).await.map_err(of_store)?.is_some() {
-            return Err(of_store(StoreError::Exists { what: "zone", name: name.to_string() }));
+            return Err(of_store(StoreError::Exists { what: "zone", name: stored(&name) }));
         }
         let operator =
             ports.store.operator(&add.operator).await.map_err(of_store)?.ok_or_else(|| no_operator(&add.operator))?;
@@ -61,7 +61,7 @@ impl Controller {
                 .with_zone(plain(&name)));
         }
         learn_ttls(&self.engine, &mut known).await?;
-        let status = Status { parent_zone: known.places.parent_zone.to_string(), ..Status::default() };
+        let status = Status { parent_zone: stored(&known.places.parent_zone), ..Status::default() };
         known.record.status = status.write();
         // The schedule sees the zone as soon as it is stored. A turn that began without the history would record the same
         // versions a second time, and of those one would never end.

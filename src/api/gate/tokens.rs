@@ -7,7 +7,7 @@ use super::super::service::{Refusal, RefusalKind};
 use super::super::wire::{At, TokenAdd, TokenList, TokenMade, TokenShow};
 use super::{Gate, TOKEN_PREFIX, fingerprint};
 use crate::access::{Caller, Means, Permission};
-use crate::model::dns::hex;
+use crate::model::dns::{hex, plain_of_stored, stored};
 use crate::store::TokenRecord;
 
 /// Longer than a year nobody remembers where a token is.
@@ -20,7 +20,7 @@ fn shown(token: TokenRecord) -> TokenShow {
         label: token.label,
         account: token.account,
         scopes: token.scopes,
-        below: token.below.map(|below| below.trim_end_matches('.').to_owned()),
+        below: token.below.map(|below| plain_of_stored(&below)),
         created_at: At::clock(token.created_at),
         expires_at: At::clock(token.expires_at),
         last_used_at: token.last_used_at.map(At::clock),
@@ -56,7 +56,7 @@ impl Gate {
             return Err(invalid("a token is good for a minute at least and a year at most".to_owned(), "say how long"));
         }
         let below = add.below.filter(|below| !below.trim().is_empty()).map(|below| zone_name(below.trim()));
-        let below = below.transpose()?.map(|name| name.to_string());
+        let below = below.transpose()?.map(|name| stored(&name));
         if caller.below.is_some() && !below.as_deref().is_some_and(|below| caller.reaches(below)) {
             let text = "a token that is limited to some zones makes none for others".to_owned();
             return Err(invalid(text, "name zones that you reach"));

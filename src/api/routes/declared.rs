@@ -3,6 +3,7 @@
 //! Invariants: there is no way to add a route without a permission, and none to add one that the document does not have; whoever
 //! lacks the permission is answered before the handler is.
 
+use crate::model::dns::{stored};
 use super::Api;
 use super::document::Document;
 use super::extract::{Refused, not_utf8, refuse, unknown};
@@ -101,7 +102,7 @@ async fn ask(
             Reach::Named => {
                 let named = params.iter().find(|(key, _)| *key == "zone").map(|(_, zone)| zone_name(zone));
                 match named {
-                    Some(Ok(zone)) => caller.reaches(&zone.to_string()),
+                    Some(Ok(zone)) => caller.reaches(&stored(&zone)),
                     Some(Err(refusal)) => return Refused::from(refusal).into_response(),
                     None => false,
                 }

@@ -10,7 +10,7 @@ mod steps;
 use super::status::Status;
 use super::{Engine, EngineError, PlaceError, addresses};
 use crate::model::ability::{self, Ability};
-use crate::model::dns::{Name, Rdata, RecordSet, ns_rdata};
+use crate::model::dns::{Name, Rdata, RecordSet, ns_rdata, read_name, stored};
 use crate::model::group::{Member, ParentMode, Standing, World};
 use crate::model::history::{History, Kind, Lifetimes, Outcome, Server};
 use crate::model::policy::Policy;
@@ -72,7 +72,7 @@ impl Engine {
         let types = steps::types();
         let read = self.patiently(|| provider.read(zone, &types)).await?;
         let before = steps::before(&read, &foreign, &hosts);
-        let (name, started_at) = (zone.to_string(), ports.clock.now());
+        let (name, started_at) = (stored(zone), ports.clock.now());
         let trial = Trial { operator: operator.name.clone(), zone: name.clone(), before, started_at };
         ports.store.begin_trial(&trial).await.map_err(EngineError::from)?;
         let mut tried: Vec<Tried> = Vec::new();
@@ -135,7 +135,7 @@ impl Engine {
     /// What trials left behind that came to no end is taken away, as far as it can be.
     pub async fn end_trials(&self) -> Result<(), EngineError> {
         for trial in self.ports().store.trials().await? {
-            let zone: Name = trial.zone.parse().unwrap_or_default();
+            let zone = read_name(&trial.zone).unwrap_or_default();
             let held = self.memory(&zone);
             let _memory = held.lock().await;
             if let Err(e) = self.end_trial(&trial).await {
@@ -148,7 +148,7 @@ impl Engine {
 
     /// What an earlier trial left behind here. The zone's lock is held by the caller.
     pub async fn end_trial_in(&self, zone: &Name, operator: &str) -> Result<(), TrialError> {
-        let (trials, zone) = (self.ports().store.trials().await.map_err(EngineError::from)?, zone.to_string());
+        let (trials, zone) = (self.ports().store.trials().await.map_err(EngineError::from)?, stored(zone));
         match trials.iter().find(|trial| trial.zone == zone && trial.operator == operator) {
             Some(trial) => self.end_trial(trial).await,
             None => Ok(()),
@@ -164,7 +164,7 @@ impl Engine {
     }
 
     async fn put_back(&self, trial: &Trial, provider: &dyn Provider) -> Result<(), TrialError> {
-        let zone: Name = trial.zone.parse().unwrap_or_default();
+        let zone = read_name(&trial.zone).unwrap_or_default();
         let types = steps::types();
         let now = self.patiently(|| provider.read(&zone, &types)).await?;
         let wanted = steps::back(&zone, &trial.before, &now);

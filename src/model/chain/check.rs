@@ -7,7 +7,7 @@ use super::Scene;
 use super::exposure::for_each_discord;
 use super::interval::Interval;
 use super::lives::{Item, items, lives};
-use crate::model::dns::{RecordSet, ns_name};
+use crate::model::dns::{RecordSet, ns_name, name_text};
 use crate::model::history::{Kind, Served, Server, Who};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
@@ -118,6 +118,7 @@ fn unanswered(scene: &Scene<'_>, planned: &[Planned]) -> Vec<Objection> {
             let named: Vec<&Server> =
                 scene.history.servers().filter(|s| *s.host == host && s.who != Who::Parent).collect();
             if !scene.hosts.contains_key(&host) || named.is_empty() {
+                let host = name_text(&host);
                 let text = format!("{host} would be a name server, and it is not known to which operator it belongs");
                 objections.push(Objection { text, until: None });
             }

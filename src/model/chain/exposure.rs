@@ -20,6 +20,9 @@ pub struct Exposure {
     /// Which versions, at which servers, and why they do not go together.
     pub what: String,
     pub servers: Vec<Server>,
+    /// No resolver fails: those that hold that there is no DS, in a zone that had one, take the zone for unsigned.
+    #[serde(default)]
+    pub insecure: bool,
 }
 
 /// What a history proves.
@@ -61,11 +64,21 @@ pub fn judge(scene: &Scene<'_>, from: Time, now: Time) -> Verdict {
     let lives = lives(scene, &seen, &reach(scene, &seen));
     let mut verdict = Verdict::default();
     verdict.pairs = for_each_discord(scene, &lives, |discord| {
+        let insecure = is_insecure(discord.a);
+        if insecure && !was_secure(&lives, discord.a) {
+            return;
+        }
         let (a, b) = (discord.a.alive, discord.b.alive);
         match a.meets(&b) {
             Some(overlap) if overlap.end > from && overlap.start <= now => {
-                let servers = vec![discord.a.item.server.clone(), discord.b.item.server.clone()];
-                let exposure = Exposure { from: overlap.start, until: overlap.end, what: discord.why(), servers };
+                let (ds, other) = (discord.a.item.server, discord.b.item.server);
+                let exposure = if insecure {
+                    let what = format!("{ds} says that there is no DS: resolvers take the zone for unsigned (insecure)");
+                    Exposure { from: a.start, until: a.end, what, servers: vec![ds.clone()], insecure }
+                } else {
+                    let servers = vec![ds.clone(), other.clone()];
+                    Exposure { from: overlap.start, until: overlap.end, what: discord.why(), servers, insecure }
+                };
                 if !verdict.exposures.contains(&exposure) {
                     verdict.exposures.push(exposure);
                 }
@@ -81,6 +94,18 @@ pub fn judge(scene: &Scene<'_>, from: Time, now: Time) -> Verdict {
         }
     });
     verdict
+}
+
+/// Whether it is an answer of the parent that there is no DS. With it no resolver fails: it validates nothing (RFC 4035 §5.2).
+fn is_insecure(life: &Life<'_>) -> bool {
+    life.item.kind == Kind::Ds && life.item.served.records.is_empty()
+}
+
+/// Whether any of the parent's servers had a DS before one said that there is none: else the zone was never secure, and there
+/// is nothing that it lost.
+fn was_secure(lives: &[Life<'_>], without: &Life<'_>) -> bool {
+    let mut with = lives.iter().filter(|life| life.item.kind == Kind::Ds && !life.item.served.records.is_empty());
+    with.any(|life| life.alive.start <= without.alive.start)
 }
 
 /// Tests all pairs that a validator can put together, and reports those that do not go together. Returns how many it tested.

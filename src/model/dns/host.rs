@@ -2,6 +2,7 @@
 //!
 //! Invariant: two hosts are equal if and only if their names are (RFC 4343: without regard to case). Copies share the name.
 
+use super::names::{name_text, read_name, stored};
 use hickory_proto::rr::Name;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::cmp::Ordering;
@@ -68,7 +69,7 @@ impl Hash for Host {
 
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.name.fmt(f)
+        f.write_str(&name_text(&self.0.name))
     }
 }
 
@@ -80,13 +81,14 @@ impl fmt::Debug for Host {
 
 impl Serialize for Host {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.name.serialize(serializer)
+        serializer.serialize_str(&stored(&self.0.name))
     }
 }
 
 impl<'de> Deserialize<'de> for Host {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Host, D::Error> {
-        Name::deserialize(deserializer).map(Host::from)
+        let text = String::deserialize(deserializer)?;
+        read_name(&text).map(Host::from).map_err(serde::de::Error::custom)
     }
 }
 

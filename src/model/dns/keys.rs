@@ -125,7 +125,8 @@ pub fn key_of_ds<'k>(owner: &Name, ds: &Rdata, keys: impl IntoIterator<Item = &'
 
 /// The CDS set for `keys`: one record per key and digest type (RFC 7344 §3.1; its RDATA is that of DS).
 pub fn cds_for<'k>(owner: &Name, keys: impl IntoIterator<Item = &'k Rdata>, digest_types: &[u8]) -> RecordSet {
-    let keys = keys.into_iter().filter_map(Dnskey::read);
+    // A DS of a key that may not validate leads nowhere (RFC 4034 §5.2).
+    let keys = keys.into_iter().filter_map(Dnskey::read).filter(Dnskey::is_usable);
     keys.flat_map(|key| digest_types.iter().filter_map(move |digest| key.ds(owner, *digest)).collect::<Vec<_>>())
         .collect()
 }

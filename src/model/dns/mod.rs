@@ -6,6 +6,7 @@
 mod csync;
 mod host;
 mod keys;
+mod names;
 mod present;
 mod rdata;
 mod verify;
@@ -14,6 +15,7 @@ pub use csync::{Csync, IMMEDIATE, SOA_MINIMUM};
 pub use hickory_proto::rr::{Name, RecordType};
 pub use host::Host;
 pub use keys::{DELETE_CDNSKEY, DELETE_CDS, Dnskey, Ds, cds_for, key_of_ds};
+pub use names::{BadName, is_at_or_below, is_wildcard, name_text, plain_of_stored, plain_text, read_name, stored};
 pub use present::{ds_label, key_label, rdata_text, record_label, set_label, type_text};
 pub use rdata::{Rdata, RdataError, RecordSet, hex, ns_name, ns_rdata, unhex};
 pub use verify::{CLOCK_SKEW_S, OPERATIONS_MAX, Refusal, Rrsig, SignedSet, Verdict, Verification, verify};

@@ -4,6 +4,7 @@
 //! which every name server reads back. Nothing is ever compared in this form.
 
 use super::keys::{Dnskey, Ds};
+use super::names::name_text;
 use super::rdata::{Rdata, RecordSet, hex, ns_name};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -28,7 +29,7 @@ pub fn rdata_text(rtype: RecordType, rdata: &Rdata) -> String {
         RecordType::DS | RecordType::CDS => {
             Ds::read(rdata).map(|ds| format!("{} {} {} {}", ds.key_tag, ds.algorithm, ds.digest_type, hex(ds.digest)))
         }
-        RecordType::NS => ns_name(rdata).ok().map(|host| host.to_ascii()),
+        RecordType::NS => ns_name(rdata).ok().map(|host| name_text(&host)),
         RecordType::A | RecordType::AAAA | RecordType::SOA | RecordType::CSYNC => parsed_text(rtype, rdata),
         _ => None,
     };
@@ -41,8 +42,8 @@ fn parsed_text(rtype: RecordType, rdata: &Rdata) -> Option<String> {
         RData::AAAA(address) => Some(address.0.to_string()),
         RData::SOA(soa) => Some(format!(
             "{} {} {} {} {} {} {}",
-            soa.mname.to_ascii(),
-            soa.rname.to_ascii(),
+            name_text(&soa.mname),
+            name_text(&soa.rname),
             soa.serial,
             soa.refresh,
             soa.retry,

@@ -7,6 +7,7 @@
 //! Chains from DS to key to answer are not followed here, and nothing is said about what is missing.
 
 use super::keys::Dnskey;
+use super::names::name_text;
 use super::rdata::{Rdata, RecordSet, ns_rdata};
 use crate::model::time::Time;
 use hickory_proto::dnssec::{Algorithm, PublicKey, PublicKeyBuf};
@@ -104,7 +105,7 @@ pub enum Refusal {
     Unreadable,
     #[error("it covers {0} records")]
     OtherType(RecordType),
-    #[error("it was made by {}, not by the zone", .0.to_ascii())]
+    #[error("it was made by {}, not by the zone", name_text(.0))]
     OtherSigner(Name),
     #[error("it was made for {0} labels, the name has {1}")]
     Labels(u8, u8),
@@ -114,14 +115,29 @@ pub enum Refusal {
     Expired(Time),
     #[error("it ends before it begins")]
     EndBeforeBeginning,
-    #[error("algorithm {0} cannot be verified here, or must not be relied on any more (RFC 9905)")]
+    #[error("{}", algorithm(*.0))]
     Algorithm(u8),
     #[error("no key with this tag and algorithm that may validate is in the DNSKEY set")]
     NoKey,
+    #[error("its key has flags {flags} and protocol {protocol}, and validators use none like that (RFC 4034 §2.1)")]
+    Key { flags: u16, protocol: u8 },
     #[error("it does not match the records")]
     Mathematics,
     #[error("it was not tried: more than {OPERATIONS_MAX} public key operations are needed for this RRset")]
     TooManyOperations,
+}
+
+fn algorithm(number: u8) -> String {
+    match number {
+        1 => "algorithm 1 (RSAMD5) must not be used any more (RFC 6944)".into(),
+        3 | 6 => format!("algorithm {number} (DSA with SHA-1) must not be used any more (RFC 9905)"),
+        5 => "algorithm 5 (RSASHA1) must not be relied on any more (RFC 9905)".into(),
+        7 => "algorithm 7 (RSASHA1-NSEC3-SHA1) must not be relied on any more (RFC 9905)".into(),
+        12 => "algorithm 12 (ECC-GOST) must not be used any more (RFC 9906)".into(),
+        16 => "algorithm 16 (Ed448) cannot be verified here".into(),
+        252..=254 => format!("algorithm {number} is a private one, and cannot be verified here"),
+        other => format!("algorithm {other} is not known here, and cannot be verified"),
+    }
 }
 
 /// What became of one signature.
@@ -159,6 +175,15 @@ impl Verification {
         !self.signers.is_empty()
     }
 
+    /// Whether there are signatures, and all that is wrong with them is that no validator may, or can here, use the kind of
+    /// key that made them.
+    pub fn is_beyond_us(&self) -> bool {
+        let of_kind = |verdict: &Verdict| {
+            matches!(verdict.outcome, Err(Refusal::Algorithm(_) | Refusal::Key { .. }))
+        };
+        !self.verdicts.is_empty() && self.verdicts.iter().all(of_kind)
+    }
+
     /// Every signature that does not count, with its reason, in one line.
     pub fn reasons(&self) -> String {
         if self.verdicts.is_empty() {
@@ -188,7 +213,13 @@ pub fn verify(set: SignedSet<'_>, zone: &Name, keys: &RecordSet, now: Time) -> V
             let candidates = keys
                 .iter()
                 .filter(|(tag, key, _)| *tag == rrsig.key_tag && key.algorithm == rrsig.algorithm && key.is_usable());
-            let mut outcome = Err(Refusal::NoKey);
+            let unusable = keys.iter().find(|(tag, key, _)| {
+                *tag == rrsig.key_tag && key.algorithm == rrsig.algorithm && !key.is_usable()
+            });
+            let mut outcome = Err(unusable.map_or(Refusal::NoKey, |(_, key, _)| Refusal::Key {
+                flags: key.flags,
+                protocol: key.protocol,
+            }));
             let mut message = None;
             for (_, key, rdata) in candidates {
                 if operations >= OPERATIONS_MAX {

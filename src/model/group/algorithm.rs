@@ -43,10 +43,9 @@ pub(super) fn is_of(key: &Rdata, algorithm: u8) -> bool {
     Dnskey::read(key).is_some_and(|key| key.algorithm == algorithm)
 }
 
-/// The algorithms of an operator's own keys.
+/// The algorithms of an operator's own keys that are in use.
 pub fn algorithms_of(world: &World<'_>, operator: &str) -> BTreeSet<u8> {
-    let own = world.own_keys(operator);
-    own.iter().filter_map(Dnskey::read).filter(Dnskey::is_usable).map(|key| key.algorithm).collect()
+    world.keys_in_use(operator).iter().filter_map(Dnskey::read).map(|key| key.algorithm).collect()
 }
 
 /// The algorithms that the parent has a DS of: those that validators expect signatures of.

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 /// SHA-256, which every agent and validator takes (RFC 9904's tables; RFC 10026).
 const DIGEST_TYPE: u8 = 2;
 
-/// The keys that should be placed at an operator: those of every other member, all of them, key-signing keys too. A
+/// The keys that should be placed at an operator: those of every other member that are in use, key-signing keys too. A
 /// scanner that asks through one resolver may get one operator's DNSKEY set and another's CDS set.
 pub(super) fn placed_keys(world: &World<'_>, at: &str) -> RecordSet {
     let others = world.members.keys().filter(|other| *other != at);
@@ -20,8 +20,12 @@ pub(super) fn placed_keys(world: &World<'_>, at: &str) -> RecordSet {
     let served = world.served(at, Kind::Dnskey);
     // What is there already stays until nothing needs it.
     let is_held_back = is_held_back(world);
-    let held_back = |key: &Rdata| !served.contains(key) && is_held_back(key);
-    others.flat_map(|other| world.own_keys(other)).filter(|key| !own.contains(key) && !held_back(key)).collect()
+    let of_other = |other: &String| {
+        let in_use = world.keys_in_use(other);
+        let held_back = |key: &Rdata| !served.contains(key) && (is_held_back(key) || !in_use.contains(key));
+        world.own_keys(other).into_iter().filter(|key| !own.contains(key) && !held_back(key)).collect::<RecordSet>()
+    };
+    others.flat_map(of_other).collect()
 }
 
 /// The digest types in use: an operator that publishes CDS for its own keys by itself decides with which. Once in use a

@@ -167,7 +167,7 @@ impl Plan<'_, '_> {
         let parent = self.parent_acts();
         self.step("the parent has the DS of all", parent, Vec::new(), String::new());
 
-        let union: RecordSet = members.iter().flat_map(|op| world.own_keys(op)).collect();
+        let union: RecordSet = members.iter().flat_map(|op| world.keys_in_use(op)).collect();
         let all_ds = |span: &Span| {
             newcomers.iter().all(|op| {
                 let needed = world.key_signing_keys(op);

@@ -56,9 +56,9 @@ pub fn may_serve(world: &World<'_>, joiners: &[&String]) -> Guard {
         world.leavers().map(|leaver| (leaver.as_str(), last_question(world, leaver).from)).collect();
     // A leaver's keys that an operator may take out are needed by nothing alive that its own set has to go with.
     let needed_at = |at: &str| -> RecordSet {
-        let of_leavers = world.leavers().flat_map(|leaver| world.own_keys(leaver));
+        let of_leavers = world.leavers().flat_map(|leaver| world.keys_in_use(leaver));
         let needed = of_leavers.filter(|key| !may_lose_key(world, key, at).is_open(world.now));
-        world.desired().flat_map(|operator| world.own_keys(operator)).chain(needed).collect()
+        world.desired().flat_map(|operator| world.keys_in_use(operator)).chain(needed).collect()
     };
     let needed: BTreeMap<&String, RecordSet> = world.members.keys().map(|at| (at, needed_at(at))).collect();
     for (server, span) in spans_of_members(world, Kind::Dnskey).filter(|_| !world.leaves_out(Switch::Dnskey)) {

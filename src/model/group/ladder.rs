@@ -9,9 +9,10 @@ use super::decision::{Change, Decision, Step, Wait, Write};
 use super::desired::placed_keys;
 use super::guards::{Guard, last_question, may_lose_ds, may_lose_key, still_vouching};
 use super::say::{describe_keys, key_label};
+use super::roles::UNSUPPORTED;
 use super::standing::standing;
 use super::view::{Member, Memo, ParentMode, Shown, World};
-use crate::model::dns::RecordSet;
+use crate::model::dns::{RecordSet, plain_text};
 use crate::model::history::{Kind, Server};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
@@ -243,12 +244,12 @@ impl<'a> Ladder<'a> {
 
     pub(super) fn unreachable(&mut self, step: Step, operator: &str, server: &Server, trouble: &str) {
         let mut text = format!("{operator}: {server} {trouble}; what it served last counts as still served");
-        if self.world.is_silent(operator) {
-            let zone = self.world.zone.to_ascii();
-            let zone = zone.trim_end_matches('.');
+        let beyond_us = self.world.is_beyond_us(server);
+        if self.world.is_silent(operator) && !beyond_us {
+            let zone = plain_text(self.world.zone);
             text.push_str(&format!("; if it is gone for good: `chorus zone leave {zone} {operator} --unreachable`"));
         }
-        self.wait(step, "operator-unreachable", text, None);
+        self.wait(step, if beyond_us { UNSUPPORTED } else { "operator-unreachable" }, text, None);
     }
 
     pub(super) fn wait_for_parent(&mut self, step: Step, shown: &Shown, what: &str, wanted: &str) {

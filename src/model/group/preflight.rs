@@ -4,9 +4,11 @@
 //! `zone check`, not here.
 
 use super::Standing;
+use super::algorithm::algorithms_of;
+use super::roles::{UNSUPPORTED, UNSUPPORTED_FIX};
 use super::strangers::stranger;
 use super::view::{Shown, World};
-use crate::model::dns::{Dnskey, RecordSet};
+use crate::model::dns::{Dnskey, RecordSet, name_text};
 use crate::model::history::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +28,7 @@ pub fn preflight(world: &World<'_>) -> Vec<Refused> {
     if world.serving().next().is_none() {
         refused.push(Refused {
             code: "last-operator",
-            text: format!("{} would have no operator left", world.zone),
+            text: format!("{} would have no operator left", name_text(world.zone)),
             fix: "name at least one operator that stays, or replace this one by another".into(),
         });
         return refused;
@@ -35,9 +37,8 @@ pub fn preflight(world: &World<'_>) -> Vec<Refused> {
     for (name, member) in world.members {
         let own = world.own_keys(name);
         if !own.is_empty() {
-            let usable = own.iter().filter_map(Dnskey::read).filter(Dnskey::is_usable);
             let used: BTreeSet<u8> =
-                usable.map(|key| key.algorithm).filter(|used| Some(*used) != world.algorithm).collect();
+                algorithms_of(world, name).into_iter().filter(|used| Some(*used) != world.algorithm).collect();
             // In a roll of the whole group each comes to the new algorithm in its own time.
             if !used.is_empty() || world.algorithm.is_none() {
                 algorithms.insert(name, used);
@@ -50,22 +51,27 @@ pub fn preflight(world: &World<'_>) -> Vec<Refused> {
         }
         let answering = world.shown(&member.servers, Kind::Dnskey, |_, span| !span.served.records.is_empty());
         match answering {
+            Shown::Unknown(server, why) if world.is_beyond_us(&server) => refused.push(Refused {
+                code: UNSUPPORTED,
+                text: format!("{name}: {server} {why}"),
+                fix: UNSUPPORTED_FIX.into(),
+            }),
             Shown::Unknown(server, why) => refused.push(Refused {
                 code: "operator-unreachable",
                 text: format!("{name}: {server} {why}"),
                 fix: format!(
                     "see that {} is configured and reachable at every address of {name}, by UDP and TCP",
-                    world.zone
+                    name_text(world.zone)
                 ),
             }),
             Shown::NotAt(_) => refused.push(Refused {
                 code: "operator-unsigned",
-                text: format!("{name} serves {} without DNSKEY: the zone is not signed there", world.zone),
+                text: format!("{name} serves {} without DNSKEY: the zone is not signed there", name_text(world.zone)),
                 fix: format!("let {name} sign the zone with keys of its own"),
             }),
             Shown::Everywhere if own.is_empty() => refused.push(Refused {
                 code: "operator-unsigned",
-                text: format!("{name} serves no DNSKEY of its own for {}", world.zone),
+                text: format!("{name} serves no DNSKEY of its own for {}", name_text(world.zone)),
                 fix: format!("let {name} sign the zone with keys of its own"),
             }),
             Shown::Everywhere => {}
@@ -95,7 +101,7 @@ pub fn preflight(world: &World<'_>) -> Vec<Refused> {
     if let Shown::NotAt(_) = world.shown(world.parent_servers, Kind::Ds, |_, span| !span.served.records.is_empty()) {
         refused.push(Refused {
             code: "zone-insecure",
-            text: format!("the parent has no DS for {}: the zone is not secure yet", world.zone),
+            text: format!("the parent has no DS for {}: the zone is not secure yet", name_text(world.zone)),
             fix: "bring the zone's first DS to the parent with its present operator, then join others".into(),
         });
     }
@@ -134,7 +140,8 @@ fn colliding_tags(world: &World<'_>) -> Option<Refused> {
     let keys: RecordSet = world.members.keys().flat_map(|name| world.own_keys(name)).collect();
     let mut seen = BTreeMap::new();
     for key in &keys {
-        let read = Dnskey::read(key)?;
+        // What may not validate is tried by no validator.
+        let Some(read) = Dnskey::read(key).filter(Dnskey::is_usable) else { continue };
         if let Some(other) = seen.insert((read.key_tag(), read.algorithm), key) {
             let owner =
                 |key| world.members.keys().find(|name| world.own_keys(name).contains(key)).cloned().unwrap_or_default();

@@ -125,8 +125,11 @@ pub fn key_turns(world: &World<'_>, after: Time) -> Vec<KeyTurn> {
 pub fn rolling(world: &World<'_>) -> Vec<Rolling> {
     let mut rolling = Vec::new();
     for operator in world.members.keys() {
-        let keys: Vec<Rolling> =
-            keys_of(world, operator).into_iter().filter_map(|(rdata, key)| phase(world, &rdata, key)).collect();
+        // A key that nothing will be signed with is on its way nowhere.
+        let (own, in_use) = (world.own_keys(operator), world.keys_in_use(operator));
+        let idle: RecordSet = own.difference(&in_use).cloned().collect();
+        let keys = keys_of(world, operator).into_iter().filter(|(rdata, _)| !idle.contains(rdata));
+        let keys: Vec<Rolling> = keys.filter_map(|(rdata, key)| phase(world, &rdata, key)).collect();
         for role in [KeyRole::Csk, KeyRole::Ksk, KeyRole::Zsk] {
             let of_role: Vec<&Rolling> = keys.iter().filter(|rolling| rolling.key.role == role).collect();
             if of_role.len() > 1 || of_role.iter().any(|one| one.phase != Phase::Signing) {
@@ -174,11 +177,15 @@ fn keys_of(world: &World<'_>, operator: &str) -> Vec<(Rdata, OwnKey)> {
         here.contains(key) || !(elsewhere.contains(key) || placed.is_some_and(|placed| placed.contains(*key)))
     };
     let own: RecordSet = seen.into_iter().filter(is_own).cloned().collect();
-    // A key that signs nothing yet is for what its like are for.
-    let has_zone_signing = own.iter().filter_map(Dnskey::read).any(|key| !key.is_key_signing());
     let data: BTreeSet<&Rdata> = of(operator, Kind::Data).flat_map(|served| &served.signers).collect();
-    let role = |rdata: &Rdata, key: &Dnskey<'_>| match (key.is_key_signing(), data.contains(rdata) || !has_zone_signing)
-    {
+    let has_sep = |key: &Rdata| Dnskey::read(key).is_some_and(|key| key.is_key_signing());
+    // Where no key with the bit signs the DNSKEY RRset, those that do are the key-signing ones.
+    let signs_keys: BTreeSet<&Rdata> = of(operator, Kind::Dnskey).flat_map(|served| &served.signers).collect();
+    let by_bit = signs_keys.is_empty() || own.iter().any(|key| has_sep(key) && signs_keys.contains(key));
+    let signs_set = |key: &Rdata| has_sep(key) || !by_bit && signs_keys.contains(key);
+    // A key that signs nothing yet is for what its like are for.
+    let has_zone_signing = own.iter().any(|key| !signs_set(key));
+    let role = |rdata: &Rdata| match (signs_set(rdata), data.contains(rdata) || !has_zone_signing) {
         (false, _) => KeyRole::Zsk,
         (true, true) => KeyRole::Csk,
         (true, false) => KeyRole::Ksk,
@@ -187,7 +194,7 @@ fn keys_of(world: &World<'_>, operator: &str) -> Vec<(Rdata, OwnKey)> {
         let key = Dnskey::read(rdata)?;
         let named = OwnKey {
             operator: operator.to_owned(),
-            role: role(rdata, &key),
+            role: role(rdata),
             tag: key.key_tag(),
             algorithm: key.algorithm,
         };

@@ -1,7 +1,7 @@
 //! How keys, name servers and versions are called in reasons and waits.
 
 use super::view::World;
-use crate::model::dns::{Dnskey, Rdata, RecordSet, ns_name};
+use crate::model::dns::{Dnskey, Rdata, RecordSet, ns_name, name_text};
 use crate::model::history::{Kind, Server, Span};
 
 pub(super) fn key_label(key: &Rdata) -> String {
@@ -26,7 +26,7 @@ pub(super) fn key_list(keys: &RecordSet) -> String {
 }
 
 pub(super) fn host_list(ns: &RecordSet) -> String {
-    ns.iter().filter_map(|ns| ns_name(ns).ok()).map(|host| host.to_string()).collect::<Vec<_>>().join(", ")
+    ns.iter().filter_map(|ns| ns_name(ns).ok()).map(|host| name_text(&host)).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn names(operators: &[&String]) -> String {

@@ -31,13 +31,13 @@ pub fn standing(world: &World<'_>, name: &String) -> Standing {
     {
         return Standing::Serving;
     }
-    let own = world.own_keys(name);
+    let (own, in_use) = (world.own_keys(name), world.keys_in_use(name));
     let key_signing = world.key_signing_keys(name);
     let trusted_by_parent = world.shown(world.parent_servers, Kind::Ds, |_, span| {
         key_signing.iter().all(|key| span.served.records.iter().any(|ds| key_of_ds(world.zone, ds, [key]).is_some()))
     });
     let shares = |servers: &[Server]| {
-        world.shown(servers, Kind::Dnskey, |_, s| own.is_subset(&s.served.records)) == Shown::Everywhere
+        world.shown(servers, Kind::Dnskey, |_, s| in_use.is_subset(&s.served.records)) == Shown::Everywhere
     };
     let trusted = if member.wanted >= Standing::Trusted {
         let known =

@@ -4,7 +4,7 @@
 
 use super::ladder::is_present;
 use super::view::World;
-use crate::model::dns::{Rdata, ds_label, key_of_ds, ns_name};
+use crate::model::dns::{Rdata, ds_label, key_of_ds, ns_name, name_text};
 use crate::model::history::Kind;
 
 /// A name server that belongs to none of the operators, and where it is named.
@@ -16,6 +16,7 @@ pub(super) fn stranger(world: &World<'_>) -> Option<String> {
         let records = &world.history.current(server, kind)?.served.records;
         let host =
             records.iter().filter_map(|ns| ns_name(ns).ok()).find(|host| world.operator_of_host(host).is_none())?;
+        let host = name_text(&host);
         Some(format!("the {kind} set at {server} names {host}, which belongs to none of the operators"))
     })
 }

@@ -5,7 +5,7 @@
 
 use super::Standing;
 use super::guards::Guard;
-use crate::model::dns::{Dnskey, Name, Rdata, RecordSet, key_of_ds, ns_name, ns_rdata};
+use crate::model::dns::{Name, Rdata, RecordSet, key_of_ds, ns_name, ns_rdata};
 use crate::model::history::{History, Kind, Lifetimes, Server, Span, Track, Who};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
@@ -68,6 +68,7 @@ pub struct Memo(BTreeMap<String, MemoOf>);
 pub(super) struct MemoOf {
     own_keys: OnceLock<RecordSet>,
     key_signing_keys: OnceLock<RecordSet>,
+    pub(super) keys_in_use: OnceLock<RecordSet>,
     /// The NS records of its servers.
     ns: OnceLock<RecordSet>,
     pub(super) last_question: OnceLock<Guard>,
@@ -154,7 +155,7 @@ impl<'a> World<'a> {
         self.member(operator).is_some_and(|member| member.servers.iter().all(silent))
     }
 
-    fn current(&self, operator: &str, kind: Kind) -> impl Iterator<Item = &'a Span> + use<'a> {
+    pub(super) fn current(&self, operator: &str, kind: Kind) -> impl Iterator<Item = &'a Span> + use<'a> {
         let servers = self.members.get(operator).map(|m| m.servers.as_slice()).unwrap_or_default();
         let history = self.history;
         servers.iter().filter_map(move |server| history.current(server, kind))
@@ -198,36 +199,16 @@ impl<'a> World<'a> {
         own
     }
 
-    /// The operator's keys that the parent has to have a DS for: those with the secure entry point bit, or, where none
-    /// has it, those that sign the DNSKEY set.
+    /// The operator's keys that the parent has to have a DS for, by what they do (`roles`).
     pub fn key_signing_keys(&self, operator: &str) -> RecordSet {
         let work_out = || self.work_out_key_signing_keys(operator);
         self.memo_of(operator).map_or_else(work_out, |memo| memo.key_signing_keys.get_or_init(work_out).clone())
     }
 
-    fn work_out_key_signing_keys(&self, operator: &str) -> RecordSet {
-        let own = self.own_keys(operator);
-        let sep: RecordSet = own
-            .iter()
-            .filter(|key| Dnskey::read(key).is_some_and(|key| key.is_key_signing() && key.is_usable()))
-            .cloned()
-            .collect();
-        if !sep.is_empty() {
-            // A roll to another algorithm is the whole group's business: there the keys of each are looked at on their own.
-            let algorithm = |key: &Rdata| Dnskey::read(key).map(|key| key.algorithm);
-            let algorithms: BTreeSet<Option<u8>> = sep.iter().map(algorithm).collect();
-            let of = |wanted| sep.iter().filter(|key| algorithm(key) == wanted).cloned().collect();
-            return algorithms.into_iter().flat_map(|wanted| self.asked_by_owner(operator, of(wanted))).collect();
-        }
-        let signers: RecordSet =
-            self.current(operator, Kind::Dnskey).flat_map(|span| span.served.signers.iter().cloned()).collect();
-        own.intersection(&signers).cloned().collect()
-    }
-
     /// In a roll an operator that publishes CDS for its own keys decides which of them is to have a DS, and when: nobody else
     /// can (Knot takes no CDS for a key of its own that it does not publish one for). Of another operator's keys all are,
     /// but for those whose CDS it has withdrawn.
-    fn asked_by_owner(&self, operator: &str, keys: RecordSet) -> RecordSet {
+    pub(super) fn asked_by_owner(&self, operator: &str, keys: RecordSet) -> RecordSet {
         let Some(member) = self.member(operator).filter(|_| keys.len() > 1) else { return keys };
         let spans = || {
             let tracks = member.servers.iter().filter_map(|server| self.history.track(server, Kind::Cds));

@@ -9,6 +9,7 @@ use crate::model::policy::{DATA_TTL_MAX_UNKNOWN_S, Policy};
 use crate::model::switches::{Switch, Without};
 use crate::model::time::Time;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 /// What determines how long a zone's records live on after they were last served.
@@ -19,6 +20,35 @@ pub struct Lifetimes {
     pub zone_ttls_s: BTreeMap<String, u32>,
     /// What a test build leaves out; nothing in builds for users.
     pub without: Without,
+}
+
+/// The largest TTL of an operator's data, in seconds, by what it rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataTtl {
+    /// By the policy.
+    Said(u64),
+    /// In a listing of the operator's zone.
+    Seen(u64),
+    Assumed(u64),
+}
+
+impl DataTtl {
+    pub fn seconds(self) -> u64 {
+        match self {
+            DataTtl::Said(ttl_s) | DataTtl::Seen(ttl_s) | DataTtl::Assumed(ttl_s) => ttl_s,
+        }
+    }
+}
+
+impl fmt::Display for DataTtl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rests_on = match self {
+            DataTtl::Said(_) => "as the policy says (--data-ttl-max)",
+            DataTtl::Seen(_) => "the largest that a listing of its zone showed",
+            DataTtl::Assumed(_) => "the default: its zone was never listed, and the policy says nothing",
+        };
+        write!(f, "{} s ({rests_on})", self.seconds())
+    }
 }
 
 impl Lifetimes {
@@ -39,9 +69,18 @@ impl Lifetimes {
     }
 
     /// The largest TTL of ordinary data at an operator: said by the policy, else seen, else one day.
-    pub fn data_ttl_s(&self, operator: &str) -> u64 {
+    pub fn data_ttl(&self, operator: &str) -> DataTtl {
         let seen = self.zone_ttls_s.get(operator).copied().map(u64::from);
-        self.policy.data_ttl_max_s.or(seen).unwrap_or(DATA_TTL_MAX_UNKNOWN_S)
+        match (self.policy.data_ttl_max_s, seen) {
+            (Some(said), _) => DataTtl::Said(said),
+            (None, Some(seen)) => DataTtl::Seen(seen),
+            (None, None) => DataTtl::Assumed(DATA_TTL_MAX_UNKNOWN_S),
+        }
+    }
+
+    /// [`Lifetimes::data_ttl`], in seconds.
+    pub fn data_ttl_s(&self, operator: &str) -> u64 {
+        self.data_ttl(operator).seconds()
     }
 
     /// How long after the last moment at which it was served a version is dead.

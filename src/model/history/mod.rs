@@ -13,7 +13,7 @@ mod track;
 mod unseen;
 
 pub use coming::{Coming, LAG_MAX, Sent};
-pub use death::Lifetimes;
+pub use death::{DataTtl, Lifetimes};
 pub use track::{Changes, History, Span, Track, Trouble};
 
 use crate::model::dns::{Host, Rdata, RecordSet, RecordType};
@@ -154,6 +154,9 @@ pub enum Failure {
     /// The RRset is signed, and no signature over it verifies with the server's own keys, or it is not signed at all
     /// in a zone that is.
     Unverifiable(String),
+    /// All signatures over the RRset are of algorithms, or by keys, that cannot be verified here, or that validators do not
+    /// use.
+    Unsupported(String),
 }
 
 impl fmt::Display for Failure {
@@ -167,6 +170,7 @@ impl fmt::Display for Failure {
             Failure::Rcode(code) => write!(f, "answers with response code {code}"),
             Failure::Malformed(what) => write!(f, "sends what cannot be read: {what}"),
             Failure::Unverifiable(what) => write!(f, "serves signatures that do not verify: {what}"),
+            Failure::Unsupported(what) => write!(f, "serves signatures that cannot be verified here: {what}"),
         }
     }
 }

@@ -175,10 +175,10 @@ fn only_sampled(scene: Scene<'_>, members: &[&String]) -> Option<Finding> {
         note(
             "zone-content-sampled",
             format!(
-                "{} does not let the zone be listed: {asked} names and types were compared, not all",
+                "the zone was not listed at {}: {asked} names and types were compared, not all",
                 listed(unlisted)
             ),
-            "allow the key a zone transfer, so that all of the zone is compared and its largest TTL is known",
+            "see that it can be listed, so that all of the zone is compared and its largest TTL is known",
         )
     })
 }

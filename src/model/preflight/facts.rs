@@ -47,6 +47,15 @@ pub enum Denial {
     None,
 }
 
+/// Why an operator's zone could not be listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unlisted {
+    /// It is the operator's word that it may not be; any other failure says nothing of that.
+    pub forbidden: bool,
+    pub why: String,
+    pub fix: String,
+}
+
 /// When a signature begins and ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
@@ -79,6 +88,8 @@ pub struct Inspection {
     pub servers: Vec<Inspected>,
     /// Of operators that let their zone be listed.
     pub listings: BTreeMap<String, Contents>,
+    /// The others.
+    pub unlisted: BTreeMap<String, Unlisted>,
     /// What was seen of each operator, here or elsewhere.
     pub abilities: Abilities,
 }

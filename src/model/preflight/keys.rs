@@ -41,7 +41,7 @@ fn unusable(operator: &str, key: &Rdata) -> Option<Finding> {
         return Some(warning(
             "key-revoked",
             format!("{operator}: {} is revoked (flags {}), and validates nothing any more", key_label(key), read.flags),
-            "take it out before the transition: the other operators would have to serve it as well",
+            "take it out when its revocation has been seen (RFC 5011 §2.1): it is not copied to the other operators, and has no DS",
         ));
     }
     let fit = read.protocol == 3 && matches!(read.flags, 256 | 257);
@@ -49,7 +49,7 @@ fn unusable(operator: &str, key: &Rdata) -> Option<Finding> {
         warning(
             "key-unusable",
             format!(
-                "{operator}: key {} has flags {} and protocol {}: not every server takes it, and no validator uses it",
+                "{operator}: key {} has flags {} and protocol {}: no validator uses it, and it is not copied to others",
                 read.key_tag(),
                 read.flags,
                 read.protocol
@@ -74,7 +74,8 @@ fn weak_algorithms(operator: &str, own: &RecordSet) -> Option<Finding> {
     })
 }
 
-/// RFC 4035 §2.2: every RRset is signed with every algorithm of the DNSKEY set.
+/// RFC 4035 §2.2: every RRset is signed with every algorithm of the DNSKEY set. Validators expect only those of the DS set
+/// (RFC 6840 §5.11).
 fn idle_algorithms(scene: Scene<'_>, operator: &str, own: &RecordSet) -> Option<Finding> {
     let member = scene.world.member(operator)?;
     let spans = member.servers.iter().filter_map(|server| scene.world.history.current(server, Kind::Data));
@@ -82,11 +83,14 @@ fn idle_algorithms(scene: Scene<'_>, operator: &str, own: &RecordSet) -> Option<
     let signing = algorithms(&signers);
     let idle: Vec<u8> = algorithms(own).into_iter().filter(|number| !signing.contains(number)).collect();
     (!signing.is_empty() && !idle.is_empty()).then(|| {
-        warning(
-            "algorithm-unsigned",
-            format!("{operator} has keys of algorithm {}, and signs its data without it", listed(&idle)),
-            "let it sign everything with each algorithm that it has keys of (RFC 4035 §2.2), or take those keys out",
-        )
+        let with_ds = algorithms(&scene.world.keys_in_use(operator));
+        let text = format!("{operator} has keys of algorithm {}, and signs its data without it", listed(&idle));
+        if idle.iter().any(|number| with_ds.contains(number)) {
+            let fix = "let it sign everything with each algorithm that it has keys of (RFC 4035 §2.2), or take those keys out";
+            return warning("algorithm-unsigned", text, fix);
+        }
+        let text = format!("{text}: those keys are neither copied to other operators nor asked a DS for");
+        note("algorithm-unsigned", text, "nothing, or take those keys out: validators go by the algorithms of the DS RRset")
     })
 }
 
@@ -151,7 +155,7 @@ fn signature_octets(key: &Rdata) -> usize {
 /// The worst step: everybody's keys at everybody, leavers' too, under the signatures of whoever makes the longest.
 fn answer_size(scene: Scene<'_>) -> Option<Finding> {
     let world = scene.world;
-    let keys: RecordSet = world.members.keys().flat_map(|operator| world.own_keys(operator)).collect();
+    let keys: RecordSet = world.members.keys().flat_map(|operator| world.keys_in_use(operator)).collect();
     let signed = world.members.iter().map(|(operator, member)| {
         let spans = member.servers.iter().filter_map(|server| world.history.current(server, Kind::Dnskey));
         let most = spans.map(|span| octets(world.zone, &keys, &span.served.signers)).max();

@@ -10,14 +10,15 @@ mod abilities;
 mod content;
 mod facts;
 mod keys;
+mod listing;
 mod parent;
 mod servers;
 mod signatures;
 mod zone;
 
-pub use facts::{Answered, Contents, Denial, Inspected, Inspection, Signature, Soa};
+pub use facts::{Answered, Contents, Denial, Inspected, Inspection, Signature, Soa, Unlisted};
 
-use super::dns::{Name, RecordType, type_text};
+use super::dns::{Name, RecordType, name_text, type_text};
 use super::group::{Forecast, World, preflight as entry};
 use std::time::Duration;
 
@@ -74,6 +75,7 @@ pub fn check(world: &World<'_>, inspection: &Inspection, forecast: &Forecast) ->
     findings.extend(keys::findings(scene));
     findings.extend(signatures::findings(scene));
     findings.extend(zone::findings(scene));
+    findings.extend(listing::findings(scene));
     findings.extend(content::findings(scene));
     findings.extend(parent::findings(scene));
     findings.sort_by_key(|finding| finding.severity);
@@ -101,7 +103,7 @@ fn listed(names: impl IntoIterator<Item = impl ToString>) -> String {
 }
 
 fn what(name: &Name, rtype: RecordType) -> String {
-    format!("{} {}", name.to_ascii(), type_text(rtype))
+    format!("{} {}", name_text(name), type_text(rtype))
 }
 
 /// As exact as one reads it: days with hours, hours with minutes.

@@ -1,7 +1,7 @@
 //! The parent's side: which DS records there are, whether they lead anywhere, and whom it delegates to.
 
 use super::{Finding, Scene, listed, note, warning};
-use crate::model::dns::{Ds, Name, Rdata, RecordSet, ds_label, key_of_ds, ns_name};
+use crate::model::dns::{Ds, Name, Rdata, RecordSet, ds_label, key_of_ds, name_text, ns_name};
 use crate::model::history::Kind;
 use std::collections::BTreeSet;
 
@@ -108,7 +108,7 @@ fn apex(scene: Scene<'_>, delegation: &RecordSet) -> Vec<Finding> {
     if parent.is_empty() {
         return Vec::new();
     }
-    let names = |set: Vec<&Name>| listed(set.into_iter().map(Name::to_ascii));
+    let names = |set: Vec<&Name>| listed(set.into_iter().map(name_text));
     let finding = |operator: &String| {
         let child = hosts(&world.served(operator, Kind::Ns));
         if child.is_empty() || child == parent {

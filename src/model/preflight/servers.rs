@@ -2,7 +2,7 @@
 //! its operator.
 
 use super::{Finding, Inspected, Scene, error, listed, note, warning};
-use crate::model::dns::Name;
+use crate::model::dns::{Name, name_text};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn findings(scene: Scene<'_>) -> Vec<Finding> {
@@ -69,7 +69,7 @@ fn families(scene: Scene<'_>) -> Option<Finding> {
     }
     let lacking = |family: fn(&(bool, bool)) -> bool, word: &str| {
         let hosts: Vec<String> =
-            of_host.iter().filter(|(_, has)| !family(has)).map(|((_, host), _)| host.to_ascii()).collect();
+            of_host.iter().filter(|(_, has)| !family(has)).map(|((_, host), _)| name_text(host)).collect();
         (!hosts.is_empty()).then(|| format!("no {word} address at {}", listed(hosts)))
     };
     let lacks: Vec<String> =

@@ -1,7 +1,7 @@
 //! What operators may differ in and better do not: TTLs, the SOA record, and how they deny that something exists.
 
 use super::{Denial, Finding, Scene, Soa, listed, note, seconds, warning};
-use crate::model::dns::hex;
+use crate::model::dns::{hex, name_text};
 use crate::model::history::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,7 +56,7 @@ fn soa_differs(soas: &BTreeMap<&String, &Soa>) -> Vec<Finding> {
     };
     let fix = "use the same SOA values at all operators; serial and first name server may differ";
     let times: Vec<String> = TIMES.iter().filter_map(differs).collect();
-    let contact: Field = ("contact", |soa| soa.contact.to_ascii());
+    let contact: Field = ("contact", |soa| name_text(&soa.contact));
     let mut findings = Vec::new();
     if !times.is_empty() {
         findings.push(warning("soa-differs", format!("the SOA records differ: {}", times.join("; ")), fix));

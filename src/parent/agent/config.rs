@@ -4,7 +4,7 @@
 //! to do. The TSIG secret is in a file of its own and never shows.
 
 use super::decide::Rules;
-use crate::model::dns::Name;
+use crate::model::dns::{Name, read_name};
 use chorus_providers::tsig::{Secret, TsigAlgorithm, TsigKey};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -163,12 +163,10 @@ impl AgentConfig {
 
 /// In lower case and absolute, with or without the final dot.
 fn name(text: &str) -> Result<Name, String> {
-    let mut name = Name::from_ascii(text).map_err(|e| format!("{text:?} is no domain name ({e})"))?.to_lowercase();
     if text.is_empty() {
         return Err("is empty: give a domain name".into());
     }
-    name.set_fqdn(true);
-    Ok(name)
+    read_name(text).map_err(|e| format!("{text:?} is no domain name ({e})"))
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {

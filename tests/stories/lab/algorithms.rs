@@ -16,6 +16,7 @@ impl Algorithm {
             Algorithm::Rsa2048 => 8,
             Algorithm::Ecdsa => 13,
             Algorithm::Ed25519 => 15,
+            Algorithm::Ed448 => 16,
         }
     }
 

@@ -42,6 +42,10 @@ impl Server {
 pub enum Keys {
     KskZsk,
     Csk,
+    /// One key without the secure entry point bit signs all. PowerDNS only.
+    NoSep,
+    /// The same, beside a key with the bit that signs nothing.
+    NoSepAndStandby,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +53,7 @@ pub enum Algorithm {
     Ecdsa,
     Ed25519,
     Rsa2048,
+    Ed448,
 }
 
 /// What is at the operator's second (IPv6) address.
@@ -321,7 +326,8 @@ impl Operator {
 
     /// DS rdata of every own key-signing key (of a CSK, too).
     pub fn own_ds(&self) -> Vec<String> {
-        let signing_keys = self.own_keys().iter().filter(|key| key.secure_entry_point());
+        let by_bit = !matches!(self.spec.keys, Keys::NoSep | Keys::NoSepAndStandby);
+        let signing_keys = self.own_keys().iter().filter(|key| key.secure_entry_point() == by_bit);
         signing_keys.map(|key| dns::ds_text(CHILD, key)).collect()
     }
 

@@ -69,6 +69,7 @@ pub fn configure(
         Algorithm::Ecdsa => "ecdsa256",
         Algorithm::Ed25519 => "ed25519",
         Algorithm::Rsa2048 => "rsasha256",
+        Algorithm::Ed448 => "ed448",
     };
     let size = if spec.algorithm == Algorithm::Rsa2048 { "2048 " } else { "" };
     let words = |command: &str| command.split(' ').map(str::to_owned).collect::<Vec<String>>();
@@ -78,10 +79,14 @@ pub fn configure(
         _ if server == Server::Desec => &["ksk"],
         (_, Keys::KskZsk) => &["ksk", "zsk"],
         (_, Keys::Csk) => &["ksk"],
+        (_, Keys::NoSep | Keys::NoSepAndStandby) => &["zsk"],
     };
     commands.extend(
         roles.iter().map(|role| words(&format!("add-zone-key {CHILD} {role} {size}active published {algorithm}"))),
     );
+    if spec.keys == Keys::NoSepAndStandby {
+        commands.push(words(&format!("add-zone-key {CHILD} ksk {size}inactive published {algorithm}")));
+    }
     for key in [key, onlooker] {
         commands.push(words(&format!("import-tsig-key {} {} {}", key.name, TsigKey::ALGORITHM, key.secret)));
     }

@@ -20,11 +20,13 @@ pub fn configure_bind(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &
         Algorithm::Ecdsa => "ecdsap256sha256",
         Algorithm::Ed25519 => "ed25519",
         Algorithm::Rsa2048 => "rsasha256 2048",
+        Algorithm::Ed448 => "ed448",
     };
     let keys = match spec.keys {
         Keys::KskZsk => {
             format!("ksk lifetime unlimited algorithm {algorithm}; zsk lifetime unlimited algorithm {algorithm};")
         }
+        Keys::NoSep | Keys::NoSepAndStandby => panic!("BIND has no policy without the secure entry point bit"),
         Keys::Csk => format!("csk lifetime unlimited algorithm {algorithm};"),
     };
     let ttl_s = spec.ttl_s;
@@ -74,10 +76,12 @@ pub fn configure_knot(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &
     let algorithm = match spec.algorithm {
         Algorithm::Ecdsa => "algorithm: ecdsap256sha256",
         Algorithm::Ed25519 => "algorithm: ed25519",
+        Algorithm::Ed448 => "algorithm: ed448",
         Algorithm::Rsa2048 => "algorithm: rsasha256\n    ksk-size: 2048\n    zsk-size: 2048",
     };
     let keys = match spec.keys {
         Keys::KskZsk => "ksk-lifetime: 0\n    zsk-lifetime: 0",
+        Keys::NoSep | Keys::NoSepAndStandby => panic!("Knot has no policy without the secure entry point bit"),
         Keys::Csk => "single-type-signing: on\n    ksk-lifetime: 0",
     };
     let (propagation_s, remotes, submission) = match spec.rolls {

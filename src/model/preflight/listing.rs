@@ -1,0 +1,37 @@
+//! Zones that could not be listed, and which largest TTL is counted with in their place.
+
+use super::{Finding, Scene, note, seconds, warning};
+use crate::model::history::DataTtl;
+
+pub(super) fn findings(scene: Scene<'_>) -> Vec<Finding> {
+    let world = scene.world;
+    let mut findings = Vec::new();
+    for operator in world.members.keys() {
+        let ttl = world.lifetimes.data_ttl(operator);
+        if let Some(unlisted) = scene.inspection.unlisted.get(operator) {
+            let (code, what) = match unlisted.forbidden {
+                true => ("listing-refused", "its zone may not be listed"),
+                false => ("listing-failed", "its zone could not be listed, and whether it may be is not known"),
+            };
+            let text = format!("{operator}: {what}: {}; no TTL there is taken to be longer than {ttl}", unlisted.why);
+            // What nobody has said or seen may be wrong without anybody noticing.
+            let assumed = matches!(ttl, DataTtl::Assumed(_));
+            findings.push(if assumed { warning(code, text, &*unlisted.fix) } else { note(code, text, &*unlisted.fix) });
+        }
+        let seen = world.lifetimes.zone_ttls_s.get(operator).copied().map(u64::from);
+        if let (DataTtl::Said(said), Some(seen)) = (ttl, seen)
+            && said < seen
+        {
+            findings.push(warning(
+                "data-ttl-too-small",
+                format!(
+                    "{operator}: a listing of its zone showed a TTL of {}, and the policy says that none is longer than {}",
+                    seconds(seen),
+                    seconds(said)
+                ),
+                "correct the policy (`chorus zone policy ZONE --data-ttl-max`), or shorten the TTLs first",
+            ));
+        }
+    }
+    findings
+}
