@@ -43,11 +43,21 @@ pub struct NotAsWanted {
 /// Why a transfer that began did not come to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CutShort {
-    TooLarge { octets: usize },
-    TooLong { after_s: u64 },
+    TooLarge {
+        octets: usize,
+    },
+    TooLong {
+        after_s: u64,
+    },
     /// The connection ended, or nothing more came.
-    Interrupted { records: usize, reason: String },
-    Unreadable { records: usize, reason: String },
+    Interrupted {
+        records: usize,
+        reason: String,
+    },
+    Unreadable {
+        records: usize,
+        reason: String,
+    },
 }
 
 impl fmt::Display for CutShort {
@@ -164,9 +174,12 @@ impl ProviderError {
             Ignored { .. } | NotAsServed { .. } | Unauthenticated { .. } | Unsupported { .. } | Rcode { .. } => {
                 Category::AskHuman
             }
-            CutShort { .. } | ServFail { .. } | PrerequisiteFailed { .. } | Connection { .. } | Timeout { .. } | Malformed { .. } => {
-                Category::Retry
-            }
+            CutShort { .. }
+            | ServFail { .. }
+            | PrerequisiteFailed { .. }
+            | Connection { .. }
+            | Timeout { .. }
+            | Malformed { .. } => Category::Retry,
             OutcomeUnknown { .. } => Category::ReadBack,
             Rest(error) => error.category(),
         }

@@ -326,6 +326,9 @@ Example:
         zone: String,
         #[command(flatten)]
         policy: PolicyArgs,
+        /// How the parent learns of changes from now on: it scans for CDS and CSYNC, or you tell a registrar
+        #[arg(long, value_enum)]
+        parent: Option<ParentMode>,
     },
     /// All zones, or those that the options choose
     #[command(after_help = "Example:\n  chorus zone list\n  chorus zone list --state attention --operator b")]
@@ -548,7 +551,7 @@ pub struct ZoneAddArgs {
     pub policy: PolicyArgs,
 }
 
-/// The four assumptions that a user may know better.
+/// The assumptions that a user may know better.
 #[derive(Clone, Debug, Args)]
 pub struct PolicyArgs {
     /// Added to every wait, for clocks and queries in flight [default: 60s]
@@ -563,6 +566,9 @@ pub struct PolicyArgs {
     /// From the parent's scan until its servers show the outcome [default: 48h]
     #[arg(long, value_name = "DURATION", value_parser = input::seconds)]
     pub parent_pipeline: Option<u64>,
+    /// What the parent takes: any, ch, se, fred, ee, centralnic, uz, za, ripe, namingo, single-key [default: auto, by its name]
+    #[arg(long, value_name = "NAME")]
+    pub parent_profile: Option<String>,
 }
 
 impl From<PolicyArgs> for PolicyChange {
@@ -572,6 +578,8 @@ impl From<PolicyArgs> for PolicyChange {
             stale_s: args.stale,
             data_ttl_max_s: args.data_ttl_max,
             parent_pipeline_s: args.parent_pipeline,
+            parent_profile: args.parent_profile,
+            parent: None,
         }
     }
 }

@@ -233,8 +233,8 @@ async fn zone(asker: &Asker, command: ZoneCommand) -> Result<Exit, Failure> {
             asker.chat(&format!("{} is adopted. Nothing was written anywhere; this is what was found:", args.zone));
             asker.show::<ZoneShow>(answer, render::zone)?;
         }
-        ZoneCommand::Policy { zone, policy } => {
-            let change = PolicyChange::from(policy);
+        ZoneCommand::Policy { zone, policy, parent } => {
+            let change = PolicyChange { parent, ..PolicyChange::from(policy) };
             let path = ["zones", zone.as_str(), "policy"];
             let answer = if change.is_empty() {
                 client.get(&path, &[]).await?

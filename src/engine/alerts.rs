@@ -14,7 +14,17 @@ use std::time::Duration;
 const AGAIN: Duration = Duration::from_secs(86_400);
 
 /// What stands where it does not belong, or is gone although it is needed.
-const ALERTING: [&str; 4] = ["ds-unexpected", "ns-unexpected", "operator-unsigned", "algorithm-mismatch"];
+const ALERTING: [&str; 9] = [
+    "ds-unexpected",
+    "ds-digest-mismatch",
+    "ds-unusable",
+    "ns-unexpected",
+    "operator-unsigned",
+    "operator-strips-cds",
+    "algorithm-mismatch",
+    "cds-delete",
+    "cds-signer",
+];
 
 pub(super) struct Alert {
     /// Stable, kebab-case.

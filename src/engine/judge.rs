@@ -91,8 +91,7 @@ pub fn certificate(known: &Picture, transition: &TransitionRecord, now: Time) ->
     } else {
         format!("{} pairs of versions that do not go together could have met in a cache", judged.exposures.len())
     };
-    let data: Vec<String> =
-        known.members.keys().map(|op| format!("{op} {}", known.lifetimes.data_ttl(op))).collect();
+    let data: Vec<String> = known.members.keys().map(|op| format!("{op} {}", known.lifetimes.data_ttl(op))).collect();
     let assumptions = vec![
         format!(
             "resolvers keep records for no longer than their TTL and at most {} s, and serve them stale for at most {} s more",

@@ -3,10 +3,10 @@
 //! Invariant: what is being measured is part of the status, and is kept in it until the measure is stored. Whoever crashes in
 //! between stores the same measure again, which is kept once. Nothing is decided from it here.
 
-use crate::model::dns::{stored};
 use super::picture::{EngineError, Picture};
 use super::status::Status;
 use super::turn::Engine;
+use crate::model::dns::stored;
 use crate::model::group::{Asked, Decision, acted, asked};
 
 impl Engine {

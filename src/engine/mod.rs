@@ -31,7 +31,7 @@ pub use places::{PlaceError, Places};
 pub use ports::{ByQuestions, ConfiguredProviders, NoProvider, Pace, Ports, Providers, Switches};
 pub use serve::{StartError, on_this_host, run};
 pub use status::{ClockWatch, ParentAwaited, Status, Unanswered, WaitingFor, WrittenLately};
-pub use summary::{awaited, exposed, is_at_rest, is_begun, state_of, state_of_transition, summary, unanswering};
+pub use summary::{alarm, awaited, exposed, is_at_rest, is_begun, state_of, state_of_transition, summary, unanswering};
 pub use trial::{TrialError, Tried};
 pub use turn::Engine;
 

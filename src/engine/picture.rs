@@ -7,7 +7,7 @@ use super::places::{PlaceError, Places, name_servers, of_operator, of_parent};
 use super::ports::{NoProvider, Ports};
 use super::status::Status;
 use crate::model::dns::{Name, name_text, read_name};
-use crate::model::group::{Member, Memo, World, is_present};
+use crate::model::group::{Member, Memo, ParentMode, World, is_present};
 use crate::model::history::{History, Kind, Lifetimes, Sent, Server, Who};
 use crate::model::time::Time;
 use crate::store::{MemberRecord, OperatorRecord, StoreError, TransitionRecord, ZoneRecord};
@@ -196,13 +196,16 @@ impl Ports {
 }
 
 fn assemble(
-    record: ZoneRecord,
+    mut record: ZoneRecord,
     history: History,
     operators: Vec<(OperatorRecord, MemberRecord)>,
     transition: Option<TransitionRecord>,
     places: Places,
     observed_at: Time,
 ) -> Result<Picture, EngineError> {
+    if let Some(manual) = record.policy.parent_manual {
+        record.parent.mode = if manual { ParentMode::Manual } else { ParentMode::Scan };
+    }
     let mut members = BTreeMap::new();
     for (operator, MemberRecord { wanted, unreachable }) in operators {
         let member = Member {
@@ -219,6 +222,7 @@ fn assemble(
     let hosts = named.collect();
     let mut lifetimes = Lifetimes::new(record.policy.clone());
     lifetimes.zone_ttls_s = record.zone_ttls_s.clone();
+    lifetimes.policy.know_parent(&places.parent_zone);
     let mut picture = Picture { record, history, lifetimes, members, hosts, places, transition, observed_at };
     picture.expect_what_was_sent();
     picture.lose_the_lost();

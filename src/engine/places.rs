@@ -4,7 +4,7 @@
 //! resolver had a bad day.
 
 use super::ports::Ports;
-use crate::model::dns::{Name, RecordType, read_name, name_text};
+use crate::model::dns::{Name, RecordType, name_text, read_name};
 use crate::model::history::{History, Server, Who};
 use crate::observe::ask::{Asker, Question, answer};
 use crate::observe::resolve::{NameServer, ResolveError, parse_address, servers};

@@ -20,7 +20,7 @@ pub fn is_begun(status: &Status, transition: &TransitionRecord) -> bool {
 pub fn awaited<'s>(status: &'s Status, transition: &TransitionRecord) -> Option<&'s WaitingFor> {
     // Somebody may have resumed it since the last turn.
     let holds = |wait: &&WaitingFor| transition.paused || wait.code != "paused";
-    status.waiting.iter().find(holds).filter(|_| is_begun(status, transition))
+    alarm(status).or_else(|| status.waiting.iter().find(holds)).filter(|_| is_begun(status, transition))
 }
 
 /// What a running transition is doing.
@@ -38,7 +38,14 @@ pub fn is_at_rest(status: &Status, members: usize, transition: Option<&Transitio
     transition.is_none()
         && status.observed_at.is_some()
         && status.trouble.is_none()
-        && (status.settled || members == 1 && unanswering(status).is_none())
+        && (status.settled || members == 1 && unanswering(status).is_none() && alarm(status).is_none())
+}
+
+/// What an operator asks of the parent by itself that breaks the zone, or that the parent never does: reported whatever else
+/// is awaited, and of a zone with a single operator as well.
+pub fn alarm(status: &Status) -> Option<&WaitingFor> {
+    let of = |code: &str| status.waiting.iter().find(|wait| wait.code == code);
+    of("cds-delete").or_else(|| of("cds-signer"))
 }
 
 /// An address of an operator that does not answer as it should.
@@ -62,7 +69,7 @@ pub fn summary(status: &Status, members: usize, transition: Option<&TransitionRe
     };
     let awaited = match transition {
         Some(running) => awaited(status, running),
-        None => status.waiting.first().filter(|_| !at_rest),
+        None => alarm(status).or(status.waiting.first()).filter(|_| !at_rest),
     };
     let reason = match (&status.trouble, awaited) {
         (Some(_), _) => UNFINISHED.to_owned(),

@@ -8,6 +8,7 @@ pub mod chain;
 pub mod dns;
 pub mod group;
 pub mod history;
+pub mod parent;
 pub mod policy;
 pub mod preflight;
 pub mod switches;

@@ -2,6 +2,8 @@
 //!
 //! Everything else that a guard uses was observed. Larger values cost time, smaller ones may cost answers.
 
+use super::dns::Name;
+use super::parent::{ParentProfile, UNKNOWN};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -22,6 +24,13 @@ pub struct Policy {
     /// From the moment a parent's scanner reads CDS or CSYNC until the parent's servers show the outcome. 48 h: agents
     /// run daily and registries publish within a day; no shorter common bound is known.
     pub parent_pipeline_s: u64,
+    /// What the parent takes, by the name of a profile ([`ParentProfile`]): as a person said, else by the parent zone's name.
+    /// `None`: nothing is known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_profile: Option<String>,
+    /// Whether a person tells the parent, whatever the zone was adopted with. `None`: as it was adopted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_manual: Option<bool>,
     /// Resolvers that keep records for longer than their TTL says (`cache-min-ttl`). 0: not done by default anywhere.
     pub resolver_min_ttl_s: u64,
     /// Resolvers that keep records for no longer than this. 7 days: the default of BIND, the largest known.
@@ -38,6 +47,8 @@ impl Default for Policy {
             stale_s: 3 * 86_400,
             data_ttl_max_s: None,
             parent_pipeline_s: 48 * 3600,
+            parent_profile: None,
+            parent_manual: None,
             resolver_min_ttl_s: 0,
             resolver_max_ttl_s: 7 * 86_400,
         }
@@ -53,8 +64,20 @@ impl Policy {
         Duration::from_secs(self.stale_s)
     }
 
+    pub fn parent_profile(&self) -> ParentProfile {
+        self.parent_profile.as_deref().and_then(ParentProfile::named).unwrap_or(UNKNOWN)
+    }
+
     pub fn parent_pipeline(&self) -> Duration {
         Duration::from_secs(self.parent_pipeline_s)
+    }
+
+    /// What is known of the parent of this name holds where nobody has said otherwise.
+    pub fn know_parent(&mut self, parent: &Name) {
+        let built_in = || Some(ParentProfile::of_zone(parent)).filter(ParentProfile::is_known);
+        if self.parent_profile.is_none() {
+            self.parent_profile = built_in().map(|profile| profile.name.to_owned());
+        }
     }
 
     /// How long a resolver may hold what was served with `ttl_s`, signatures and stale serving not counted.

@@ -4,7 +4,7 @@
 //! says what was wrong. "There is none" is believed only with the SOA record of the zone that should know. Answers are
 //! hostile until judged; nothing here panics. Signatures are verified in `round`.
 
-use crate::model::dns::{Name, Rdata, RecordSet, RecordType, Rrsig, type_text, name_text};
+use crate::model::dns::{Name, Rdata, RecordSet, RecordType, Rrsig, name_text, type_text};
 use crate::model::history::Failure;
 use crate::model::time::Time;
 use crate::observe::transport::{Protocol, Transport};

@@ -31,6 +31,8 @@ impl World {
             if rng.chance(percent) { u64::try_from(rng.between(low, high)).unwrap_or(0) } else { 0 }
         };
         let policy = Policy {
+            parent_profile: None,
+            parent_manual: None,
             slack_s: 5 + rare(&mut rng, 50, 0, 60),
             stale_s: if long { 3 * 86_400 } else { rare(&mut rng, 40, 1, 600) },
             data_ttl_max_s: None,

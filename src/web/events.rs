@@ -4,11 +4,11 @@
 //! told of zones that they do not reach; a stream ends with the daemon, and by itself, so that a session that ended has no
 //! stream for long.
 
-use crate::model::dns::{plain_of_stored, stored};
 use super::Web;
 use super::visit::Visit;
 use crate::access::Caller;
 use crate::api::controller::zone_name;
+use crate::model::dns::{plain_of_stored, stored};
 use crate::store::Changed;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};

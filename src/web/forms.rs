@@ -3,7 +3,7 @@
 //! Invariant: a field that is empty was not given. What cannot be read is a [`Trouble`] that names the field.
 
 use super::trouble::Trouble;
-use crate::api::wire::{NameServer, PolicyChange, TsigAlgorithm};
+use crate::api::wire::{NameServer, ParentMode, PolicyChange, TsigAlgorithm};
 use crate::cli::input;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -68,6 +68,11 @@ pub struct PolicyFields {
     pub data_ttl_max: String,
     #[serde(default)]
     pub parent_pipeline: String,
+    #[serde(default)]
+    pub parent_profile: String,
+    /// `scan`, `manual`, or empty: as it is.
+    #[serde(default)]
+    pub parent: String,
 }
 
 impl PolicyFields {
@@ -77,6 +82,12 @@ impl PolicyFields {
             stale_s: read_given("stale", &self.stale, input::seconds)?,
             data_ttl_max_s: read_given("largest TTL of data", &self.data_ttl_max, input::seconds)?,
             parent_pipeline_s: read_given("parent's pipeline", &self.parent_pipeline, input::seconds)?,
+            parent_profile: given(&self.parent_profile),
+            parent: match self.parent.as_str() {
+                "scan" => Some(ParentMode::Scan),
+                "manual" => Some(ParentMode::Manual),
+                _ => None,
+            },
         })
     }
 }

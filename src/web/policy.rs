@@ -57,6 +57,8 @@ impl PolicyFields {
             stale: markup::exact(policy.stale_s),
             data_ttl_max: policy.data_ttl_max_s.map(markup::exact).unwrap_or_default(),
             parent_pipeline: markup::exact(policy.parent_pipeline_s),
+            parent_profile: policy.parent_profile.clone().unwrap_or_default(),
+            parent: String::new(),
         }
     }
 }

@@ -25,6 +25,7 @@ pub struct Fields {
     stale: String,
     data_ttl_max: String,
     parent_pipeline: String,
+    parent_profile: String,
 }
 
 impl Fields {
@@ -34,6 +35,8 @@ impl Fields {
             stale: self.stale.clone(),
             data_ttl_max: self.data_ttl_max.clone(),
             parent_pipeline: self.parent_pipeline.clone(),
+            parent_profile: self.parent_profile.clone(),
+            parent: String::new(),
         }
     }
 

@@ -117,7 +117,11 @@ async fn every_name_is_one_part_of_a_path_after_percent_decoding() {
         ("child%2Eexample", "child.example"),
     ] {
         let answer = api.ask("GET", &format!("/api/v1/zones/{path}"), "").await;
-        assert_eq!((answer.status, serde_json::from_str::<Value>(&answer.text).unwrap()["zone"].as_str()), (StatusCode::OK, Some(name)), "{path}");
+        assert_eq!(
+            (answer.status, serde_json::from_str::<Value>(&answer.text).unwrap()["zone"].as_str()),
+            (StatusCode::OK, Some(name)),
+            "{path}"
+        );
         for below in ["history", "policy", "certificate", "timeline"] {
             assert_eq!(api.ask("GET", &format!("/api/v1/zones/{path}/{below}"), "").await.status, StatusCode::OK);
         }

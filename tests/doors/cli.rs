@@ -58,7 +58,8 @@ fn names_go_to_the_api_as_one_part_of_its_path_in_one_form() {
         ("_a_.Bücher.example", "_a_.xn--bcher-kva.example"),
     ] {
         let shown = ran(chorus(&daemon, &["-o", "json", "zone", "show", typed]));
-        let value: serde_json::Value = serde_json::from_str(&shown.out).unwrap_or_else(|e| panic!("{e}: {}", shown.err));
+        let value: serde_json::Value =
+            serde_json::from_str(&shown.out).unwrap_or_else(|e| panic!("{e}: {}", shown.err));
         assert_eq!(value["zone"], name, "{typed}");
     }
     for (typed, why) in [

@@ -59,6 +59,7 @@ pub fn policy() -> ZonePolicy {
         data_ttl_max_used_s: 3600,
         data_ttl_max_from: "zone transfer".to_owned(),
         parent_pipeline_s: 172_800,
+        parent_profile: None,
         resolver_min_ttl_s: 0,
         resolver_max_ttl_s: 604_800,
     }
@@ -149,6 +150,7 @@ pub fn zone() -> ZoneShow {
             servers: vec!["203.0.113.1:53".parse().unwrap()],
             ds: vec!["11201 13 2 D02F...".to_owned()],
             ns: vec!["ns1.a.example".to_owned(), "ns2.a.example".to_owned()],
+            profile: None,
         },
         keys: vec![
             key(11201, KeyRole::Ksk, "a", &[a1, a2], &[a1, a2], Some(DsState::Present)),
@@ -333,6 +335,7 @@ pub fn parents() -> ParentList {
                 },
             ],
             assumed_s: 172_800,
+            takes: None,
         }],
         now: at(0),
     }

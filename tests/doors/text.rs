@@ -108,6 +108,7 @@ fn parents_and_one_that_was_never_seen_to_act() {
         last_acted_at: None,
         by_kind: Vec::new(),
         assumed_s: 172_800,
+        takes: None,
     });
     let shown = render::parents(&parents, &Look::PIPE);
     let line = shown.lines().find(|line| line.starts_with("example")).unwrap();

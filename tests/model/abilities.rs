@@ -30,7 +30,7 @@ fn seen(f: &Fixture) -> Vec<&'static str> {
 #[test]
 fn what_every_address_serves_is_seen_and_nothing_else() {
     let mut f = together();
-    assert_eq!(seen(&f), ["add-dnskey", "add-cds", "add-ns"]);
+    assert_eq!(seen(&f), ["add-dnskey", "add-cds", "sign-cds", "add-ns"]);
     // One of the two addresses alone proves nothing.
     let mut g = Fixture::new();
     std::mem::swap(&mut f, &mut g);
@@ -45,7 +45,7 @@ fn what_every_address_serves_is_seen_and_nothing_else() {
     // What nobody placed is the operator's own.
     let mut f = together();
     f.members.get_mut("a").unwrap().placements.clear();
-    assert_eq!(seen(&f), ["add-ns"]);
+    assert_eq!(seen(&f), ["sign-cds", "add-ns"]);
 }
 
 #[test]

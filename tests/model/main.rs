@@ -3,6 +3,7 @@
 
 mod abilities;
 mod algorithm_roll;
+mod ds_and_cds;
 mod guards_and_check_agree;
 mod histories;
 mod in_flight;

@@ -72,7 +72,12 @@ fn a_zone_signing_key_that_signs_the_keys_as_well_has_no_ds() {
     for server in f.members["a"].servers.clone() {
         let signers = RecordSet::from([ksk.clone(), zsk.clone()]);
         let served = Served { records: all_keys(&["a"]), ttl_s: 3600, signers, expires: None };
-        f.history.record(&Sample { at: Time::from_s(-1), server, kind: Kind::Dnskey, outcome: Outcome::Served(served) });
+        f.history.record(&Sample {
+            at: Time::from_s(-1),
+            server,
+            kind: Kind::Dnskey,
+            outcome: Outcome::Served(served),
+        });
     }
     assert_eq!(f.world(0).key_signing_keys("a"), RecordSet::from([ksk]));
 }

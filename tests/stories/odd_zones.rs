@@ -26,16 +26,20 @@ fn a_zone_that_loses_its_ds_is_insecure_and_says_since_when() {
         let listed = stage.chorus.ok(&["zone", "list"]).await;
         assert!(listed.contains("Insecure") && !listed.contains("1970"), "{listed}");
 
-        let says = |shown: &serde_json::Value, words: &str| shown["verdict"].as_str().is_some_and(|v| v.contains(words));
+        let says =
+            |shown: &serde_json::Value, words: &str| shown["verdict"].as_str().is_some_and(|v| v.contains(words));
         stage.parent.set_ds(&[&stage.operators[0]]).await;
         stage.chorus.ok(&["zone", "try-now", CHILD]).await;
         stage.chorus.shown_until(CHILD, "the zone is secure", SOON, |shown| says(shown, "Signed by a, nothing")).await;
         stage.parent.update(&delete);
         stage.chorus.ok(&["zone", "try-now", CHILD]).await;
-        let shown = stage.chorus.shown_until(CHILD, "the zone lost its DS", SOON, |s| says(s, "Insecure since 20")).await;
+        let shown =
+            stage.chorus.shown_until(CHILD, "the zone lost its DS", SOON, |s| says(s, "Insecure since 20")).await;
         assert!(!says(&shown, "may fail"), "{shown:#}");
         let history = stage.chorus.ok(&["zone", "history", CHILD]).await;
-        for words in ["the zone became secure: the parent has DS of key", "the zone became insecure at 20", "it had DS of key"] {
+        for words in
+            ["the zone became secure: the parent has DS of key", "the zone became insecure at 20", "it had DS of key"]
+        {
             assert!(history.contains(words), "{words}: {history}");
         }
         assert!(!history.contains("1970"), "{history}");
@@ -88,17 +92,26 @@ fn without_the_bit(name: &'static str, keys: Keys, agent: Agent) {
             // The registrar is given exactly what `zone show` says.
             let shown = stage
                 .chorus
-                .shown_until(CHILD, "there is something to hand over", SOON, |shown| !shown["hand_to_registrar"].is_null())
+                .shown_until(CHILD, "there is something to hand over", SOON, |shown| {
+                    !shown["hand_to_registrar"].is_null()
+                })
                 .await;
-            let hand: Vec<String> = shown["hand_to_registrar"]["ds"].as_array().unwrap().iter().map(|ds| ds.as_str().unwrap().to_owned()).collect();
+            let hand: Vec<String> = shown["hand_to_registrar"]["ds"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|ds| ds.as_str().unwrap().to_owned())
+                .collect();
             assert!(hand.iter().any(|one| one.eq_ignore_ascii_case(&ds[0])), "{hand:?} without {ds:?}");
             let mut lines = vec![format!("delete {CHILD} DS")];
             lines.extend(hand.iter().map(|ds| format!("add {CHILD} 5 DS {ds}")));
             stage.parent.update(&lines);
-            stage.chorus.shown_until(CHILD, "b may be named", Duration::from_secs(60), |shown| {
-                shown["hand_to_registrar"]["ns"].as_array().is_some_and(|ns| ns.len() == 4)
-            })
-            .await;
+            stage
+                .chorus
+                .shown_until(CHILD, "b may be named", Duration::from_secs(60), |shown| {
+                    shown["hand_to_registrar"]["ns"].as_array().is_some_and(|ns| ns.len() == 4)
+                })
+                .await;
             let all: Vec<&crate::lab::Operator> = stage.operators.iter().collect();
             stage.parent.set_ns(&all).await;
             stage.chorus.comes_to_rest().await;

@@ -16,9 +16,8 @@ impl Rfc2136 {
     /// The owners of NS records below the apex, in lower case.
     pub async fn delegations(&self, zone: &Name) -> Result<BTreeSet<Name>, ProviderError> {
         let (zone, mut names) = (absolute(zone), BTreeSet::new());
-        let delegates = |owner: &Name, rtype: RecordType| {
-            rtype == RecordType::NS && *owner != zone && zone.zone_of(owner)
-        };
+        let delegates =
+            |owner: &Name, rtype: RecordType| rtype == RecordType::NS && *owner != zone && zone.zone_of(owner);
         self.axfr(&zone, LIMITS, |record| {
             if delegates(&record.owner, record.rtype) {
                 names.insert(record.owner.clone());

@@ -17,7 +17,7 @@ impl Controller {
         let operator = ports.store.operator(name).await.map_err(of_store)?.ok_or_else(|| no_operator(name))?;
         let provider = ports.providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
         let (known, declared) = (ports.store.abilities(name).await.map_err(of_store)?, provider.capabilities());
-        Ok(Ability::ALL.into_iter().map(|ability| shown(ability, known.get(&ability), None, &declared)).collect())
+        Ok(told(&known).map(|ability| shown(ability, known.get(&ability), None, &declared)).collect())
     }
 
     pub(super) async fn check_abilities(&self, name: &str, check: OperatorCheck) -> Result<Capabilities, Refusal> {
@@ -30,11 +30,7 @@ impl Controller {
         if check.write {
             (oversteps, untried) = self.try_abilities(&operator, &zone, provider.as_ref()).await?;
         } else {
-            let seen = self.engine.read_abilities(&operator, &zone).await.map_err(|e| of_trial(e, &operator))?;
-            let at = ports.clock.now();
-            let known = |evidence| Known { is_there: true, evidence, zone: plain(&zone), at };
-            let seen = seen.into_iter().map(|(ability, evidence)| (ability, known(evidence))).collect();
-            ports.store.saw_abilities(name, &seen, false).await.map_err(of_store)?;
+            self.read_abilities(&operator, &zone).await?;
         }
         let known = ports.store.abilities(name).await.map_err(of_store)?;
         let declared = provider.capabilities();
@@ -44,12 +40,27 @@ impl Controller {
             zone: plain(&zone),
             way: way(&operator).to_owned(),
             interface,
-            abilities: Ability::ALL
-                .into_iter()
+            abilities: told(&known)
                 .map(|ability| shown(ability, known.get(&ability), untried.get(&ability), &declared))
                 .collect(),
             oversteps,
         })
+    }
+
+    /// Remembers what is seen without a write. What only looking shows, whether it speaks for the operator or against it,
+    /// outdoes what was seen before.
+    async fn read_abilities(&self, operator: &OperatorRecord, zone: &Name) -> Result<(), Refusal> {
+        let ports = self.engine.ports();
+        let [seen, refuted] = self.engine.read_abilities(operator, zone).await.map_err(|e| of_trial(e, operator))?;
+        let at = ports.clock.now();
+        let known = |is_there| move |evidence| Known { is_there, evidence, zone: plain(zone), at };
+        let seen = seen.into_iter().map(|(ability, evidence)| (ability, known(true)(evidence)));
+        let (by_looking, by_trial): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            seen.partition(|(ability, _)| [Ability::SignCds, Ability::KeepCds].contains(ability));
+        ports.store.saw_abilities(&operator.name, &by_trial, false).await.map_err(of_store)?;
+        let refuted = refuted.into_iter().map(|(ability, evidence)| (ability, known(false)(evidence)));
+        let by_looking: BTreeMap<Ability, Known> = by_looking.into_iter().chain(refuted).collect();
+        ports.store.saw_abilities(&operator.name, &by_looking, true).await.map_err(of_store)
     }
 
     /// Tries, and remembers what came of it. Returns what else the credential may change, and why some could not be tried.
@@ -94,6 +105,11 @@ impl Controller {
         });
         Ok((oversteps, untried))
     }
+}
+
+/// Those that people are told of. Whether CDS are kept cannot be tried, for a signer takes them out when it looks at its keys.
+fn told(known: &BTreeMap<Ability, Known>) -> impl Iterator<Item = Ability> + use<'_> {
+    Ability::ALL.into_iter().filter(|ability| *ability != Ability::KeepCds || known.contains_key(ability))
 }
 
 /// The credential, and the settings that the interface shows.
@@ -149,6 +165,8 @@ fn meaning(ability: Ability) -> &'static str {
         Ability::RemoveDnskey | Ability::RemoveCsync => "gives it up again",
         Ability::AddCds => "serves CDS and CDNSKEY of another operator's key",
         Ability::RemoveCds => "gives them up again",
+        Ability::SignCds => "signs CDS and CDNSKEY with a key that signs its DNSKEY set",
+        Ability::KeepCds => "keeps them, of every digest type, until it is told otherwise",
         Ability::AddCsync => "serves CSYNC",
         Ability::AddNs => "names another operator's name server",
         Ability::RemoveNs => "names it no longer",
@@ -169,6 +187,7 @@ fn declaration(ability: Ability, declared: &providers::Capabilities) -> &'static
             CdsControl::Fixed | CdsControl::None => Some(false),
             CdsControl::Unknown => None,
         },
+        Ability::SignCds | Ability::KeepCds => None,
         Ability::AddCsync | Ability::RemoveCsync => Some(declared.csync),
         Ability::AddNs | Ability::RemoveNs => Some(declared.ns_add_foreign),
         Ability::RemoveOwnNs => Some(declared.ns_remove_own),

@@ -1,9 +1,9 @@
 //! The log, as it is shown and checked.
 
-use crate::model::dns::{plain_of_stored, stored};
 use super::{Controller, of_store, zone_name};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire::{At, AuditEntry, AuditPage, AuditQuery, AuditVerified};
+use crate::model::dns::{plain_of_stored, stored};
 use crate::model::time::Time;
 use crate::store::{AuditFilter, AuditRecord};
 

@@ -5,7 +5,7 @@
 
 use super::show;
 use crate::api::wire::{self, At};
-use crate::engine::{Status, awaited, exposed, is_at_rest, is_begun, state_of_transition, summary, unanswering};
+use crate::engine::{Status, alarm, awaited, exposed, is_at_rest, is_begun, state_of_transition, summary, unanswering};
 use crate::model::group::{Group, Standing, Step, algorithm_name};
 use crate::model::time::Time;
 use crate::store::{Aim, AlgorithmChange, MemberRecord, TransitionRecord, UNFINISHED, ZoneState};
@@ -58,7 +58,8 @@ impl Gist<'_> {
                 _ => format!("Insecure since {}: {INSECURE}, and had one before", lost.from),
             };
         }
-        let waiting = status.waiting.first().map(|wait| wait.text.as_str());
+        let alarm = alarm(status);
+        let waiting = alarm.or(status.waiting.first()).map(|wait| wait.text.as_str());
         match transition {
             Some(running) if running.paused => {
                 format!("{}, paused: keys are still shared, nothing else is written", way(running))
@@ -68,6 +69,7 @@ impl Gist<'_> {
                 format!("{}: {}", way(running), awaited.unwrap_or("on its way"))
             }
             None if status.observed_at.is_none() => "Not looked at yet".into(),
+            None if alarm.is_some() => format!("Signed by {by}; {}", waiting.unwrap_or_default()),
             None if members.len() == 1 && !self.rest() => {
                 let silent = unanswering(status).map(|one| format!("{} {}", one.server, one.failure));
                 format!("Served by {by}, of which {}", silent.unwrap_or_default())
@@ -92,7 +94,8 @@ impl Gist<'_> {
 
     /// What is awaited without a transition; `None` at rest.
     pub fn unsettled(&self) -> Option<wire::WaitingFor> {
-        self.trouble().or_else(|| self.status.waiting.first().filter(|_| !self.rest()).map(waiting))
+        self.trouble()
+            .or_else(|| alarm(self.status).or(self.status.waiting.first()).filter(|_| !self.rest()).map(waiting))
     }
 
     fn trouble(&self) -> Option<wire::WaitingFor> {

@@ -5,6 +5,7 @@
 
 mod abilities;
 mod audit;
+mod cds_checks;
 mod changes;
 mod check;
 mod control;
@@ -23,7 +24,7 @@ use super::service::{Refusal, RefusalKind, Service};
 use super::wire;
 use crate::access::Caller;
 use crate::engine::{Engine, EngineError, Picture};
-use crate::model::dns::{Name, is_wildcard, plain_of_stored, name_text, plain_text, read_name};
+use crate::model::dns::{Name, is_wildcard, name_text, plain_of_stored, plain_text, read_name};
 use crate::model::group::Standing;
 use crate::store::{MemberRecord, Records, StoreError};
 use async_trait::async_trait;
@@ -243,12 +244,10 @@ fn of_engine(error: EngineError) -> Refusal {
 
 pub(crate) fn of_store(error: StoreError) -> Refusal {
     match &error {
-        StoreError::Exists { what, name } => Refusal::new(
-            RefusalKind::Conflict,
-            "exists",
-            format!("{what} {} is there already", plain_of_stored(name)),
-        )
-        .with_fix(format!("see `chorus {what} show {}`", plain_of_stored(name))),
+        StoreError::Exists { what, name } => {
+            Refusal::new(RefusalKind::Conflict, "exists", format!("{what} {} is there already", plain_of_stored(name)))
+                .with_fix(format!("see `chorus {what} show {}`", plain_of_stored(name)))
+        }
         StoreError::InTransition { .. } => Refusal::new(RefusalKind::Conflict, "in-transition", error.to_string())
             .with_fix("wait until it is done, or `chorus zone stop` or `chorus zone undo` it first"),
         StoreError::TransitionChanged { zone, .. } => Refusal::new(

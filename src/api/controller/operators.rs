@@ -90,8 +90,11 @@ impl Controller {
                 "say --data-ttl-max",
             ),
             Err(e) => {
-                let what = if e.forbids_listing() { "the zone may not be listed" } else { "the zone could not be listed" };
-                let text = format!("{what}: {e}; its largest TTL is not known, and taken for one day unless --data-ttl-max says");
+                let what =
+                    if e.forbids_listing() { "the zone may not be listed" } else { "the zone could not be listed" };
+                let text = format!(
+                    "{what}: {e}; its largest TTL is not known, and taken for one day unless --data-ttl-max says"
+                );
                 warned(e.code(), text, &e.advice())
             }
         });
@@ -115,6 +118,9 @@ impl Controller {
             });
             let mut history = History::default();
             samples.iter().for_each(|sample| history.record(sample));
+            if protocol == Protocol::Tcp {
+                checks.extend(super::cds_checks::of_server(zone, &history, server));
+            }
             let keys = history.current(server, Kind::Dnskey).map_or(0, |span| span.served.records.len());
             checks.push(match trouble {
                 Some((text, true)) => failed(UNSUPPORTED, text, UNSUPPORTED_FIX),

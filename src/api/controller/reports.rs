@@ -2,13 +2,14 @@
 //!
 //! Invariant: what was never seen is `None`, and never a nought. Whoever is limited to some zones gets what those show.
 
-use crate::model::dns::{plain_of_stored};
 use super::gist::title;
-use super::{Controller, of_store};
+use super::{Controller, of_store, show};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire::{self, At};
+use crate::model::dns::plain_of_stored;
 use crate::model::group::{ParentMode, Step};
 use crate::model::history::Kind;
+use crate::model::parent::ParentProfile;
 use crate::model::time::Time;
 use crate::store::{ForecastKept, ParentAct, ParentMeasures, Past, StepTook, TransitionState};
 use std::collections::BTreeMap;
@@ -80,6 +81,7 @@ fn parent(name: &str, known: &ParentMeasures) -> wire::ParentReport {
         last_acted_at: known.acts.iter().map(|act| act.at).max().map(At::clock),
         by_kind: by_kind.collect(),
         assumed_s: known.longest_pipeline_s,
+        takes: show::takes(&ParentProfile::of_zone(&name.parse().unwrap_or_default())).map(|takes| takes.text),
     }
 }
 

@@ -8,9 +8,13 @@ use super::under_way;
 use crate::api::wire::{self, At};
 use crate::engine::{Certificate, Picture, Status, awaited, state_of};
 use crate::model::chain::Exposure;
-use crate::model::dns::{Dnskey, Rdata, RecordSet, RecordType, cds_for, key_of_ds, ns_name, rdata_text, unhex, plain_of_stored};
+use crate::model::dns::{
+    Dnskey, Rdata, RecordSet, RecordType, cds_for, key_that_ds_belongs_to, key_that_ds_validates, ns_name,
+    plain_of_stored, rdata_text, unhex,
+};
 use crate::model::group::{Group, KeyRole, ParentMode, Phase, Rolling, Standing, Step, World, algorithm_name, rolling};
 use crate::model::history::{Kind, Server, Who};
+use crate::model::parent::ParentProfile;
 use crate::model::policy::DATA_TTL_MAX_UNKNOWN_S;
 use crate::model::time::Time;
 use crate::store::{Aim, AlgorithmChange, TransitionRecord};
@@ -146,7 +150,14 @@ fn parent(known: &Picture, _status: &Status) -> wire::ParentShow {
         servers: known.places.parent.iter().map(|server| server.address).collect(),
         ds: shown(Kind::Ds).iter().map(|ds| rdata_text(RecordType::DS, ds)).collect(),
         ns: hosts(&shown(Kind::Delegation)),
+        profile: takes(&known.lifetimes.policy.parent_profile()),
     }
+}
+
+/// What is known of what a parent takes.
+pub(super) fn takes(profile: &ParentProfile) -> Option<wire::ParentTakes> {
+    let takes = || wire::ParentTakes { name: profile.name.to_owned(), text: profile.describe() };
+    profile.is_known().then(takes)
 }
 
 fn hosts(ns: &RecordSet) -> Vec<String> {
@@ -222,9 +233,11 @@ fn roll(rolling: Rolling) -> wire::RollShow {
 }
 
 fn ds_state(world: &World<'_>, key: &Rdata, wanted: bool) -> wire::DsState {
+    // A wanted DS is there when validators can use it; one that is to go is there while it belongs to the key.
+    let is_its = if wanted { key_that_ds_validates } else { key_that_ds_belongs_to };
     let has = |server: &&Server| {
         let span = world.history.current(server, Kind::Ds);
-        span.is_some_and(|span| span.served.records.iter().any(|ds| key_of_ds(world.zone, ds, [key]).is_some()))
+        span.is_some_and(|span| span.served.records.iter().any(|ds| is_its(world.zone, ds, [key]).is_some()))
     };
     let at = world.parent_servers.iter().filter(has).count();
     match (at, wanted) {
@@ -289,6 +302,7 @@ pub(super) fn policy(known: &Picture) -> wire::ZonePolicy {
         }
         .into(),
         parent_pipeline_s: policy.parent_pipeline_s,
+        parent_profile: known.lifetimes.policy.parent_profile.clone(),
         resolver_min_ttl_s: policy.resolver_min_ttl_s,
         resolver_max_ttl_s: policy.resolver_max_ttl_s,
     }

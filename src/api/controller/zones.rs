@@ -7,6 +7,7 @@ use crate::engine::{Certificate, Status};
 use crate::model::dns::{Name, stored};
 use crate::model::group::{ParentMode, Standing, preflight};
 use crate::model::history::History;
+use crate::model::parent::{PROFILES, ParentProfile};
 use crate::model::policy::Policy;
 use crate::observe::transport::Protocol;
 use crate::store::{MemberRecord, ParentRecord, StoreError, ZoneRecord};
@@ -53,8 +54,9 @@ impl Controller {
         let mut known = picture.map_err(of_engine)?;
         self.engine.look(&mut known, Protocol::Tcp).await;
         let world = known.world();
-        // A zone that is not secure yet can be watched; only joining it is refused.
-        let refused = preflight(&world).into_iter().find(|refused| refused.code != "zone-insecure");
+        // A zone that is not secure yet, or that is about to be made insecure, can be watched; only joining it is refused.
+        let is_watched = |code: &str| ["zone-insecure", "cds-delete"].contains(&code);
+        let refused = preflight(&world).into_iter().find(|refused| !is_watched(refused.code));
         if let Some(refused) = refused {
             return Err(Refusal::new(RefusalKind::Preflight, refused.code, refused.text)
                 .with_fix(refused.fix)
@@ -111,6 +113,7 @@ impl Controller {
         self.store().set_policy(name, policy, ports.clock.now(), &text).await.map_err(of_store)?;
         self.engine.wake();
         known.lifetimes.policy = known.record.policy.clone();
+        known.lifetimes.policy.know_parent(&known.places.parent_zone);
         Ok(show::policy(&known))
     }
 
@@ -169,6 +172,12 @@ impl Controller {
     }
 }
 
+fn no_profile(name: &str) -> Refusal {
+    let names: Vec<&str> = PROFILES.iter().map(|profile| profile.name).collect();
+    Refusal::new(RefusalKind::Invalid, "unknown-parent-profile", format!("there is no parent profile {name}"))
+        .with_fix(format!("say auto, or one of {}", names.join(", ")))
+}
+
 /// Takes over what a request says of the policy, if all of it is sane.
 fn change(policy: &mut Policy, wanted: &wire::PolicyChange) -> Result<(), Refusal> {
     let all = [wanted.slack_s, wanted.stale_s, wanted.data_ttl_max_s, wanted.parent_pipeline_s];
@@ -176,6 +185,14 @@ fn change(policy: &mut Policy, wanted: &wire::PolicyChange) -> Result<(), Refusa
         return Err(Refusal::new(RefusalKind::Invalid, "bad-duration", format!("{long} s is longer than a year"))
             .with_fix("check the unit"));
     }
+    if let Some(name) = wanted.parent_profile.as_deref() {
+        policy.parent_profile = match name {
+            "auto" => None,
+            name if ParentProfile::named(name).is_some() => Some(name.to_owned()),
+            name => return Err(no_profile(name)),
+        };
+    }
+    policy.parent_manual = wanted.parent.map(|mode| mode == wire::ParentMode::Manual).or(policy.parent_manual);
     policy.slack_s = wanted.slack_s.unwrap_or(policy.slack_s);
     policy.stale_s = wanted.stale_s.unwrap_or(policy.stale_s);
     policy.data_ttl_max_s = wanted.data_ttl_max_s.or(policy.data_ttl_max_s);

@@ -3,7 +3,6 @@
 //! Invariants: there is no way to add a route without a permission, and none to add one that the document does not have; whoever
 //! lacks the permission is answered before the handler is.
 
-use crate::model::dns::{stored};
 use super::Api;
 use super::document::Document;
 use super::extract::{Refused, not_utf8, refuse, unknown};
@@ -11,6 +10,7 @@ use super::tags;
 use crate::access::{Caller, Permission};
 use crate::api::controller::zone_name;
 use crate::api::idempotency;
+use crate::model::dns::stored;
 use axum::Router;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};

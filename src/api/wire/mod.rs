@@ -39,8 +39,8 @@ pub use reports::{DayReport, ForecastReport, ParentList, ParentReport, ParentToo
 pub use timeline::{Bar, Lane, Timeline, TimelineGuard, TimelineStep};
 pub use zone::{
     AlgorithmShow, DsState, Exposure, HandToRegistrar, KeyRole, KeyShow, OperatorStanding, ParentMode, ParentShow,
-    PolicyChange, RollShow, RollState, ServerShow, Standing, TransitionShow, TransitionState, WaitingFor, ZoneAdd,
-    ZoneList, ZonePolicy, ZoneShow, ZoneSummary,
+    ParentTakes, PolicyChange, RollShow, RollState, ServerShow, Standing, TransitionShow, TransitionState, WaitingFor,
+    ZoneAdd, ZoneList, ZonePolicy, ZoneShow, ZoneSummary,
 };
 
 use crate::model::time::Time;

@@ -31,6 +31,9 @@ pub struct ParentReport {
     pub by_kind: Vec<ParentTook>,
     /// What is assumed where nothing was measured: the largest `parent_pipeline_s` of its zones.
     pub assumed_s: u64,
+    /// What a parent of this name is known to take, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes: Option<String>,
 }
 
 /// How long a parent took for one kind of request.

@@ -30,6 +30,12 @@ pub struct PolicyChange {
     pub data_ttl_max_s: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_pipeline_s: Option<u64>,
+    /// How the parent learns of new DS and NS sets from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ParentMode>,
+    /// What the parent takes, by the name of a profile; `auto`: by the parent zone's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_profile: Option<String>,
 }
 
 impl PolicyChange {
@@ -50,6 +56,9 @@ pub struct ZonePolicy {
     /// Where that is from: one or two words.
     pub data_ttl_max_from: String,
     pub parent_pipeline_s: u64,
+    /// What the parent is known to take, by the name of a profile: as set, else by the parent zone's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_profile: Option<String>,
     pub resolver_min_ttl_s: u64,
     pub resolver_max_ttl_s: u64,
 }
@@ -228,6 +237,17 @@ pub struct ParentShow {
     pub ds: Vec<String>,
     /// The hosts of the delegation.
     pub ns: Vec<String>,
+    /// The profile of what it takes, and that in a sentence, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ParentTakes>,
+}
+
+/// What a parent is known to take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ParentTakes {
+    /// The profile's name, as for `--parent-profile`.
+    pub name: String,
+    pub text: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

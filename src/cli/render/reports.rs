@@ -41,6 +41,11 @@ pub fn parents(list: &ParentList, look: &Look) -> String {
         ]);
     }
     let mut text = grid.draw(look);
+    for parent in &list.parents {
+        if let Some(takes) = &parent.takes {
+            let _ = writeln!(text, "\n{}: {takes}", parent.parent);
+        }
+    }
     let kinds: Vec<_> =
         list.parents.iter().flat_map(|parent| parent.by_kind.iter().map(move |took| (parent, took))).collect();
     if !kinds.is_empty() {

@@ -92,6 +92,9 @@ pub fn zone(zone: &ZoneShow, look: &Look) -> String {
         ParentMode::Manual => "told by you",
     };
     let _ = writeln!(text, "parent       {}, {mode}; delegates to {}", zone.parent.zone, people(&zone.parent.ns));
+    if let Some(takes) = &zone.parent.profile {
+        let _ = writeln!(text, "parent takes {} ({})", takes.text, takes.name);
+    }
     if let Some(updated) = zone.updated_at {
         let _ = writeln!(text, "looked at    {}", ago(updated, zone.now));
     }
@@ -278,5 +281,7 @@ pub fn policy(policy: &ZonePolicy) -> String {
         };
         let _ = writeln!(text, "{name:16}  {:12}  {meaning}", exactly(seconds));
     }
+    let profile = policy.parent_profile.as_deref().unwrap_or("any");
+    let _ = writeln!(text, "{:16}  {profile:12}  what the parent takes", "parent-profile");
     text
 }

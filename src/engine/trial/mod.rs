@@ -11,7 +11,7 @@ use super::status::Status;
 use super::{Engine, EngineError, PlaceError, addresses};
 use crate::model::ability::{self, Ability};
 use crate::model::dns::{Name, Rdata, RecordSet, ns_rdata, read_name, stored};
-use crate::model::group::{Member, ParentMode, Standing, World};
+use crate::model::group::{Member, ParentMode, Standing, World, entry_keys};
 use crate::model::history::{History, Kind, Lifetimes, Outcome, Server};
 use crate::model::policy::Policy;
 use crate::observe::ask::Asker;
@@ -55,6 +55,10 @@ pub enum TrialError {
     Unsigned(String),
 }
 
+fn was_seen_in(tried: &[Tried], ability: Ability) -> bool {
+    tried.iter().any(|tried| tried.ability == ability && tried.is_there == Some(true))
+}
+
 fn unknown(ability: Ability, evidence: &str) -> Tried {
     Tried { ability, is_there: None, evidence: evidence.to_owned(), forced_ttl_s: None }
 }
@@ -77,9 +81,11 @@ impl Engine {
         ports.store.begin_trial(&trial).await.map_err(EngineError::from)?;
         let mut tried: Vec<Tried> = Vec::new();
         for step in steps::steps(zone, &foreign, key_ttl_s, &trial.before) {
-            let was_seen = |add| tried.iter().any(|tried| tried.ability == add && tried.is_there == Some(true));
-            if step.after.is_none_or(was_seen) {
+            if step.after.is_none_or(|add| was_seen_in(&tried, add)) {
                 tried.push(self.take(&step, provider.as_ref(), zone, &servers).await);
+                if step.ability == Ability::AddCds && was_seen_in(&tried, Ability::AddCds) {
+                    tried.push(self.see_who_signs_cds(zone, &servers).await);
+                }
             } else {
                 tried.push(unknown(step.ability, "not tried: there was nothing to give up"));
             }
@@ -88,20 +94,21 @@ impl Engine {
         Ok(tried)
     }
 
-    /// What an operator has shown in a zone that it can do, with the evidence: out of the zone's history where Chorus has it,
-    /// else out of what is served now.
+    /// What an operator has shown in a zone that it can do, and what it has shown that it cannot, with the evidence: out of
+    /// the zone's history where Chorus has it, else out of what is served now.
     pub async fn read_abilities(
         &self,
         operator: &OperatorRecord,
         zone: &Name,
-    ) -> Result<BTreeMap<Ability, String>, TrialError> {
+    ) -> Result<[BTreeMap<Ability, String>; 2], TrialError> {
         let ports = self.ports();
         let record = ports.store.zone(zone).await.map_err(EngineError::from)?;
         if let Some(record) = record.filter(|record| record.members.contains_key(&operator.name)) {
             let status = Status::read(&record.status);
             let mut known = ports.load(record, &status).await?;
             self.look(&mut known, Protocol::Tcp).await;
-            return Ok(ability::shown(&known.world(), &operator.name));
+            let world = known.world();
+            return Ok([ability::shown(&world, &operator.name), ability::refuted(&world, &operator.name)]);
         }
         let servers = addresses(self, operator).await?;
         let mut history = History::default();
@@ -129,7 +136,7 @@ impl Engine {
             paused: false,
             memo: None,
         };
-        Ok(ability::shown(&world, &operator.name))
+        Ok([ability::shown(&world, &operator.name), ability::refuted(&world, &operator.name)])
     }
 
     /// What trials left behind that came to no end is taken away, as far as it can be.
@@ -232,6 +239,29 @@ impl Engine {
         let forced_ttl_s = self.forced_ttl_s(step, zone, servers).await;
         let evidence = format!("seen at {} addresses", servers.len());
         Tried { ability: step.ability, is_there: Some(true), evidence, forced_ttl_s }
+    }
+
+    /// Whether the CDS and CDNSKEY sets that are served now are signed by a key that signs the DNSKEY set: a parent acts on no
+    /// others (RFC 7344 §4.1).
+    async fn see_who_signs_cds(&self, zone: &Name, servers: &[Server]) -> Tried {
+        let mut history = History::default();
+        for server in servers {
+            self.look_at(server, zone, &mut history).await;
+        }
+        let found = servers.iter().find_map(|server| {
+            let signers = |kind| history.current(server, kind).map(|span| &span.served.signers);
+            let cds = history.current(server, Kind::Cds).map(|span| span.served.records.clone()).unwrap_or_default();
+            let entries = entry_keys(zone, signers(Kind::Dnskey)?, &cds);
+            let disjoint = |kind: &Kind| signers(*kind).is_some_and(|signers| signers.is_disjoint(&entries));
+            Some((server, [Kind::Cds, Kind::Cdnskey].into_iter().find(disjoint)?))
+        });
+        let evidence = match found {
+            None => format!("seen at {} addresses", servers.len()),
+            Some((server, kind)) => {
+                format!("the {kind} set at {server} is signed by no key-signing key that signs the DNSKEY set")
+            }
+        };
+        Tried { ability: Ability::SignCds, is_there: Some(found.is_none()), evidence, forced_ttl_s: None }
     }
 
     /// An address that does not show what a step makes.

@@ -7,7 +7,7 @@ use super::Scene;
 use super::exposure::for_each_discord;
 use super::interval::Interval;
 use super::lives::{Item, items, lives};
-use crate::model::dns::{RecordSet, ns_name, name_text};
+use crate::model::dns::{RecordSet, name_text, ns_name};
 use crate::model::history::{Kind, Served, Server, Who};
 use crate::model::switches::Switch;
 use crate::model::time::Time;

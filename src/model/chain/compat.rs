@@ -7,7 +7,7 @@ use crate::model::history::Served;
 /// accepts nothing: a zone that was secure must not turn insecure for a moment.
 pub fn keys_validate(zone: &Name, ds: &Served, dnskey: &Served) -> bool {
     let signing = || dnskey.signers.iter().filter(|key| dnskey.records.contains(*key)).filter_map(Dnskey::read);
-    ds.records.iter().filter_map(Ds::read).any(|ds| signing().any(|key| ds.covers(zone, &key)))
+    ds.records.iter().filter_map(Ds::read).any(|ds| signing().any(|key| ds.validates(zone, &key)))
 }
 
 /// Whether a validator with this DNSKEY set accepts an answer that these keys signed.

@@ -73,7 +73,8 @@ pub fn judge(scene: &Scene<'_>, from: Time, now: Time) -> Verdict {
             Some(overlap) if overlap.end > from && overlap.start <= now => {
                 let (ds, other) = (discord.a.item.server, discord.b.item.server);
                 let exposure = if insecure {
-                    let what = format!("{ds} says that there is no DS: resolvers take the zone for unsigned (insecure)");
+                    let what =
+                        format!("{ds} says that there is no DS: resolvers take the zone for unsigned (insecure)");
                     Exposure { from: a.start, until: a.end, what, servers: vec![ds.clone()], insecure }
                 } else {
                     let servers = vec![ds.clone(), other.clone()];

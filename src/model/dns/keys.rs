@@ -5,7 +5,7 @@
 use super::rdata::{Rdata, RecordSet};
 use hickory_proto::dnssec::DigestType;
 use hickory_proto::dnssec::crypto::Digest;
-use hickory_proto::rr::Name;
+use hickory_proto::rr::{Name, RecordType};
 use hickory_proto::serialize::binary::{BinEncodable, BinEncoder, NameEncoding};
 
 /// The CDS record that asks the parent to remove every DS (RFC 8078 §4).
@@ -106,21 +106,64 @@ impl<'a> Ds<'a> {
         }
     }
 
-    /// Whether a validator may go from this DS to `key`: tag, algorithm and digest agree, the digest is not SHA-1
-    /// (RFC 9905), and the key may validate.
-    pub fn covers(&self, owner: &Name, key: &Dnskey<'_>) -> bool {
-        self.digest_type >= 2
+    /// Whether this DS is one of `key`: tag and algorithm agree, and the digest does where it can be computed. A digest of a
+    /// type that is not implemented here proves nothing against it: registries add, keep and translate digest types.
+    /// Says nothing about whether a validator can use the DS: see [`Ds::validates`].
+    pub fn belongs_to(&self, owner: &Name, key: &Dnskey<'_>) -> bool {
+        self.key_tag == key.key_tag()
+            && self.algorithm == key.algorithm
+            && key.ds(owner, self.digest_type).is_none_or(|ds| ds == *self.rdata)
+    }
+
+    /// Whether every validator may go from this DS to `key`: it belongs to the key, its digest type is one that validators
+    /// support (SHA-1 is not, RFC 9905), the digest matches, and the key may validate.
+    pub fn validates(&self, owner: &Name, key: &Dnskey<'_>) -> bool {
+        USABLE_DIGEST_TYPES.contains(&self.digest_type)
+            && key.is_usable()
             && self.key_tag == key.key_tag()
             && self.algorithm == key.algorithm
-            && key.is_usable()
             && key.ds(owner, self.digest_type).as_ref() == Some(self.rdata)
+    }
+
+    /// Whether the digest is of a type that can be computed, and is not that of `key`, though tag and algorithm are.
+    pub fn contradicts(&self, owner: &Name, key: &Dnskey<'_>) -> bool {
+        self.key_tag == key.key_tag()
+            && self.algorithm == key.algorithm
+            && key.ds(owner, self.digest_type).is_some_and(|ds| ds != *self.rdata)
     }
 }
 
-/// Which of `keys` a DS or CDS stands for.
-pub fn key_of_ds<'k>(owner: &Name, ds: &Rdata, keys: impl IntoIterator<Item = &'k Rdata>) -> Option<&'k Rdata> {
+/// The digest types that every validator can use: SHA-256 and SHA-384 (IANA's table, RFC 9904).
+pub const USABLE_DIGEST_TYPES: [u8; 2] = [2, 4];
+
+/// Which of `keys` a DS or CDS belongs to: the question of who put it there, and of what it asks for.
+pub fn key_that_ds_belongs_to<'k>(
+    owner: &Name,
+    ds: &Rdata,
+    keys: impl IntoIterator<Item = &'k Rdata>,
+) -> Option<&'k Rdata> {
     let ds = Ds::read(ds)?;
-    keys.into_iter().find(|key| Dnskey::read(key).is_some_and(|key| ds.covers(owner, &key)))
+    keys.into_iter().find(|key| Dnskey::read(key).is_some_and(|key| ds.belongs_to(owner, &key)))
+}
+
+/// Which of `keys` a validator accepts because of this DS: the question of whether resolvers succeed.
+pub fn key_that_ds_validates<'k>(
+    owner: &Name,
+    ds: &Rdata,
+    keys: impl IntoIterator<Item = &'k Rdata>,
+) -> Option<&'k Rdata> {
+    let ds = Ds::read(ds)?;
+    keys.into_iter().find(|key| Dnskey::read(key).is_some_and(|key| ds.validates(owner, &key)))
+}
+
+/// Whether a CDS or CDNSKEY record asks the parent to remove every DS (RFC 8078 §4). Algorithm 0 has no other meaning, so
+/// that a record with any other field wrong is one as well: an agent may not look at the others.
+pub fn is_delete_request(rtype: RecordType, rdata: &Rdata) -> bool {
+    match rtype {
+        RecordType::CDS => rdata.as_wire().get(2) == Some(&0),
+        RecordType::CDNSKEY => rdata.as_wire().get(3) == Some(&0),
+        _ => false,
+    }
 }
 
 /// The CDS set for `keys`: one record per key and digest type (RFC 7344 §3.1; its RDATA is that of DS).

@@ -14,7 +14,10 @@ mod verify;
 pub use csync::{Csync, IMMEDIATE, SOA_MINIMUM};
 pub use hickory_proto::rr::{Name, RecordType};
 pub use host::Host;
-pub use keys::{DELETE_CDNSKEY, DELETE_CDS, Dnskey, Ds, cds_for, key_of_ds};
+pub use keys::{
+    DELETE_CDNSKEY, DELETE_CDS, Dnskey, Ds, USABLE_DIGEST_TYPES, cds_for, is_delete_request, key_that_ds_belongs_to,
+    key_that_ds_validates,
+};
 pub use names::{BadName, is_at_or_below, is_wildcard, name_text, plain_of_stored, plain_text, read_name, stored};
 pub use present::{ds_label, key_label, rdata_text, record_label, set_label, type_text};
 pub use rdata::{Rdata, RdataError, RecordSet, hex, ns_name, ns_rdata, unhex};

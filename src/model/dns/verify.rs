@@ -178,9 +178,7 @@ impl Verification {
     /// Whether there are signatures, and all that is wrong with them is that no validator may, or can here, use the kind of
     /// key that made them.
     pub fn is_beyond_us(&self) -> bool {
-        let of_kind = |verdict: &Verdict| {
-            matches!(verdict.outcome, Err(Refusal::Algorithm(_) | Refusal::Key { .. }))
-        };
+        let of_kind = |verdict: &Verdict| matches!(verdict.outcome, Err(Refusal::Algorithm(_) | Refusal::Key { .. }));
         !self.verdicts.is_empty() && self.verdicts.iter().all(of_kind)
     }
 
@@ -213,13 +211,11 @@ pub fn verify(set: SignedSet<'_>, zone: &Name, keys: &RecordSet, now: Time) -> V
             let candidates = keys
                 .iter()
                 .filter(|(tag, key, _)| *tag == rrsig.key_tag && key.algorithm == rrsig.algorithm && key.is_usable());
-            let unusable = keys.iter().find(|(tag, key, _)| {
-                *tag == rrsig.key_tag && key.algorithm == rrsig.algorithm && !key.is_usable()
-            });
-            let mut outcome = Err(unusable.map_or(Refusal::NoKey, |(_, key, _)| Refusal::Key {
-                flags: key.flags,
-                protocol: key.protocol,
-            }));
+            let unusable = keys
+                .iter()
+                .find(|(tag, key, _)| *tag == rrsig.key_tag && key.algorithm == rrsig.algorithm && !key.is_usable());
+            let mut outcome = Err(unusable
+                .map_or(Refusal::NoKey, |(_, key, _)| Refusal::Key { flags: key.flags, protocol: key.protocol }));
             let mut message = None;
             for (_, key, rdata) in candidates {
                 if operations >= OPERATIONS_MAX {

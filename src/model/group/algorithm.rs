@@ -11,7 +11,7 @@ use super::guards::Guard;
 use super::ladder::Ladder;
 use super::say::{names, outlived};
 use super::view::World;
-use crate::model::dns::{Dnskey, Ds, Rdata, RecordSet, key_of_ds};
+use crate::model::dns::{Dnskey, Ds, Rdata, RecordSet, key_that_ds_belongs_to};
 use crate::model::history::{Kind, Served, Who};
 use std::collections::BTreeSet;
 
@@ -125,7 +125,7 @@ pub(super) fn asked_at(world: &World<'_>, operator: &str, keys: &RecordSet) -> R
         return keys.clone();
     }
     let (own, cds, signalled) = (world.own_keys(operator), world.served(operator, Kind::Cds), signalled(world));
-    let has_cds = |key: &&Rdata| cds.iter().any(|cds| key_of_ds(world.zone, cds, [*key]).is_some());
+    let has_cds = |key: &&Rdata| cds.iter().any(|cds| key_that_ds_belongs_to(world.zone, cds, [*key]).is_some());
     let asked: RecordSet = own.iter().filter(has_cds).cloned().collect();
     let too_early = |key: &Rdata| !keys.contains(key) && !signalled.iter().any(|algorithm| is_of(key, *algorithm));
     match asked.iter().any(too_early) {

@@ -4,13 +4,14 @@
 //! out a DS that is wanted is put back.
 
 use super::algorithm::asked_at;
+use super::cds::asks_to_delete;
 use super::decision::{Change, Step};
-use super::desired::{asked_in_a_pause, cds_and_cdnskey};
+use super::desired::{asked_in_a_pause, cds_and_cdnskey, is_asked_by};
 use super::ladder::{Ladder, TTL_UNKNOWN_S, is_admitted};
 use super::say::{key_list, names};
 use super::strangers::strange_ds;
 use super::view::{Member, Shown};
-use crate::model::dns::{Rdata, RecordSet, key_of_ds};
+use crate::model::dns::{Rdata, RecordSet, key_that_ds_belongs_to, key_that_ds_validates};
 use crate::model::history::{Kind, Server};
 use crate::model::switches::Switch;
 
@@ -31,9 +32,10 @@ impl<'a> Ladder<'a> {
         let going = world.leavers().any(|leaver| world.key_signing_keys(leaver).is_disjoint(keys));
         let ask_step = if going { Step::AwaitLeaverKeys } else { Step::AskForDs };
         let asked = self.write_cds(ask_step, keys);
-        let has_all =
-            |set: &RecordSet| keys.iter().all(|key| set.iter().any(|ds| key_of_ds(world.zone, ds, [key]).is_some()));
-        let has_others = |set: &RecordSet| set.iter().any(|ds| key_of_ds(world.zone, ds, keys).is_none());
+        let validates =
+            |set: &RecordSet, key: &Rdata| set.iter().any(|ds| key_that_ds_validates(world.zone, ds, [key]).is_some());
+        let has_all = |set: &RecordSet| keys.iter().all(|key| validates(set, key));
+        let has_others = |set: &RecordSet| set.iter().any(|ds| key_that_ds_belongs_to(world.zone, ds, keys).is_none());
         let complete = world.shown(world.parent_servers, Kind::Ds, |_, span| has_all(&span.served.records));
         let exact = world.shown(world.parent_servers, Kind::Ds, |_, span| {
             has_all(&span.served.records) && !has_others(&span.served.records)
@@ -41,15 +43,26 @@ impl<'a> Ladder<'a> {
         let lacked = |key: &&Rdata| {
             let seen = world.parent_servers.iter().filter_map(|server| world.history.current(server, Kind::Ds));
             let mut sets = seen.map(|span| &span.served.records);
-            sets.any(|set| !set.iter().any(|ds| key_of_ds(world.zone, ds, [*key]).is_some()))
+            sets.any(|set| !validates(set, key))
         };
         let missing: RecordSet = keys.iter().filter(lacked).cloned().collect();
-        if let Some(strange) = strange_ds(world) {
+        if let Some((code, strange)) = strange_ds(world) {
             let text = format!("{strange}: take it out at the registrar; it is not of Chorus' making");
-            self.wait(Step::AwaitDs, "ds-unexpected", text, None);
+            self.wait(Step::AwaitDs, code, text, None);
+        }
+        if let Some(text) = self.unusable_ds(&missing) {
+            self.wait(Step::AwaitDs, "ds-unusable", text, None);
         }
         let apart: Vec<&String> = world.members.keys().filter(|op| asked_at(world, op, keys) != *keys).collect();
-        if asked && !world.paused {
+        let not_accepted = (complete != Shown::Everywhere || exact != Shown::Everywhere) && asked && !world.paused;
+        if let Some(text) = self.cds_is_not_accepted().filter(|_| not_accepted) {
+            self.wait(
+                if complete == Shown::Everywhere { Step::AwaitDsGone } else { Step::AwaitDs },
+                "cds-signer",
+                text,
+                None,
+            );
+        } else if asked && !world.paused {
             match (&complete, &exact) {
                 (_, Shown::Everywhere) => {}
                 _ if !apart.is_empty() => {
@@ -88,6 +101,11 @@ impl<'a> Ladder<'a> {
             let Some(ToAsk { keys, cds, cdnskey, missing, sets }) = self.to_ask(name, member, ds_keys) else {
                 continue;
             };
+            if let Some(stripped) = self.lacks_what_it_strips(step, (name, member), &keys, &cds, &cdnskey) {
+                // Digest types are the parent's choice (RFC 9975); CDNSKEY that one operator lacks makes it do nothing.
+                asked &= !stripped.cdnskey;
+                continue;
+            }
             asked = false;
             let why = format!("CDS and CDNSKEY for {}", key_list(&keys));
             match silent.as_ref().filter(|_| !self.others_say(&present, name, &cds, &cdnskey)) {
@@ -111,7 +129,11 @@ impl<'a> Ladder<'a> {
     /// What an operator is to ask the parent for, if these keys are to have a DS, and where it does not yet.
     fn to_ask(&self, name: &str, member: &Member, ds_keys: &RecordSet) -> Option<ToAsk> {
         let world = &self.world;
-        let keys = if world.paused { asked_in_a_pause(world, name) } else { asked_at(world, name, ds_keys) };
+        let mut keys = if world.paused { asked_in_a_pause(world, name) } else { asked_at(world, name, ds_keys) };
+        let deletes = |kind| member.servers.iter().any(|server| asks_to_delete(world, server, kind));
+        if world.paused && (deletes(Kind::Cds) || deletes(Kind::Cdnskey)) {
+            keys.extend(self.kept_in_a_pause(ds_keys));
+        }
         if world.paused && keys.is_empty() {
             return None;
         }
@@ -119,7 +141,10 @@ impl<'a> Ladder<'a> {
         let ttl_s = world.served_ttl_s(name, Kind::Dnskey).unwrap_or(TTL_UNKNOWN_S);
         let (mut sets, mut missing) = (Vec::new(), Shown::Everywhere);
         for (kind, wanted) in [(Kind::Cds, &cds), (Kind::Cdnskey, &cdnskey)] {
-            let shown = world.shown(&member.servers, kind, |_, span| span.served.records == *wanted);
+            let shown = world.shown(&member.servers, kind, |_, span| match kind {
+                Kind::Cds => is_asked_by(world, &span.served.records, wanted, &keys),
+                _ => span.served.records == *wanted,
+            });
             if shown != Shown::Everywhere {
                 sets.push((kind, ttl_s, Change::Exactly(wanted.clone())));
                 missing = shown;
@@ -161,7 +186,8 @@ impl<'a> Ladder<'a> {
     /// reason to leave it there, and no more is asked of the parent by this than it has.
     pub(super) fn put_back_cds(&mut self, ds_keys: &RecordSet) {
         let world = self.world;
-        let has = |set: &RecordSet, key: &Rdata| set.iter().any(|ds| key_of_ds(world.zone, ds, [key]).is_some());
+        let has =
+            |set: &RecordSet, key: &Rdata| set.iter().any(|ds| key_that_ds_validates(world.zone, ds, [key]).is_some());
         let everywhere = |key: &&Rdata| world.shown(world.parent_servers, Kind::Ds, |_, s| has(&s.served.records, key));
         let kept: RecordSet = ds_keys.iter().filter(|key| everywhere(key) == Shown::Everywhere).cloned().collect();
         let present = self.present();
@@ -169,7 +195,8 @@ impl<'a> Ladder<'a> {
         for (name, member) in present.into_iter().filter(|(name, _)| is_admitted(&world, name)) {
             let asks = |server| world.history.current(server, Kind::Cds).map(|span| &span.served.records);
             let mut sets = member.servers.iter().filter_map(asks).filter(|set| !set.is_empty());
-            if sets.any(|set| kept.iter().any(|key| !has(set, key))) {
+            let deletes = member.servers.iter().any(|server| asks_to_delete(&world, server, Kind::Cdnskey));
+            if deletes && !kept.is_empty() || sets.any(|set| kept.iter().any(|key| !has(set, key))) {
                 // What it asks for beyond that, and rightly, is left to it.
                 let served = world.served(name, Kind::Cds);
                 let asked = ds_keys.iter().filter(|key| has(&served, key));

@@ -4,8 +4,11 @@
 //! anything still alive is in it or beside it.
 
 use super::algorithm::is_held_back;
+use super::cds::{insisting, stripped};
 use super::view::World;
-use crate::model::dns::{Ds, Name, Rdata, RecordSet, cds_for, key_of_ds};
+use crate::model::dns::{
+    Ds, Name, Rdata, RecordSet, USABLE_DIGEST_TYPES, cds_for, is_delete_request, key_that_ds_belongs_to,
+};
 use crate::model::history::Kind;
 use std::collections::BTreeSet;
 
@@ -29,17 +32,36 @@ pub(super) fn placed_keys(world: &World<'_>, at: &str) -> RecordSet {
 }
 
 /// The digest types in use: an operator that publishes CDS for its own keys by itself decides with which. Once in use a
-/// type stays: a set that its operator puts back each time it is taken away would never be equal everywhere. SHA-1 is
-/// never taken over (RFC 9905).
-pub(super) fn digest_types(world: &World<'_>) -> Vec<u8> {
+/// type stays: a set that its operator puts back each time it is taken away would never be equal everywhere. Only types that
+/// validators can use are taken over: not SHA-1 (RFC 9905), and none that cannot be computed for the others' keys. A type that
+/// an operator takes out of its set by itself is given up, unless another operator publishes it by itself.
+pub fn digest_types(world: &World<'_>) -> Vec<u8> {
     let mut types = BTreeSet::from([DIGEST_TYPE]);
     for operator in world.members.keys() {
         let own = world.own_keys(operator);
-        let of_own =
-            world.served(operator, Kind::Cds).into_iter().filter(|cds| key_of_ds(world.zone, cds, &own).is_some());
+        let of_own = world
+            .served(operator, Kind::Cds)
+            .into_iter()
+            .filter(|cds| key_that_ds_belongs_to(world.zone, cds, &own).is_some());
         types.extend(of_own.filter_map(|cds| Ds::read(&cds).map(|ds| ds.digest_type)));
     }
+    types.retain(|digest_type| USABLE_DIGEST_TYPES.contains(digest_type));
+    if types.len() > 1 {
+        let stripped = world.members.keys().filter_map(|operator| stripped(world, operator));
+        let stripped: BTreeSet<u8> = stripped.flat_map(|stripped| stripped.digest_types).collect();
+        types.retain(|one| *one == DIGEST_TYPE || !stripped.contains(one) || !insisting(world, *one).is_empty());
+    }
     types.into_iter().collect()
+}
+
+/// Whether a served CDS set asks for what `wanted` asks for. CDS of further digest types beside those of the same keys change
+/// nothing: no parent counts a type that validators cannot use (RFC 9975), and whoever publishes it may not let it go.
+pub(super) fn is_asked_by(world: &World<'_>, served: &RecordSet, wanted: &RecordSet, keys: &RecordSet) -> bool {
+    let counts = |cds: &&Rdata| {
+        let usable = Ds::read(cds).is_some_and(|ds| USABLE_DIGEST_TYPES.contains(&ds.digest_type));
+        usable || key_that_ds_belongs_to(world.zone, cds, keys).is_none()
+    };
+    served == wanted || served.iter().filter(counts).eq(wanted)
 }
 
 /// The CDS and CDNSKEY sets that ask for exactly these keys' DS.
@@ -50,7 +72,8 @@ pub(super) fn cds_and_cdnskey(world: &World<'_>, keys: &RecordSet) -> (RecordSet
 /// What an operator asks a DS for while the transition is paused: what it asks for already, and the new keys of those whose
 /// keys are among that. Nothing is withdrawn.
 pub(super) fn asked_in_a_pause(world: &World<'_>, at: &str) -> RecordSet {
-    let served = world.served(at, Kind::Cdnskey);
+    let mut served = world.served(at, Kind::Cdnskey);
+    served.retain(|cdnskey| !is_delete_request(Kind::Cdnskey.record_type(), cdnskey));
     let known = |operator: &&String| !world.own_keys(operator).is_disjoint(&served);
     let rolled = world.members.keys().filter(known).flat_map(|operator| world.key_signing_keys(operator));
     rolled.chain(served.iter().cloned()).collect()

@@ -10,7 +10,7 @@ use super::guards::last_question;
 use super::ladder::is_admitted;
 use super::standing::standing;
 use super::view::{Memo, Shown, World};
-use crate::model::dns::{Ds, RecordSet, key_of_ds, ns_name};
+use crate::model::dns::{Ds, RecordSet, key_that_ds_validates, ns_name};
 use crate::model::history::{Kind, Server, Span, Who};
 use crate::model::time::Time;
 use std::collections::BTreeSet;
@@ -171,7 +171,7 @@ impl Plan<'_, '_> {
         let all_ds = |span: &Span| {
             newcomers.iter().all(|op| {
                 let needed = world.key_signing_keys(op);
-                span.served.records.iter().any(|ds| key_of_ds(world.zone, ds, &needed).is_some())
+                span.served.records.iter().any(|ds| key_that_ds_validates(world.zone, ds, &needed).is_some())
             })
         };
         let keys_dead = self.dead(Kind::Dnskey, |span| union.is_subset(&span.served.records));
@@ -241,7 +241,7 @@ impl Plan<'_, '_> {
             // Nothing names them any more, or nobody was ever told of them.
             last_asked = known;
         }
-        if joined && self.parent_acts() == "parent" {
+        if joined && world.parent_follows_csync() {
             // The CSYNC of the join names the leaver: until the parent can no longer act on it, it may be delegated to again.
             let lifetimes = world.lifetimes;
             let of =
@@ -307,7 +307,7 @@ impl Plan<'_, '_> {
     }
 
     fn delegation(&mut self, target: &RecordSet) {
-        let parent = self.parent_acts();
+        let parent = if self.world.parent_follows_csync() { "parent" } else { "you" };
         let mut writes = Vec::new();
         if parent == "parent" {
             let wanted = csync(self.world.zone, target.iter().filter_map(|ns| ns_name(ns).ok()));

@@ -7,7 +7,7 @@
 use super::Standing;
 use super::say::{key_label, outlived};
 use super::view::World;
-use crate::model::dns::{Dnskey, Ds, Rdata, RecordSet, key_of_ds};
+use crate::model::dns::{Dnskey, Ds, Rdata, RecordSet, key_that_ds_belongs_to, key_that_ds_validates};
 use crate::model::history::{Kind, Server, Span, Who};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
@@ -214,7 +214,9 @@ pub fn still_vouching(world: &World<'_>, wanted: &RecordSet) -> Vec<(Rdata, Guar
             continue;
         }
         let Some(span) = &clipped(span, server, &ends) else { continue };
-        for key in span.served.signers.iter().filter(|key| covers_any(world, &ds, &RecordSet::from([(*key).clone()]))) {
+        // Some validators may use what others cannot: a DS of any type may be what they go by.
+        let has_ds = |key: &&Rdata| ds.iter().any(|ds| key_that_ds_belongs_to(world.zone, ds, [*key]).is_some());
+        for key in span.served.signers.iter().filter(has_ds) {
             let guard = vouching.entry(key.clone()).or_insert_with(|| Guard::open("guard-ttl"));
             guard.and(death(world, server, Kind::Dnskey, span), || {
                 outlived(
@@ -289,8 +291,9 @@ fn death(world: &World<'_>, server: &Server, kind: Kind, span: &Span) -> Option<
     world.lifetimes.death(server, kind, &Span { served: now.served.clone(), ..span.clone() })
 }
 
+/// Whether every validator accepts one of the keys because of this DS set.
 fn covers_any(world: &World<'_>, ds: &RecordSet, keys: &RecordSet) -> bool {
-    ds.iter().any(|ds| key_of_ds(world.zone, ds, keys).is_some())
+    ds.iter().any(|ds| key_that_ds_validates(world.zone, ds, keys).is_some())
 }
 
 /// The keys that a DS, CDS or CDNSKEY set is about, by tag and algorithm: digest types are the parent's choice.

@@ -8,8 +8,8 @@ use super::algorithm::{algorithm_name, algorithms_of};
 use super::decision::{Change, Decision, Step, Wait, Write};
 use super::desired::placed_keys;
 use super::guards::{Guard, last_question, may_lose_ds, may_lose_key, still_vouching};
-use super::say::{describe_keys, key_label};
 use super::roles::UNSUPPORTED;
+use super::say::{describe_keys, key_label};
 use super::standing::standing;
 use super::view::{Member, Memo, ParentMode, Shown, World};
 use crate::model::dns::{RecordSet, plain_text};
@@ -82,6 +82,7 @@ impl<'a> Ladder<'a> {
         }
         self.keep_what_vouches(&mut ds_keys);
         let ns = self.admitted();
+        self.report_delete_requests();
         if !self.every_member_is_signed() {
             return (ds_keys, ns);
         }
@@ -265,6 +266,10 @@ impl<'a> Ladder<'a> {
                         "parent-manual",
                         "none of the name servers that the parent delegates to answers, and it asks no others: you have to tell \
                          the registrar; until the parent's",
+                    ),
+                    ParentMode::Scan if step == Step::AwaitDelegation && !self.world.parent_follows_csync() => (
+                        "parent-manual",
+                        "the parent does not process CSYNC: you have to tell the registrar; until the parent's",
                     ),
                     ParentMode::Scan => ("parent-pending", "until the parent's"),
                     ParentMode::Manual => ("parent-manual", "you have to tell the registrar; until the parent's"),

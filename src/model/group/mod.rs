@@ -15,12 +15,15 @@
 mod algorithm;
 mod ask;
 mod asked;
+mod cds;
+mod cds_waits;
 mod decision;
 mod desired;
 mod forecast;
 mod guards;
 mod ladder;
 mod name_servers;
+mod parent_takes;
 mod preflight;
 mod repair;
 mod rest;
@@ -33,7 +36,12 @@ mod view;
 
 pub use algorithm::{algorithm_name, algorithm_number, algorithms_of};
 pub use asked::{Asked, acted, asked};
+pub use cds::{
+    DELETE_FIX, SIGNER_FIX, Stripped, cds_not_accepted, delete_requests, entry_keys, strip_conflict, strip_fix,
+    stripped,
+};
 pub use decision::{Change, Decision, Step, Wait, Write};
+pub use desired::digest_types;
 pub use forecast::{Forecast, ForecastStep, ForecastWrite, forecast};
 pub use guards::{Guard, last_question};
 pub use ladder::{decide, is_present};

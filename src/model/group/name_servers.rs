@@ -10,7 +10,7 @@ use super::guards::{last_question, may_lose_ds, may_serve};
 use super::ladder::{Ladder, TTL_UNKNOWN_S, is_admitted};
 use super::say::{host_list, names};
 use super::strangers::stranger;
-use super::view::{Member, ParentMode, Shown};
+use super::view::{Member, Shown};
 use crate::model::dns::{RecordSet, ns_name};
 use crate::model::history::{Kind, Server};
 use crate::model::switches::Switch;
@@ -105,7 +105,7 @@ impl Ladder<'_> {
         let world = &self.world.clone();
         let moved = world.shown(world.parent_servers, Kind::Delegation, |_, span| span.served.records == *target);
         let done = moved == Shown::Everywhere;
-        let wanted = if done || world.parent == ParentMode::Manual {
+        let wanted = if done || !world.parent_follows_csync() {
             RecordSet::new()
         } else {
             csync(world.zone, target.iter().filter_map(|ns| ns_name(ns).ok()))

@@ -5,6 +5,7 @@
 
 use super::Standing;
 use super::algorithm::algorithms_of;
+use super::cds::{DELETE_FIX, delete_requests};
 use super::roles::{UNSUPPORTED, UNSUPPORTED_FIX};
 use super::strangers::stranger;
 use super::view::{Shown, World};
@@ -88,6 +89,7 @@ pub fn preflight(world: &World<'_>) -> Vec<Refused> {
                 .into(),
         });
     }
+    refused.extend(asking_to_delete(world));
     refused.extend(colliding_tags(world));
     refused.extend(shared_name_server(world));
     if let Some(text) = stranger(world) {
@@ -113,6 +115,14 @@ pub fn preflight(world: &World<'_>) -> Vec<Refused> {
         });
     }
     refused
+}
+
+/// Nobody comes into, or goes out of, a zone that one of those who stay asks to make insecure: a parent may act on it at any
+/// moment (RFC 8078 §4).
+fn asking_to_delete(world: &World<'_>) -> Vec<Refused> {
+    let stays = |operator: &str| world.member(operator).is_some_and(|member| member.wanted > Standing::Outside);
+    let asking = delete_requests(world).into_iter().filter(|(operator, _)| stays(operator));
+    asking.map(|(_, text)| Refused { code: "cds-delete", text, fix: DELETE_FIX.into() }).collect()
 }
 
 /// What is seen at one address must speak for one operator.

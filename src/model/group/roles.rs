@@ -6,14 +6,13 @@
 //! may be the next one of an algorithm in use.
 
 use super::view::World;
-use crate::model::dns::{Dnskey, Rdata, RecordSet, key_of_ds};
+use crate::model::dns::{Dnskey, Rdata, RecordSet, key_that_ds_belongs_to};
 use crate::model::history::{Failure, Kind, Server};
 use std::collections::BTreeSet;
 
 /// Of an operator whose signatures are of a kind that cannot be verified here. It answers: it is not unreachable.
 pub(crate) const UNSUPPORTED: &str = "algorithm-unsupported";
-pub(crate) const UNSUPPORTED_FIX: &str =
-    "let it sign with an algorithm that validators rely on, ECDSAP256SHA256 (13) for instance, and keys of flags 256 or 257 and \
+pub(crate) const UNSUPPORTED_FIX: &str = "let it sign with an algorithm that validators rely on, ECDSAP256SHA256 (13) for instance, and keys of flags 256 or 257 and \
      protocol 3";
 
 /// What an operator does with its keys, as far as it is seen.
@@ -57,7 +56,7 @@ impl World<'_> {
     /// Whether any server of the parent has a DS of this key.
     pub fn has_ds(&self, key: &Rdata) -> bool {
         let mut sets = self.parent_servers.iter().filter_map(|server| self.history.current(server, Kind::Ds));
-        sets.any(|span| span.served.records.iter().any(|ds| key_of_ds(self.zone, ds, [key]).is_some()))
+        sets.any(|span| span.served.records.iter().any(|ds| key_that_ds_belongs_to(self.zone, ds, [key]).is_some()))
     }
 
     /// The operator's keys that validators may need: those that may validate (RFC 4034 §2.1, RFC 5011 §2.1), of an algorithm
@@ -105,6 +104,6 @@ impl World<'_> {
         let placed = self.member(operator).and_then(|member| member.placements.get(&Kind::Cds));
         let by_itself = |cds: &&Rdata| !placed.is_some_and(|placed| placed.contains(*cds));
         let served = self.served(operator, Kind::Cds);
-        served.iter().filter(by_itself).any(|cds| key_of_ds(self.zone, cds, [key]).is_some())
+        served.iter().filter(by_itself).any(|cds| key_that_ds_belongs_to(self.zone, cds, [key]).is_some())
     }
 }

@@ -192,12 +192,8 @@ fn keys_of(world: &World<'_>, operator: &str) -> Vec<(Rdata, OwnKey)> {
     };
     let named = own.iter().filter_map(|rdata| {
         let key = Dnskey::read(rdata)?;
-        let named = OwnKey {
-            operator: operator.to_owned(),
-            role: role(rdata),
-            tag: key.key_tag(),
-            algorithm: key.algorithm,
-        };
+        let named =
+            OwnKey { operator: operator.to_owned(), role: role(rdata), tag: key.key_tag(), algorithm: key.algorithm };
         Some((rdata.clone(), named))
     });
     named.collect()

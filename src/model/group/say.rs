@@ -1,7 +1,7 @@
 //! How keys, name servers and versions are called in reasons and waits.
 
 use super::view::World;
-use crate::model::dns::{Dnskey, Rdata, RecordSet, ns_name, name_text};
+use crate::model::dns::{Dnskey, Rdata, RecordSet, name_text, ns_name};
 use crate::model::history::{Kind, Server, Span};
 
 pub(super) fn key_label(key: &Rdata) -> String {

@@ -4,7 +4,7 @@ use super::Standing;
 use super::guards::may_serve;
 use super::ladder::is_admitted;
 use super::view::{Member, Shown, World};
-use crate::model::dns::key_of_ds;
+use crate::model::dns::key_that_ds_validates;
 use crate::model::history::{Kind, Server};
 
 /// Where an operator stands on the ladder.
@@ -34,7 +34,9 @@ pub fn standing(world: &World<'_>, name: &String) -> Standing {
     let (own, in_use) = (world.own_keys(name), world.keys_in_use(name));
     let key_signing = world.key_signing_keys(name);
     let trusted_by_parent = world.shown(world.parent_servers, Kind::Ds, |_, span| {
-        key_signing.iter().all(|key| span.served.records.iter().any(|ds| key_of_ds(world.zone, ds, [key]).is_some()))
+        key_signing
+            .iter()
+            .all(|key| span.served.records.iter().any(|ds| key_that_ds_validates(world.zone, ds, [key]).is_some()))
     });
     let shares = |servers: &[Server]| {
         world.shown(servers, Kind::Dnskey, |_, s| in_use.is_subset(&s.served.records)) == Shown::Everywhere

@@ -3,8 +3,11 @@
 //! Invariant: what was ever seen as an operator's own is no stranger, however old it is.
 
 use super::ladder::is_present;
+use super::say::key_label;
 use super::view::World;
-use crate::model::dns::{Rdata, ds_label, key_of_ds, ns_name, name_text};
+use crate::model::dns::{
+    Dnskey, Ds, Rdata, RecordSet, ds_label, key_that_ds_belongs_to, key_that_ds_validates, name_text, ns_name,
+};
 use crate::model::history::Kind;
 
 /// A name server that belongs to none of the operators, and where it is named.
@@ -21,23 +24,50 @@ pub(super) fn stranger(world: &World<'_>) -> Option<String> {
     })
 }
 
-/// A DS record of a key that no operator was ever seen with, nor ever asked for, and where it is.
-pub(super) fn strange_ds(world: &World<'_>) -> Option<String> {
+/// A DS record that belongs to no key that an operator was ever seen with or ever asked for, where it is, and what it is:
+/// one of an unknown key, or one of a known key with the digest of another. The digest type alone makes none a stranger.
+pub(super) fn strange_ds(world: &World<'_>) -> Option<(&'static str, String)> {
     world.parent_servers.iter().find_map(|server| {
         let records = &world.history.current(server, Kind::Ds)?.served.records;
         let strange = records.iter().find(|ds| !is_known(world, ds))?;
         let mut keys = world.members.keys().flat_map(|name| world.key_signing_keys(name));
-        let text = format!("the DS set at {server} has {} of a key that no operator ever had", ds_label(strange));
-        Some(match keys.any(|key| records.iter().any(|ds| key_of_ds(world.zone, ds, [&key]).is_some())) {
-            true => text,
-            false => format!("{text}, and none of a key that is there: resolvers cannot validate the zone"),
+        let (code, text) = match key_with_another_digest(world, strange) {
+            Some(key) => (
+                "ds-digest-mismatch",
+                format!(
+                    "the DS set at {server} has {} whose digest is not that of {}: no resolver can use it",
+                    ds_label(strange),
+                    key_label(&key)
+                ),
+            ),
+            None => (
+                "ds-unexpected",
+                format!("the DS set at {server} has {} of a key that no operator ever had", ds_label(strange)),
+            ),
+        };
+        let validates = |key: &Rdata| records.iter().any(|ds| key_that_ds_validates(world.zone, ds, [key]).is_some());
+        Some(match keys.any(|key| validates(&key)) {
+            true => (code, text),
+            false => (code, format!("{text}, and none of a key that is there: resolvers cannot validate the zone")),
         })
     })
 }
 
 fn is_known(world: &World<'_>, ds: &Rdata) -> bool {
-    let served = |kind| world.history.spans(kind).map(|(_, span)| &span.served.records);
-    served(Kind::Dnskey).any(|keys| key_of_ds(world.zone, ds, keys).is_some())
-        || served(Kind::Cds).any(|asked| asked.contains(ds))
-        || served(Kind::Cdnskey).any(|keys| key_of_ds(world.zone, ds, keys).is_some())
+    let mut keys = keys_ever_seen(world);
+    keys.any(|keys| key_that_ds_belongs_to(world.zone, ds, keys).is_some())
+        || world.history.spans(Kind::Cds).any(|(_, span)| span.served.records.contains(ds))
+}
+
+fn keys_ever_seen<'a>(world: &World<'a>) -> impl Iterator<Item = &'a RecordSet> + use<'a> {
+    let history = world.history;
+    let kinds = [Kind::Dnskey, Kind::Cdnskey].into_iter();
+    kinds.flat_map(move |kind| history.spans(kind)).map(|(_, span)| &span.served.records)
+}
+
+/// The key whose tag and algorithm a DS has, and whose digest it has not.
+fn key_with_another_digest(world: &World<'_>, ds: &Rdata) -> Option<Rdata> {
+    let ds = Ds::read(ds)?;
+    let contradicts = |key: &&Rdata| Dnskey::read(key).is_some_and(|key| ds.contradicts(world.zone, &key));
+    keys_ever_seen(world).flatten().find(contradicts).cloned()
 }

@@ -5,7 +5,7 @@
 
 use super::Standing;
 use super::guards::Guard;
-use crate::model::dns::{Name, Rdata, RecordSet, key_of_ds, ns_name, ns_rdata};
+use crate::model::dns::{Name, Rdata, RecordSet, key_that_ds_belongs_to, ns_name, ns_rdata};
 use crate::model::history::{History, Kind, Lifetimes, Server, Span, Track, Who};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
@@ -215,7 +215,7 @@ impl<'a> World<'a> {
             tracks.flat_map(|track| &track.spans)
         };
         let cds_in = |span: &Span, key: &Rdata| -> Option<Rdata> {
-            span.served.records.iter().find(|cds| key_of_ds(self.zone, cds, [key]).is_some()).cloned()
+            span.served.records.iter().find(|cds| key_that_ds_belongs_to(self.zone, cds, [key]).is_some()).cloned()
         };
         // What the first of its addresses shows that shows anything new: others lag.
         let Some(newest) = spans().max_by_key(|span| span.first_seen) else { return keys };

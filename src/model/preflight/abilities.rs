@@ -17,7 +17,7 @@ struct Needed {
     only_scanned: bool,
 }
 
-const NEEDED: [Needed; 4] = [
+const NEEDED: [Needed; 5] = [
     Needed {
         code: "operator-cannot-dnskey",
         abilities: [Ability::AddDnskey, Ability::RemoveDnskey],
@@ -29,6 +29,12 @@ const NEEDED: [Needed; 4] = [
         abilities: [Ability::AddCds, Ability::RemoveCds],
         what: "carry the CDS of all operators",
         only_scanned: false,
+    },
+    Needed {
+        code: "cds-signer",
+        abilities: [Ability::SignCds, Ability::SignCds],
+        what: "sign CDS and CDNSKEY so that a parent acts on them",
+        only_scanned: true,
     },
     Needed {
         code: "operator-cannot-csync",

@@ -174,10 +174,7 @@ fn only_sampled(scene: Scene<'_>, members: &[&String]) -> Option<Finding> {
     (members.len() > 1).then(|| {
         note(
             "zone-content-sampled",
-            format!(
-                "the zone was not listed at {}: {asked} names and types were compared, not all",
-                listed(unlisted)
-            ),
+            format!("the zone was not listed at {}: {asked} names and types were compared, not all", listed(unlisted)),
             "see that it can be listed, so that all of the zone is compared and its largest TTL is known",
         )
     })

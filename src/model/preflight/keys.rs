@@ -12,8 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 const UDP_SAFE_OCTETS: usize = 1232;
 /// What resolvers offered before that; beyond it, each of them needs TCP.
 const UDP_LARGEST_OCTETS: usize = 4096;
-/// .se and .nu take no more DS records than this for a zone, and no registry is known to take fewer.
-const DS_RECORDS_USUAL: usize = 6;
 
 pub(super) fn findings(scene: Scene<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -25,7 +23,6 @@ pub(super) fn findings(scene: Scene<'_>) -> Vec<Finding> {
     }
     findings.extend(retired_tags(scene));
     findings.extend(answer_size(scene));
-    findings.extend(many_ds(scene));
     findings
 }
 
@@ -177,21 +174,6 @@ fn answer_size(scene: Scene<'_>) -> Option<Finding> {
     } else {
         let fix = "nothing, if TCP works everywhere: resolvers ask again by TCP; ECDSAP256SHA256 (13) makes it smaller";
         note("dnskey-answer-large", text, fix)
-    })
-}
-
-fn many_ds(scene: Scene<'_>) -> Option<Finding> {
-    let world = scene.world;
-    let keys: RecordSet = world.members.keys().flat_map(|operator| world.key_signing_keys(operator)).collect();
-    (keys.len() > DS_RECORDS_USUAL).then(|| {
-        note(
-            "ds-many",
-            format!(
-                "the group has {} key-signing keys, and some registries take {DS_RECORDS_USUAL} DS records",
-                keys.len()
-            ),
-            "let key rolls end before the transition, or ask the registry what it takes",
-        )
     })
 }
 

@@ -7,7 +7,9 @@
 //! What has to be true for the ladder to be entered at all is said by `group::preflight`, and is part of the outcome.
 
 mod abilities;
+mod cds;
 mod content;
+mod ds;
 mod facts;
 mod keys;
 mod listing;
@@ -78,6 +80,7 @@ pub fn check(world: &World<'_>, inspection: &Inspection, forecast: &Forecast) ->
     findings.extend(listing::findings(scene));
     findings.extend(content::findings(scene));
     findings.extend(parent::findings(scene));
+    findings.extend(cds::findings(scene));
     findings.sort_by_key(|finding| finding.severity);
     findings
 }

@@ -1,7 +1,7 @@
 //! The parent's side: which DS records there are, whether they lead anywhere, and whom it delegates to.
 
 use super::{Finding, Scene, listed, note, warning};
-use crate::model::dns::{Ds, Name, Rdata, RecordSet, ds_label, key_of_ds, name_text, ns_name};
+use crate::model::dns::{Ds, Name, Rdata, RecordSet, ds_label, key_that_ds_validates, name_text, ns_name};
 use crate::model::history::Kind;
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ pub(super) fn findings(scene: Scene<'_>) -> Vec<Finding> {
     let ds: RecordSet = ds.into_iter().flatten().cloned().collect();
     let delegation: RecordSet = delegation.into_iter().flatten().cloned().collect();
     findings.extend(sha1(&ds));
-    findings.extend(leading_nowhere(scene, &ds));
+    findings.extend(super::ds::findings(scene, &ds));
     findings.extend(without_ds(scene, &ds, &delegation));
     findings.extend(apex(scene, &delegation));
     findings
@@ -53,28 +53,6 @@ fn sha1(ds: &RecordSet) -> Option<Finding> {
     })
 }
 
-fn leading_nowhere(scene: Scene<'_>, ds: &RecordSet) -> Option<Finding> {
-    let world = scene.world;
-    let keys: RecordSet = world.members.keys().flat_map(|operator| world.served(operator, Kind::Dnskey)).collect();
-    let by_tag = |ds: &Ds<'_>| {
-        let mut read = keys.iter().filter_map(crate::model::dns::Dnskey::read);
-        read.any(|key| key.key_tag() == ds.key_tag && key.algorithm == ds.algorithm)
-    };
-    let is_lost = |rdata: &&Rdata| {
-        // SHA-1 leads nowhere for a validator, and is told as what it is.
-        let leads = |ds: Ds<'_>| if ds.digest_type == SHA1 { by_tag(&ds) } else { false };
-        key_of_ds(world.zone, rdata, &keys).is_none() && !Ds::read(rdata).is_some_and(leads)
-    };
-    let lost: Vec<String> = ds.iter().filter(is_lost).map(ds_label).collect();
-    (!lost.is_empty()).then(|| {
-        note(
-            "ds-without-key",
-            format!("the parent has a {} that no served key belongs to", listed(lost)),
-            "nothing, if it is a key on its way in or out: the transition asks the parent to take it away",
-        )
-    })
-}
-
 fn hosts(ns: &RecordSet) -> BTreeSet<Name> {
     ns.iter().filter_map(|ns| ns_name(ns).ok()).collect()
 }
@@ -89,12 +67,14 @@ fn without_ds(scene: Scene<'_>, ds: &RecordSet, delegation: &RecordSet) -> Vec<F
     let sent_to = world.members.keys().filter(|operator| world.names(delegation, operator));
     let lacking = sent_to.filter(|operator| {
         let keys = world.key_signing_keys(operator);
-        !keys.is_empty() && !ds.iter().any(|ds| key_of_ds(world.zone, ds, &keys).is_some())
+        !keys.is_empty() && !ds.iter().any(|ds| key_that_ds_validates(world.zone, ds, &keys).is_some())
     });
     let finding = |operator: &String| {
         warning(
             "ds-missing",
-            format!("the parent delegates to {operator}, and has no DS of its key-signing keys: its answers are bogus"),
+            format!(
+                "the parent delegates to {operator}, and has no DS of its key-signing keys that validators can use: its answers are bogus"
+            ),
             "bring a DS of its key to the parent at once, or take it out of the delegation",
         )
     };

@@ -8,7 +8,9 @@ use super::{
     ActedOn, Chain, DIGEST_TYPE_COMPUTED, DIGEST_TYPES, DsChange, No, Observed, Rrset, Rules, Seen, Signature,
     all_known, covers, heard, tags,
 };
-use crate::model::dns::{DELETE_CDNSKEY, DELETE_CDS, Dnskey, Ds, Name, Rdata, RecordSet, RecordType};
+use crate::model::dns::{
+    DELETE_CDNSKEY, DELETE_CDS, Dnskey, Ds, Name, Rdata, RecordSet, RecordType, key_that_ds_belongs_to,
+};
 use crate::model::time::Time;
 use std::collections::BTreeSet;
 
@@ -79,7 +81,8 @@ pub(super) fn decide(
         Request::Keys(wanted) => wanted,
         Request::Nothing => return Ok(None),
     };
-    if wanted == wanted_of(child, &current.records, &universe) {
+    let left_over = current.records.iter().any(|ds| is_left_over(child, ds, &wanted));
+    if wanted == wanted_of(child, &current.records, &universe) && !left_over {
         return Ok(None);
     }
     let new = ds_for(child, &wanted, &cds);
@@ -163,6 +166,19 @@ fn read_cdnskey(records: &RecordSet) -> Result<Request, String> {
         }
     }
     Ok(Request::Keys(records.iter().cloned().map(Wanted::Key).collect()))
+}
+
+/// Whether a DS of a digest type that does not count belongs to none of the wanted keys. Beside those of wanted keys the
+/// registry may keep such records; one of another key goes with that key, or nothing would ever take it out.
+fn is_left_over(child: &Name, ds: &Rdata, wanted: &BTreeSet<Wanted>) -> bool {
+    let Some(read) = Ds::read(ds) else { return true };
+    let belongs = |wanted: &Wanted| match wanted {
+        Wanted::Key(key) => key_that_ds_belongs_to(child, ds, [key]).is_some(),
+        Wanted::Digest(other) => {
+            Ds::read(other).is_some_and(|other| (other.key_tag, other.algorithm) == (read.key_tag, read.algorithm))
+        }
+    };
+    !DIGEST_TYPES.contains(&read.digest_type) && !wanted.iter().any(belongs)
 }
 
 /// The keys that a DS or CDS set stands for, digest types that do not count left out.

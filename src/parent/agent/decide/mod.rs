@@ -12,7 +12,10 @@ mod ns;
 #[cfg(test)]
 mod tests;
 
-use crate::model::dns::{Dnskey, Ds, Name, Rdata, RecordSet, RecordType, Rrsig, SignedSet, verify};
+use crate::model::dns::{
+    Dnskey, Ds, Name, Rdata, RecordSet, RecordType, Rrsig, SignedSet, USABLE_DIGEST_TYPES, key_that_ds_validates,
+    verify,
+};
 use crate::model::history::Failure;
 use crate::model::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,8 +24,8 @@ use std::net::{IpAddr, SocketAddr};
 
 pub use ns::{addresses_wanted, in_zone};
 
-/// The DS digest types that count: SHA-256 and SHA-384 (IANA's table, RFC 9904). Others are ignored wherever they occur.
-pub const DIGEST_TYPES: [u8; 2] = [2, 4];
+/// The DS digest types that count in a request: SHA-256 and SHA-384 (IANA's table, RFC 9904).
+pub const DIGEST_TYPES: [u8; 2] = USABLE_DIGEST_TYPES;
 /// The one that is computed when only the key is given: the one that every validator must know.
 pub const DIGEST_TYPE_COMPUTED: u8 = 2;
 
@@ -378,10 +381,9 @@ impl<'s> Chain<'s> {
     }
 }
 
-/// Whether a DS with a digest type that counts stands for `key`.
+/// Whether validators accept `key` because of this DS.
 fn covers(child: &Name, ds: &Rdata, key: &Rdata) -> bool {
-    let (Some(ds), Some(key)) = (Ds::read(ds), Dnskey::read(key)) else { return false };
-    DIGEST_TYPES.contains(&ds.digest_type) && ds.covers(child, &key)
+    key_that_ds_validates(child, ds, [key]).is_some()
 }
 
 /// Key tags for people, in order: `4711, 12345`.
