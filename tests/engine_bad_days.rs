@@ -126,7 +126,6 @@ impl Set {
                 update: "127.0.0.1:1".into(),
                 tsig_name: "key.".into(),
                 tsig_algorithm: "hmac-sha256".into(),
-                own_keys_apart: false,
             },
             name_servers: name_servers.iter().map(|text| (*text).to_owned()).collect(),
             created_at: NOW,

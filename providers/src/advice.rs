@@ -1,4 +1,8 @@
-//! What a person should look at and change after a refusal: settings as BIND 9.18 and Knot 3.2 call them.
+//! What a person should look at and change after a refusal: settings as BIND 9.18 to 9.21, Knot 3.2 to 3.5 and PowerDNS 4.7 to 5.1
+//! call them.
+//!
+//! Advice is for the server at hand, as far as what it did tells which one it is: Knot says BADKEY where others say REFUSED, and
+//! only PowerDNS and BIND with `inline-signing yes` compare prerequisites with another DNSKEY RRset than they serve.
 //!
 //! Each piece of advice was tried on those servers. Errors whose remedy is not a setting say what to wait for or whom to
 //! ask. Nothing here decides anything: programs go by [`ProviderError::category`].
@@ -34,11 +38,13 @@ impl ProviderError {
                 };
                 format!("{which} Let both machines keep time by NTP (for example `timedatectl set-ntp true`).")
             }
+            ProviderError::Refused { zone, doing: Doing::Updating, keys_apart: true, .. } => inline_before_9_20(zone),
             ProviderError::Refused { zone, doing: Doing::Updating, .. } => format!(
                 "BIND permits it with `update-policy {{ grant \"KEY.\" name {zone} DNSKEY CDS CDNSKEY CSYNC NS; }};` in \
-                 the zone. BIND also refuses CDS and CDNSKEY records in a zone with `inline-signing yes;` (write \
-                 `inline-signing no;`), CDS records for an algorithm that no DNSKEY of the zone has, and name servers \
-                 inside the zone that have no address."
+                 the zone, PowerDNS with `dnsupdate=yes` and the zone's metadata `TSIG-ALLOW-DNSUPDATE` (the key's name) \
+                 and `ALLOW-DNSUPDATE-FROM` (this machine's address). BIND before 9.20 also refuses CDS and CDNSKEY \
+                 records in a zone with `inline-signing yes;` (write `inline-signing no;`). Every BIND refuses CDS records \
+                 for an algorithm that no DNSKEY of the zone has, and name servers inside the zone that have no address."
             ),
             ProviderError::Refused { zone, doing: Doing::Reading, .. } => format!(
                 "Check that {zone} is configured on that server, and that it answers queries from this machine \
@@ -66,10 +72,11 @@ impl ProviderError {
                 "Check the address, and that {zone} is a zone on that server (a primary one for updates), spelled \
                  exactly so."
             ),
-            ProviderError::ServFail { doing: Doing::Updating, zone, .. } => format!(
-                "BIND says so when {zone} has `inline-signing yes;`: write `inline-signing no;` (from 9.20 on it must \
-                 be written out). It also says so for a DNSKEY whose public key is not a valid one. Else the server's \
-                 log has the reason."
+            ProviderError::ServFail { doing: Doing::Updating, zone, keys_apart: true, .. } => inline_before_9_20(zone),
+            ProviderError::ServFail { doing: Doing::Updating, .. } => String::from(
+                "The server's log has the reason. BIND says so for a DNSKEY whose public key is not a valid one, and BIND \
+                 before 9.20 for every DNSKEY in a zone with `inline-signing yes;` (write `inline-signing no;`); PowerDNS \
+                 when `zone-metadata-cache-ttl` is 0.",
             ),
             ProviderError::ServFail { zone, .. } => {
                 format!("The server knows {zone} but has not loaded it; its log has the reason.")
@@ -81,11 +88,7 @@ impl ProviderError {
                 "Look for another program that writes the same records: a second controller, a script, a key roll that \
                  is just happening. It is tried again.",
             ),
-            ProviderError::NotAsServed { zone, .. } => format!(
-                "BIND does so when {zone} has `inline-signing yes;`: write `inline-signing no;` (from 9.20 on it must be \
-                 written out). If the server is another one, give the address of the primary server that signs."
-            ),
-            ProviderError::Ignored { sets, .. } => ignored(sets),
+            ProviderError::Ignored { sets, keys_apart, .. } => ignored(sets, *keys_apart),
             ProviderError::Connection { server, .. } => {
                 format!("Check that the server listens on TCP at {server} and that no firewall is between.")
             }
@@ -113,12 +116,27 @@ fn knot_acl(key: &str, zone: &str) -> String {
     )
 }
 
-fn ignored(sets: &[NotAsWanted]) -> String {
+fn inline_before_9_20(zone: &str) -> String {
+    format!(
+        "The server updates an unsigned copy of {zone}: BIND with `inline-signing yes;`. Before version 9.20 BIND takes no other \
+         operators' keys and CDS there: write `inline-signing no;` in the zone, or update BIND to 9.20 or later. The server's \
+         log has more."
+    )
+}
+
+fn ignored(sets: &[NotAsWanted], keys_apart: bool) -> String {
     let any = |types: &[RecordType], pick: fn(&NotAsWanted) -> bool| {
         sets.iter().any(|set| types.contains(&set.rtype) && pick(set))
     };
     let mut parts = Vec::new();
-    if any(&[RecordType::DNSKEY, RecordType::CDS, RecordType::CDNSKEY], |set| !set.missing.is_empty()) {
+    let keys_missing = any(&[RecordType::DNSKEY], |set| !set.missing.is_empty());
+    if keys_missing && keys_apart {
+        parts.push(
+            "PowerDNS stores foreign keys and does not serve them unless `direct-dnskey=yes` is in its configuration. BIND with \
+             `inline-signing yes` signs what it has accepted a moment later: if it still does not serve it, its log has the \
+             reason.",
+        );
+    } else if any(&[RecordType::DNSKEY, RecordType::CDS, RecordType::CDNSKEY], |set| !set.missing.is_empty()) {
         parts.push(
             "Knot drops foreign keys unless the zone's policy has `dnskey-management: incremental` (with a \
              `delete-delay`). It also drops the CDS and CDNSKEY of its own key with `cds-cdnskey-publish: none`: set it \

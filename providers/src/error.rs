@@ -98,9 +98,10 @@ pub enum ProviderError {
         their_time: Option<u64>,
     },
 
-    /// RCODE 5. A person permits it at the server. `rtype` where it is known that the type made the difference.
+    /// RCODE 5. A person permits it at the server. `rtype` where it is known that the type made the difference; `keys_apart` as
+    /// in [`ProviderError::Ignored`].
     #[error("{server} refuses {doing} {zone}{}", of_type(*rtype))]
-    Refused { server: SocketAddr, zone: String, doing: Doing, rtype: Option<RecordType> },
+    Refused { server: SocketAddr, zone: String, doing: Doing, rtype: Option<RecordType>, keys_apart: bool },
 
     /// RCODE 9 without a TSIG error, or an answer that is not authoritative: the zone is not served there, or its name
     /// is that of a part of a zone. A person corrects the address or sets the zone up.
@@ -108,9 +109,10 @@ pub enum ProviderError {
     NotAuth { server: SocketAddr, zone: String, doing: Doing },
 
     /// RCODE 2. Reading: the zone is not loaded. Updating: BIND says so for DNSKEYs in a zone with inline signing and for
-    /// a DNSKEY that is no key. It may also pass by itself, therefore it is tried again.
+    /// a DNSKEY that is no key. It may also pass by itself, therefore it is tried again. `keys_apart` as in
+    /// [`ProviderError::Ignored`].
     #[error("{server} failed at {doing} {zone}{} (SERVFAIL)", of_type(*rtype))]
-    ServFail { server: SocketAddr, zone: String, doing: Doing, rtype: Option<RecordType> },
+    ServFail { server: SocketAddr, zone: String, doing: Doing, rtype: Option<RecordType>, keys_apart: bool },
 
     /// Any other RCODE.
     #[error("{server} answers {doing} {zone} with RCODE {rcode}")]
@@ -121,15 +123,11 @@ pub enum ProviderError {
     #[error("somebody else keeps changing {zone} at {server}: the sets had changed at each of {tries} tries")]
     PrerequisiteFailed { server: SocketAddr, zone: String, tries: usize },
 
-    /// The server says that sets are not what it serves itself, again and again: it takes updates to another copy of the
-    /// zone than it serves. BIND with inline signing does: the copy that is updated has no DNSKEYs. Nothing was changed.
-    #[error("{server} takes updates to another copy of {zone}{} than it serves: what it serves is not what it compares with", of_type(*rtype))]
-    NotAsServed { server: SocketAddr, zone: String, rtype: Option<RecordType> },
-
     /// The server said NOERROR and reading back the same server shows that it did not do it, or only some of it. A
-    /// person changes the server's settings, or what is wanted of it.
+    /// person changes the server's settings, or what is wanted of it. `keys_apart`: updates at this server were seen to compare
+    /// with another DNSKEY RRset than it serves, as at PowerDNS and at BIND with `inline-signing yes`.
     #[error("{server} said that it had updated {zone}, but it had not: {}", not_as_wanted(sets))]
-    Ignored { server: SocketAddr, zone: String, sets: Vec<NotAsWanted> },
+    Ignored { server: SocketAddr, zone: String, sets: Vec<NotAsWanted>, keys_apart: bool },
 
     /// No connection. Nothing was sent.
     #[error("no connection to {server}: {reason}")]
@@ -171,9 +169,7 @@ impl ProviderError {
         use ProviderError::*;
         match self {
             BadKey { .. } | BadSig { .. } | BadTime { .. } | Refused { .. } | NotAuth { .. } => Category::AskHuman,
-            Ignored { .. } | NotAsServed { .. } | Unauthenticated { .. } | Unsupported { .. } | Rcode { .. } => {
-                Category::AskHuman
-            }
+            Ignored { .. } | Unauthenticated { .. } | Unsupported { .. } | Rcode { .. } => Category::AskHuman,
             CutShort { .. }
             | ServFail { .. }
             | PrerequisiteFailed { .. }
@@ -183,6 +179,15 @@ impl ProviderError {
             OutcomeUnknown { .. } => Category::ReadBack,
             Rest(error) => error.category(),
         }
+    }
+
+    /// The same, of a server that was seen to keep the keys that it serves apart from those that updates see.
+    pub(crate) fn with_keys_apart(mut self, seen: bool) -> ProviderError {
+        use ProviderError::{Ignored, Refused, ServFail};
+        if let Refused { keys_apart, .. } | ServFail { keys_apart, .. } | Ignored { keys_apart, .. } = &mut self {
+            *keys_apart = seen;
+        }
+        self
     }
 
     /// How long it is to wait at least, in seconds, where that is said.
@@ -237,7 +242,6 @@ impl ProviderError {
             ServFail { doing: Doing::Transferring, .. } => "transfer-servfail",
             Rcode { .. } => "unexpected-rcode",
             PrerequisiteFailed { .. } => "update-overtaken",
-            NotAsServed { .. } => "update-not-as-served",
             Ignored { .. } => "update-ignored",
             Connection { .. } => "no-connection",
             Timeout { .. } => "no-answer",

@@ -142,6 +142,18 @@ pub trait Provider: Send + Sync {
     /// Whether the credential is accepted for the zone: a write that changes nothing.
     async fn probe(&self, zone: &Name) -> Result<(), ProviderError>;
 
+    /// Whether writes at this interface were seen to compare with another DNSKEY RRset than the one that is served: then a write
+    /// that changes nothing does not show whether other operators' keys are served.
+    async fn keeps_keys_apart(&self, _zone: &Name) -> Result<bool, ProviderError> {
+        Ok(false)
+    }
+
+    /// Takes these records of the apex out, whether or not they are seen: what was accepted may be served only later. Does nothing
+    /// where what is read is what is stored, because `apply` is enough there.
+    async fn take_out(&self, _zone: &Name, _gone: &[(RecordType, BTreeSet<Rdata>)]) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
     /// What the credential may change that Chorus never changes, tried without leaving anything behind; `None` where that
     /// cannot be tried.
     async fn oversteps(&self, _zone: &Name) -> Result<Option<Vec<String>>, ProviderError> {

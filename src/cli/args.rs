@@ -251,8 +251,8 @@ pub struct OperatorAddArgs {
     /// rfc2136: a file with the TSIG key's secret in base64 and nothing else; '-' reads it from stdin
     #[arg(long, value_name = "FILE", required_if_eq("provider", "rfc2136"))]
     pub tsig_secret_file: Option<PathBuf>,
-    /// rfc2136: the server keeps its own keys apart from what updates change, as PowerDNS does
-    #[arg(long, requires = "update")]
+    /// Not needed any more: Chorus finds out by itself. Accepted for scripts that have it
+    #[arg(long, requires = "update", hide = true)]
     pub own_keys_apart: bool,
     /// powerdns: where the server's API is, without /api/v1; desec: of a deSEC of your own [default: https://desec.io/api/v1]
     #[arg(long, value_name = "URL", required_if_eq("provider", "powerdns"), conflicts_with_all = RFC2136_ARGS)]

@@ -126,7 +126,7 @@ impl ConfiguredProviders {
         let failed = |reason: String| NoProvider::Settings { operator: operator.name.clone(), reason };
         let text = std::str::from_utf8(secret).map_err(|_| failed("its secret is not text".into()))?;
         match &operator.interface {
-            Interface::Rfc2136 { update, tsig_name, tsig_algorithm, own_keys_apart } => {
+            Interface::Rfc2136 { update, tsig_name, tsig_algorithm } => {
                 let key = TsigKey::new(
                     read_name(tsig_name).map_err(|_| failed(format!("{tsig_name} is not a name")))?,
                     tsig_algorithm.parse().map_err(|e| failed(format!("{e}")))?,
@@ -135,9 +135,7 @@ impl ConfiguredProviders {
                 let update = update.parse().map_err(|_| failed(format!("{update} is not an address")))?;
                 let clock = self.clock.clone();
                 let seconds = Arc::new(move || u64::try_from(clock.now().0 / 1000).unwrap_or_default());
-                let mut config = Rfc2136Config::new(update, key);
-                config.own_keys_apart = *own_keys_apart;
-                Ok(Arc::new(Rfc2136::new(config, seconds)))
+                Ok(Arc::new(Rfc2136::new(Rfc2136Config::new(update, key), seconds)))
             }
             Interface::PowerDns { url, server_id } => {
                 let key = ApiKey::from_text(text).map_err(|e| failed(e.to_string()))?;

@@ -26,7 +26,6 @@ pub fn adopt(memory: &Memory, world: &World) {
                 update: String::new(),
                 tsig_name: String::new(),
                 tsig_algorithm: String::new(),
-                own_keys_apart: false,
             },
             name_servers,
             created_at: at,

@@ -164,6 +164,7 @@ impl Interface {
                 zone: catalogue().zone.to_string(),
                 doing: chorus_providers::Doing::Updating,
                 rtype: None,
+                keys_apart: false,
             }),
             (true, true) => Ok(world),
         }

@@ -26,9 +26,6 @@ pub enum Interface {
         update: String,
         tsig_name: String,
         tsig_algorithm: String,
-        /// The server keeps its own keys apart from what updates change, as PowerDNS does.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        own_keys_apart: bool,
     },
     PowerDns {
         url: String,

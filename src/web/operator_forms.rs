@@ -41,7 +41,6 @@ pub struct AddFields {
     update: String,
     tsig_name: String,
     tsig_algorithm: String,
-    own_keys_apart: Option<String>,
     url: String,
     server_id: String,
     name_servers: String,
@@ -112,7 +111,7 @@ async fn added(here: &Here, fields: &AddFields, secret: Result<SecretText, Troub
         provider: fields.provider.clone(),
         update,
         tsig,
-        own_keys_apart: is_rfc2136 && fields.own_keys_apart.is_some(),
+        own_keys_apart: false,
         api,
         name_servers: name_servers(&fields.name_servers)?,
     };

@@ -366,7 +366,6 @@ impl World {
                 update: "127.0.0.1:1".into(),
                 tsig_name: "key.".into(),
                 tsig_algorithm: "hmac-sha256".into(),
-                own_keys_apart: false,
             },
             name_servers: operator
                 .addresses

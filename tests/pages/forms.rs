@@ -51,7 +51,6 @@ async fn an_operator_is_added_by_each_kind_of_interface() {
         ("tsig_name", "chorus."),
         ("tsig_algorithm", "hmac-sha512"),
         ("secret", CANARY),
-        ("own_keys_apart", "yes"),
         ("name_servers", "ns1.a.example=192.0.2.1\r\nns2.a.example"),
     ];
     let (to, told) = sent(&browser, "/operators/add", "/operators/add", &typed).await;
@@ -67,7 +66,7 @@ async fn an_operator_is_added_by_each_kind_of_interface() {
     assert_eq!(added.iter().map(|add| add.provider.as_str()).collect::<Vec<_>>(), ["rfc2136", "powerdns", "desec"]);
     let tsig = added[0].tsig.as_ref().unwrap();
     assert_eq!((tsig.algorithm, tsig.secret.expose()), (TsigAlgorithm::HmacSha512, CANARY));
-    assert!(added[0].own_keys_apart && added[0].api.is_none() && added[0].name_servers.len() == 2);
+    assert!(added[0].api.is_none() && added[0].name_servers.len() == 2);
     assert_eq!(added[1].api.as_ref().unwrap().server_id, "localhost");
     assert!(added[2].api.as_ref().unwrap().url.is_none() && added[2].update.is_none());
 }

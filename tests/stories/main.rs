@@ -17,6 +17,7 @@ mod control;
 mod control_at_every_step;
 mod ds_and_cds;
 mod every_step;
+mod generations;
 mod guards_switched_off;
 mod hands_of_others;
 mod join_second_operator;

@@ -11,7 +11,7 @@ use crate::lab::operator::Server;
 use crate::lab::process::Running;
 use crate::lab::rolls::ROLL_LIMIT;
 use crate::lab::{
-    Algorithm, CHILD, Chorus, DnssecCdsAgent, Keys, Lab, Observer, Operator, OperatorSpec, Parent, ParentSpec,
+    Algorithm, CHILD, Chorus, DnssecCdsAgent, Fault, Keys, Lab, Observer, Operator, OperatorSpec, Parent, ParentSpec,
     Resolvers, Roll, Unbound, dns, ttl_passes, until,
 };
 
@@ -64,6 +64,8 @@ pub struct Cast {
     pub env: Vec<(&'static str, &'static str)>,
     /// What one of the operators has that the others have not, by its name.
     pub alter: fn(OperatorSpec) -> OperatorSpec,
+    /// The version of the server of operator b, and its settings, where they are not the system's.
+    pub release_of_b: Option<(&'static str, Fault)>,
     /// Validating resolvers beside the observer. Without them for stories that are about something else.
     pub with_resolvers: bool,
     /// `--parent manual`
@@ -83,6 +85,7 @@ impl Cast {
             data_ttl_s: 5,
             env: Vec::new(),
             alter: |spec| spec,
+            release_of_b: None,
             with_resolvers: true,
             manual_parent: false,
             by_name_only: false,
@@ -122,6 +125,10 @@ impl Stage {
                     .algorithm(*algorithm)
                     .ttl_s(cast.ttl_s)
                     .data_ttl_s(cast.data_ttl_s);
+                let spec = match cast.release_of_b.filter(|_| name == "b") {
+                    Some((release, fault)) => spec.release(release).fault(fault),
+                    None => spec,
+                };
                 Operator::start(&lab, *server, (cast.alter)(spec))
             })
             .collect();

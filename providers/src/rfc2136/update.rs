@@ -121,22 +121,14 @@ pub(super) fn as_it_is(zone: &Name, current: &[Rrset], rtype: RecordType) -> Pre
     Prerequisite { owner: zone.clone(), rtype, records: records.unwrap_or_default() }
 }
 
-/// A change of nothing that needs the permission to change the type: a record added that is there, with the TTL it has;
-/// or, where there is none, one removed that is not there. `None` where neither can be said.
-///
-/// `apart`: what is answered need not be there for updates. PowerDNS would store an own key that is added, which would
-/// outlive its roll; and it takes a name with other capital letters for another one.
-pub(super) fn idle_change(zone: &Name, current: &[Rrset], rtype: RecordType, apart: bool) -> Option<RecordChange> {
+/// A change of nothing that needs the permission to change the type: a record is deleted that is not there. Never one added
+/// that is there: a server that keeps what it serves apart from what updates change would store it, and an own key that is
+/// stored outlives its rollover. `None` where no such record can be said.
+pub(super) fn idle_change(zone: &Name, current: &[Rrset], rtype: RecordType) -> Option<RecordChange> {
     let is = current.iter().find(|rrset| rrset.rtype == rtype);
-    let (mut added, mut removed, ttl_s) = (BTreeSet::new(), BTreeSet::new(), is.map_or(0, |rrset| rrset.ttl_s));
-    match rtype {
-        // Re-adding is safest where the server looks closely at what it is given.
-        RecordType::DNSKEY | RecordType::NS if !apart => added.extend(is?.records.first().cloned()),
-        // Servers give CDS and CDNSKEY sets TTLs of their own, and an add would change them.
-        _ => removed.extend(absent_record(rtype, is)),
-    }
-    let change = Change { rtype, added, removed };
-    Some(RecordChange { owner: zone.clone(), ttl_s, change })
+    let removed = BTreeSet::from([absent_record(rtype, is)?]);
+    let change = Change { rtype, added: BTreeSet::new(), removed };
+    Some(RecordChange { owner: zone.clone(), ttl_s: 0, change })
 }
 
 /// A well-formed record that is not in the set.
@@ -144,7 +136,11 @@ fn absent_record(rtype: RecordType, is: Option<&Rrset>) -> Option<Rdata> {
     let with = |n: u8| -> Option<Rdata> {
         match rtype {
             RecordType::CDS => Some([vec![0, 1, 13, 2], vec![n; 32]].concat()),
-            RecordType::DNSKEY | RecordType::CDNSKEY => Some([vec![1, 1, 3, 13], vec![n; 64]].concat()),
+            // BIND answers SERVFAIL unless it is the flags of a key and a point on the curve.
+            RecordType::DNSKEY | RecordType::CDNSKEY => {
+                let flags = [[1, 1], [1, 0]].get(usize::from(n))?.to_vec();
+                Some([flags, vec![3, 13], P256_BASE_POINT.to_vec()].concat())
+            }
             // Below a name that nobody has (RFC 6761 §6.4).
             RecordType::NS => Some(format!("\x06ns-{n:03}\x07invalid\0").into_bytes()),
             // SOA serial and flags, no types.
@@ -154,6 +150,15 @@ fn absent_record(rtype: RecordType, is: Option<&Rrset>) -> Option<Rdata> {
     };
     (0..=u8::MAX).filter_map(with).find(|rdata| is.is_none_or(|rrset| !rrset.records.contains(rdata)))
 }
+
+/// The base point of P-256 (FIPS 186-4, D.1.2.3). Everybody knows its private key, which is 1: it may be deleted where it is not,
+/// and never be added.
+const P256_BASE_POINT: [u8; 64] = [
+    0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40, 0xf2, 0x77, 0x03, 0x7d,
+    0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f, 0xe3, 0x42, 0xe2, 0xfe, 0x1a,
+    0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce, 0x33, 0x57, 0x6b, 0x31, 0x5e, 0xce, 0xcb,
+    0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5,
+];
 
 #[cfg(test)]
 mod tests {

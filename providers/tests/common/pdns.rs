@@ -153,7 +153,6 @@ pub fn by_updates() -> Setting {
 pub fn provider_by_updates(address: &str, secret: &str) -> Rfc2136 {
     let mut config = crate::servers::config(address, "ctl.", secret);
     config.answer_timeout_ms = 3000;
-    config.own_keys_apart = true;
     Rfc2136::new(config, crate::servers::clock())
 }
 

@@ -1,10 +1,11 @@
 //! What an operator can do, as the API tells it: each value was seen, or is said not to have been.
 
+use super::changes::of_provider;
 use super::{Controller, no_operator, of_engine, of_store, plain, zone_name};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire::{AbilityShow, At, Capabilities, Check, OperatorCheck, Outcome};
-use crate::engine::{TrialError, Tried};
-use crate::model::ability::{Ability, Known};
+use crate::engine::{Picture, TrialError, Tried};
+use crate::model::ability::{self, Ability, Known};
 use crate::model::dns::Name;
 use crate::store::{Interface, OperatorRecord, StoreError};
 use chorus_providers::{self as providers, CdsControl, ForeignDnskey, Provider};
@@ -61,6 +62,47 @@ impl Controller {
         let refuted = refuted.into_iter().map(|(ability, evidence)| (ability, known(false)(evidence)));
         let by_looking: BTreeMap<Ability, Known> = by_looking.into_iter().chain(refuted).collect();
         ports.store.saw_abilities(&operator.name, &by_looking, true).await.map_err(of_store)
+    }
+
+    /// Where a write that changes nothing does not show whether an operator serves others' keys, a key is placed there for a
+    /// moment, unless it has been seen in this zone already. The zone's lock is held by the caller.
+    pub(super) async fn try_foreign_key(
+        &self,
+        known: &Picture,
+        operator: &OperatorRecord,
+        provider: &dyn Provider,
+    ) -> Result<(), Refusal> {
+        let (ports, zone, name) = (self.engine.ports(), &known.record.name, &operator.name);
+        if ability::shown(&known.world(), name).contains_key(&Ability::AddDnskey)
+            || !self.serves_keys_untried(operator, provider, zone).await?
+        {
+            return Ok(());
+        }
+        match self.engine.try_foreign_key(operator, zone).await {
+            Ok(()) => {}
+            Err(TrialError::Provider(e)) => return Err(of_provider(name, &e).with_zone(plain(zone))),
+            Err(e) => return Err(of_trial(e, operator).with_zone(plain(zone))),
+        }
+        let evidence = "a key was placed there and taken away before a transition".to_owned();
+        let known = Known { is_there: true, evidence, zone: plain(zone), at: ports.clock.now() };
+        let seen = BTreeMap::from([(Ability::AddDnskey, known.clone()), (Ability::RemoveDnskey, known)]);
+        ports.store.saw_abilities(name, &seen, false).await.map_err(of_store)
+    }
+
+    /// Whether it is still to be seen, in this zone, that an operator serves others' keys, and a write that changes nothing does
+    /// not show it.
+    pub(super) async fn serves_keys_untried(
+        &self,
+        operator: &OperatorRecord,
+        provider: &dyn Provider,
+        zone: &Name,
+    ) -> Result<bool, Refusal> {
+        let seen = self.engine.ports().store.abilities(&operator.name).await.map_err(of_store)?;
+        if seen.get(&Ability::AddDnskey).is_some_and(|seen| seen.zone == plain(zone)) {
+            return Ok(false);
+        }
+        let apart = provider.keeps_keys_apart(zone).await;
+        apart.map_err(|e| of_provider(&operator.name, &e).with_zone(plain(zone)))
     }
 
     /// Tries, and remembers what came of it. Returns what else the credential may change, and why some could not be tried.
@@ -214,6 +256,13 @@ fn of_trial(error: TrialError, operator: &OperatorRecord) -> Refusal {
         TrialError::Unanswered(_) => {
             Refusal::new(RefusalKind::Preflight, "operator-unreachable", format!("{}: {error}", operator.name))
                 .with_fix("see that the zone is configured and served at every address")
+                .with_operator(&operator.name)
+        }
+        TrialError::LeftBehind { .. } => {
+            let fix =
+                "see that all its servers follow; then run `chorus operator check --write` again, which takes it away";
+            Refusal::new(RefusalKind::Conflict, "trial-left-over", error.to_string())
+                .with_fix(fix)
                 .with_operator(&operator.name)
         }
         TrialError::Unsigned(_) => {

@@ -270,10 +270,10 @@ impl Controller {
         let names = there.map(|(name, _)| (name.clone(), MemberRecord::wanted(Standing::Serving)));
         for (operator, _) in self.engine.ports().operators(names).await.map_err(of_engine)? {
             let provider = self.engine.ports().providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
-            if let Err(e) = provider.probe(&known.record.name).await
-                && !(e.is_put_off() && provider.capabilities().requests_are_limited)
-            {
-                return Err(of_provider(&operator.name, &e).with_zone(plain(&known.record.name)));
+            match provider.probe(&known.record.name).await {
+                Ok(()) => self.try_foreign_key(known, &operator, provider.as_ref()).await?,
+                Err(e) if e.is_put_off() && provider.capabilities().requests_are_limited => {}
+                Err(e) => return Err(of_provider(&operator.name, &e).with_zone(plain(&known.record.name))),
             }
         }
         Ok(())
@@ -306,7 +306,7 @@ fn rolled_to(name: &Name, stored: &Picture, text: &str) -> Result<Option<Algorit
     }
 }
 
-fn of_provider(operator: &str, error: &ProviderError) -> Refusal {
+pub(super) fn of_provider(operator: &str, error: &ProviderError) -> Refusal {
     let kind = match error.category() {
         Category::AskHuman => RefusalKind::Preflight,
         Category::Retry | Category::ReadBack => RefusalKind::Unavailable,

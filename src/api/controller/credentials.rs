@@ -24,14 +24,11 @@ impl Controller {
                 .with_fix("name what it has: `chorus operator show`")
         };
         let interface = match (&operator.interface, change.update, change.url, change.server_id) {
-            (Interface::Rfc2136 { tsig_name, tsig_algorithm, own_keys_apart, update }, given, None, None) => {
-                Interface::Rfc2136 {
-                    update: given.map_or_else(|| update.clone(), |update| update.to_string()),
-                    tsig_name: tsig_name.clone(),
-                    tsig_algorithm: tsig_algorithm.clone(),
-                    own_keys_apart: *own_keys_apart,
-                }
-            }
+            (Interface::Rfc2136 { tsig_name, tsig_algorithm, update }, given, None, None) => Interface::Rfc2136 {
+                update: given.map_or_else(|| update.clone(), |update| update.to_string()),
+                tsig_name: tsig_name.clone(),
+                tsig_algorithm: tsig_algorithm.clone(),
+            },
             (Interface::Rfc2136 { .. }, ..) => return Err(not_its("URL")),
             (Interface::PowerDns { url, server_id }, None, new_url, new_server_id) => Interface::PowerDns {
                 url: new_url.unwrap_or_else(|| url.clone()),

@@ -77,7 +77,18 @@ impl Controller {
             Err(e) => checks.push(failed("no-addresses", e.to_string(), "say the addresses: --name-server HOST=ADDR")),
         }
         let provider = self.engine.ports().providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
-        checks.push(match provider.probe(&zone).await {
+        let probed = provider.probe(&zone).await;
+        if probed.is_ok() && self.serves_keys_untried(&operator, provider.as_ref(), &zone).await? {
+            let text = format!(
+                "updates see another DNSKEY RRset of {} than {name} serves, as at PowerDNS and at BIND with `inline-signing yes`: \
+                 whether it serves other operators' keys is still to be tried",
+                plain(&zone)
+            );
+            let fix = "`chorus operator check --write` tries it, and so does a join before it begins; BIND before 9.20 needs \
+                       `inline-signing no;`, PowerDNS `direct-dnskey=yes`";
+            checks.push(warned("keys-kept-apart", text, fix));
+        }
+        checks.push(match probed {
             Ok(()) => passed("update-permitted", permitted(&operator.interface, &plain(&zone))),
             Err(e) if e.is_put_off() => warned(e.code(), e.to_string(), &e.advice()),
             Err(e) => failed(e.code(), e.to_string(), &e.advice()),
@@ -211,7 +222,6 @@ fn interface(add: &OperatorAdd) -> Result<(Interface, &SecretText), Refusal> {
                 update: update.to_string(),
                 tsig_name: key_name(&tsig.name)?,
                 tsig_algorithm: tsig.algorithm.name().to_owned(),
-                own_keys_apart: add.own_keys_apart,
             };
             usable(&interface, &tsig.secret)?;
             Ok((interface, &tsig.secret))

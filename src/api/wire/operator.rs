@@ -127,7 +127,7 @@ pub struct OperatorAdd {
     pub update: Option<SocketAddr>,
     #[serde(default)]
     pub tsig: Option<TsigAdd>,
-    /// `rfc2136`: the server keeps its own keys apart from what updates change, as PowerDNS does.
+    /// Deprecated and ignored: whether the server keeps its own keys apart from what updates change is found out by what it does.
     #[serde(default)]
     pub own_keys_apart: bool,
     #[serde(default)]

@@ -4,7 +4,9 @@
 //! latest; an ability is one that every address of the operator showed, whatever its interface said. The zone is one that its
 //! owner names for this: while it lasts it has a key and a name server that lead nowhere.
 
+mod back;
 mod key;
+mod newcomer;
 mod steps;
 
 use super::status::Status;
@@ -53,6 +55,9 @@ pub enum TrialError {
     Unanswered(String),
     #[error("{0} serves the zone without a key of its own: it has to be signed there")]
     Unsigned(String),
+    /// It is tried again at the next check and at the next start.
+    #[error("what was placed to try {operator} could not be taken away everywhere; still there: {left}")]
+    LeftBehind { operator: String, left: String },
 }
 
 fn was_seen_in(tried: &[Tried], ability: Ability) -> bool {
@@ -90,7 +95,7 @@ impl Engine {
                 tried.push(unknown(step.ability, "not tried: there was nothing to give up"));
             }
         }
-        self.put_back(&trial, provider.as_ref()).await?;
+        self.put_back(&trial, provider.as_ref(), &servers).await?;
         Ok(tried)
     }
 
@@ -137,46 +142,6 @@ impl Engine {
             memo: None,
         };
         Ok([ability::shown(&world, &operator.name), ability::refuted(&world, &operator.name)])
-    }
-
-    /// What trials left behind that came to no end is taken away, as far as it can be.
-    pub async fn end_trials(&self) -> Result<(), EngineError> {
-        for trial in self.ports().store.trials().await? {
-            let zone = read_name(&trial.zone).unwrap_or_default();
-            let held = self.memory(&zone);
-            let _memory = held.lock().await;
-            if let Err(e) = self.end_trial(&trial).await {
-                let Trial { zone, operator, .. } = &trial;
-                tracing::error!(%zone, %operator, "what a trial left behind is tried again at the next start: {e}");
-            }
-        }
-        Ok(())
-    }
-
-    /// What an earlier trial left behind here. The zone's lock is held by the caller.
-    pub async fn end_trial_in(&self, zone: &Name, operator: &str) -> Result<(), TrialError> {
-        let (trials, zone) = (self.ports().store.trials().await.map_err(EngineError::from)?, stored(zone));
-        match trials.iter().find(|trial| trial.zone == zone && trial.operator == operator) {
-            Some(trial) => self.end_trial(trial).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn end_trial(&self, trial: &Trial) -> Result<(), TrialError> {
-        let operator = self.ports().store.operator(&trial.operator).await.map_err(EngineError::from)?;
-        let Some(operator) = operator else { return Ok(()) };
-        let provider = self.ports().providers.provider(&operator).await.map_err(EngineError::from)?;
-        tracing::warn!(zone = %trial.zone, operator = %trial.operator, "a trial came to no end: what it placed is taken away");
-        self.put_back(trial, provider.as_ref()).await
-    }
-
-    async fn put_back(&self, trial: &Trial, provider: &dyn Provider) -> Result<(), TrialError> {
-        let zone = read_name(&trial.zone).unwrap_or_default();
-        let types = steps::types();
-        let now = self.patiently(|| provider.read(&zone, &types)).await?;
-        let wanted = steps::back(&zone, &trial.before, &now);
-        self.apply_patiently(provider, &zone, &wanted).await?;
-        Ok(self.ports().store.end_trial(&trial.operator, &trial.zone).await.map_err(EngineError::from)?)
     }
 
     /// What else the credential may change; `None` where that cannot be tried.

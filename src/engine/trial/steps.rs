@@ -83,6 +83,19 @@ pub(super) fn back(zone: &Name, before: &Before, now: &[Rrset]) -> Vec<Wanted> {
     wanted
 }
 
+/// All records that a trial places, by type: those that go with a key before the key, because BIND keeps no CDS without a key
+/// of its algorithm.
+pub(super) fn placed(zone: &Name, before: &Before) -> Vec<(Kind, RecordSet)> {
+    let foreign = Rdata::from_canonical(unhex(&before.foreign).unwrap_or_default());
+    let kinds = [Kind::Cds, Kind::Cdnskey, Kind::Csync, Kind::Ns, Kind::Dnskey];
+    kinds.map(|kind| (kind, ours(zone, &foreign, before, kind))).to_vec()
+}
+
+/// The name server that a trial takes out.
+pub(super) fn taken_out(before: &Before) -> Option<Rdata> {
+    before.own_ns.as_deref().and_then(unhex).map(Rdata::from_canonical)
+}
+
 /// TTL and records as they were.
 fn records_of(before: &Before, kind: Kind) -> (u32, BTreeSet<Vec<u8>>) {
     let of = before.sets.iter().find(|(rtype, ..)| *rtype == u16::from(kind.record_type()));

@@ -20,6 +20,7 @@ mod probing;
 pub mod process;
 pub mod proof;
 mod proof_worked_numbers;
+pub mod releases;
 pub mod resolvers;
 pub mod rolls;
 pub mod signers;

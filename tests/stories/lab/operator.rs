@@ -11,7 +11,7 @@ use std::time::Duration;
 use hickory_proto::dnssec::rdata::DNSKEY;
 use hickory_proto::rr::RecordType;
 
-use super::process::{Running, TsigKey};
+use super::process::{Running, TsigKey, binary, run};
 use super::udp_only::UdpOnly;
 use super::{CHILD, Lab, desec, dns, port53, powerdns, signers, until, v4, v6};
 
@@ -77,7 +77,7 @@ pub enum Second {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
     None,
-    /// BIND with `inline-signing yes`
+    /// BIND with `inline-signing yes`, which breaks before version 9.20
     InlineSigning,
     /// Knot without `dnskey-management: incremental`
     DefaultDnskeyManagement,
@@ -101,6 +101,8 @@ pub struct OperatorSpec {
     pub data_ttl_s: u32,
     pub second: Second,
     pub fault: Fault,
+    /// The version of its server, where it is not the system's: see `releases`.
+    pub release: Option<&'static str>,
     /// Timings under which key rolls come to an end within a story, and new keys are published for long enough for a
     /// group: see `signers`.
     pub rolls: bool,
@@ -116,6 +118,7 @@ impl OperatorSpec {
             data_ttl_s: 5,
             second: Second::Same,
             fault: Fault::None,
+            release: None,
             rolls: false,
         }
     }
@@ -142,6 +145,10 @@ impl OperatorSpec {
 
     pub fn second(self, second: Second) -> Self {
         Self { second, ..self }
+    }
+
+    pub fn release(self, release: &'static str) -> Self {
+        Self { release: Some(release), ..self }
     }
 
     pub fn fault(self, fault: Fault) -> Self {
@@ -291,9 +298,6 @@ impl Operator {
         .map(str::to_owned)
         .collect();
         arguments.push(secret_file);
-        if self.server == Server::PowerDnsByUpdate {
-            arguments.push("--own-keys-apart".to_owned());
-        }
         arguments.extend(servers);
         arguments
     }
@@ -355,6 +359,13 @@ impl Operator {
         rdata.iter().map(line).collect()
     }
 
+    /// The whole zone as its first address gives it to the key that updates (AXFR), one record a line.
+    pub fn transfer(&self) -> String {
+        let (at, key_file) = (format!("@{}", v4(self.number)), self.key.key_file.to_string_lossy());
+        let arguments = [at.as_str(), "-k", key_file.as_ref(), "+noall", "+answer", CHILD, "AXFR"];
+        run(&binary("dig", "bind9-dnsutils"), &arguments, "").stdout
+    }
+
     /// The rdata of an apex RRset as its first address serves it, sorted.
     pub fn served(&self, rtype: RecordType) -> Vec<String> {
         let answer = dns::ask_one_that_runs(v4(self.number), CHILD, rtype);
@@ -385,9 +396,9 @@ fn start_signer(
 ) -> Running {
     configure_signer(server, dir, spec, number, key, onlooker);
     match server {
-        Server::Bind => signers::start_bind(dir),
-        Server::Knot => signers::start_knot(dir),
-        Server::PowerDns | Server::PowerDnsByUpdate | Server::Desec => powerdns::start(dir),
+        Server::Bind => signers::start_bind(dir, spec),
+        Server::Knot => signers::start_knot(dir, spec),
+        Server::PowerDns | Server::PowerDnsByUpdate | Server::Desec => powerdns::start(dir, spec),
     }
 }
 

@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 use super::operator::{Algorithm, Fault, Keys, Operator, OperatorSpec, Server};
 use super::process::{Running, TsigKey, binary, run};
 use super::rolls::Roll;
-use super::{CHILD, desec, dns, v4};
+use super::{CHILD, desec, dns, releases, v4};
 
+const FAMILY: &str = "powerdns";
 const SCHEMA: &str = "/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql";
 const API_PORT: u16 = 8081;
 
@@ -47,8 +48,11 @@ pub fn configure(
     std::fs::write(token_file(dir), desec::TOKEN).expect("token");
     let listen: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
     let shown = dir.display();
+    let unpacked = spec.release.map(|release| releases::directory(FAMILY, release));
+    let modules =
+        unpacked.as_ref().map_or_else(String::new, |at| format!("module-dir={}\n", at.join("modules").display()));
     let configuration = format!(
-        "launch=gsqlite3\ngsqlite3-database={shown}/db.sqlite3\ngsqlite3-dnssec=yes\ngsqlite3-pragma-synchronous=0\n\
+        "{modules}launch=gsqlite3\ngsqlite3-database={shown}/db.sqlite3\ngsqlite3-dnssec=yes\ngsqlite3-pragma-synchronous=0\n\
          local-address={}\nlocal-port=53\nsocket-dir={shown}\nsetuid=\nsetgid=\ndaemon=no\nguardian=no\n\
          disable-syslog=yes\nwrite-pid=no\nloglevel=5\napi=yes\napi-key={API_KEY}\nwebserver-address={}\n\
          webserver-port={API_PORT}\nwebserver-allow-from=127.0.0.0/8\nsecurity-poll-suffix=\ndirect-dnskey=yes\n\
@@ -62,7 +66,8 @@ pub fn configure(
     if database.exists() {
         return;
     }
-    let schema = std::fs::read_to_string(SCHEMA).expect("the schema of pdns-backend-sqlite3 is needed");
+    let schema = unpacked.map_or_else(|| PathBuf::from(SCHEMA), |at| at.join(format!("root{SCHEMA}")));
+    let schema = std::fs::read_to_string(schema).expect("the schema of pdns-backend-sqlite3 is needed");
     let made = run(&binary("sqlite3", "sqlite3"), &[database.to_str().expect("a path in UTF-8")], &schema);
     assert!(made.success, "the database: {}", made.stderr);
     let algorithm = match spec.algorithm {
@@ -110,21 +115,22 @@ pub fn configure(
     }
     commands.push(words(&format!("rectify-zone {CHILD}")));
     for command in commands {
-        util(dir, &command);
+        util(dir, spec, &command);
     }
 }
 
-fn util(dir: &Path, command: &[String]) {
+fn util(dir: &Path, spec: OperatorSpec, command: &[String]) {
     let configuration = format!("--config-dir={}", dir.display());
     let arguments: Vec<&str> =
         std::iter::once(configuration.as_str()).chain(command.iter().map(String::as_str)).collect();
-    let done = run(&binary("pdnsutil", "pdns-server"), &arguments, "");
+    let done = run(&releases::program(spec.release, FAMILY, "pdnsutil", "pdns-server"), &arguments, "");
     assert!(done.success, "pdnsutil {}: {}{}", command.join(" "), done.stdout, done.stderr);
 }
 
-pub fn start(dir: &Path) -> Running {
+pub fn start(dir: &Path, spec: OperatorSpec) -> Running {
     let configuration = format!("--config-dir={}", dir.display());
-    Running::start("pdns_server", &binary("pdns_server", "pdns-server"), &[&configuration], dir, &[])
+    let program = releases::program(spec.release, FAMILY, "pdns_server", "pdns-server");
+    Running::start("pdns_server", &program, &[&configuration], dir, &[])
 }
 
 const DESEC_PORT: u16 = 8080;

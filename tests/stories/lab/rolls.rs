@@ -6,8 +6,8 @@ use hickory_proto::dnssec::rdata::DNSKEY;
 
 use super::operator::{Operator, Server};
 use super::parent::{Parent, RNDC_PORT};
-use super::process::{binary, run};
-use super::{CHILD, dns, until};
+use super::process::run;
+use super::{CHILD, dns, releases, until};
 
 /// A roll takes this long at most, from the new key to the end of the old one.
 pub const ROLL_LIMIT: Duration = Duration::from_secs(120);
@@ -89,7 +89,7 @@ impl Operator {
         let key_file = self.key.key_file.to_string_lossy();
         let mut all = vec!["-s", &address, "-p", &port, "-k", key_file.as_ref()];
         all.extend(arguments);
-        let done = run(&binary("rndc", "bind9"), &all, "");
+        let done = run(&releases::program(self.spec.release, "bind", "rndc", "bind9"), &all, "");
         assert!(done.success, "rndc {}: {}{}", arguments.join(" "), done.stdout, done.stderr);
     }
 
@@ -97,7 +97,7 @@ impl Operator {
         let configuration = self.dir.join("knot.conf");
         let mut all = vec!["-c", configuration.to_str().expect("a path in UTF-8")];
         all.extend(arguments);
-        let done = run(&binary("knotc", "knot"), &all, "");
+        let done = run(&releases::program(self.spec.release, "knot", "knotc", "knot"), &all, "");
         assert!(done.success, "knotc {}: {}{}", arguments.join(" "), done.stdout, done.stderr);
     }
 }

@@ -7,14 +7,14 @@ use std::path::Path;
 
 use super::operator::{Algorithm, Fault, Keys, OperatorSpec};
 use super::parent::{configure_named, start_named};
-use super::process::{Running, TsigKey, binary};
-use super::{CHILD, v4};
+use super::process::{Running, TsigKey};
+use super::{CHILD, releases, v4};
 
 /// By how much longer than a DNSKEY TTL operators that roll keys publish a new one before they sign with it: time for
 /// others to see and to serve it. The servers' defaults are one hour.
 const ROLL_MARGIN_S: u32 = 6;
 
-/// Plain dynamic zone; BIND refuses foreign CDS, and breaks on foreign DNSKEY, when it signs inline.
+/// Plain dynamic zone; BIND before 9.20 refuses foreign CDS, and breaks on foreign DNSKEY, when it signs inline.
 pub fn configure_bind(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &TsigKey, addresses: &[IpAddr]) {
     let algorithm = match spec.algorithm {
         Algorithm::Ecdsa => "ecdsap256sha256",
@@ -66,9 +66,15 @@ pub fn configure_bind(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &
     configure_named(dir, key, addresses, &zones);
 }
 
-pub fn start_bind(dir: &Path) -> Running {
+pub fn start_bind(dir: &Path, spec: OperatorSpec) -> Running {
     // -n 1: one worker is plenty, and several tests share the machine.
-    Running::start("named", &binary("named", "bind9"), &["-g", "-n", "1", "-c", "named.conf"], dir, &[])
+    Running::start(
+        "named",
+        &releases::program(spec.release, "bind", "named", "bind9"),
+        &["-g", "-n", "1", "-c", "named.conf"],
+        dir,
+        &[],
+    )
 }
 
 /// `incremental` keeps foreign keys; `always` lets the CDS of Knot's own key be part of the group's set.
@@ -134,8 +140,8 @@ pub fn configure_knot(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &
     std::fs::write(dir.join("knot.conf"), configuration).expect("configuration");
 }
 
-pub fn start_knot(dir: &Path) -> Running {
-    Running::start("knotd", &binary("knotd", "knot"), &["-c", "knot.conf"], dir, &[])
+pub fn start_knot(dir: &Path, spec: OperatorSpec) -> Running {
+    Running::start("knotd", &releases::program(spec.release, "knot", "knotd", "knot"), &["-c", "knot.conf"], dir, &[])
 }
 
 /// Before it goes on with a key-signing key, Knot sees its DS at every server of the parent, and waits until older DS sets
