@@ -91,13 +91,19 @@ async fn set(transport: Nobody, names: usize) -> Set {
     let clock = Arc::new(Hands(AtomicI64::new(NOW.0)));
     let transport = Arc::new(transport);
     let random = Arc::new(SystemRandom);
-    let observe = ByQuestions { clock: clock.clone(), random: random.clone(), transport: transport.clone() };
+    let resolver = Arc::new(Patience(Barrier::new(names)));
+    let observe = ByQuestions {
+        clock: clock.clone(),
+        random: random.clone(),
+        transport: transport.clone(),
+        resolver: resolver.clone(),
+    };
     let engine = Engine::new(Ports {
         clock: clock.clone(),
         random,
         observe: Arc::new(observe),
         transport: transport.clone(),
-        resolver: Arc::new(Patience(Barrier::new(names))),
+        resolver,
         providers: Arc::new(ConfiguredProviders {
             store: store.clone(),
             clock: clock.clone(),

@@ -551,7 +551,7 @@ pub struct ZoneAddArgs {
     pub policy: PolicyArgs,
 }
 
-/// The assumptions that a user may know better.
+/// The assumptions that a user may know better, and how often data are sampled.
 #[derive(Clone, Debug, Args)]
 pub struct PolicyArgs {
     /// Added to every wait, for clocks and queries in flight [default: 60s]
@@ -569,6 +569,9 @@ pub struct PolicyArgs {
     /// What the parent takes: any, ch, se, fred, ee, centralnic, uz, za, ripe, namingo, single-key [default: auto, by its name]
     #[arg(long, value_name = "NAME")]
     pub parent_profile: Option<String>,
+    /// How often a few answers of one address are verified while nothing changes; 0s: never [default: 15m]
+    #[arg(long, value_name = "DURATION", value_parser = input::seconds)]
+    pub sample_every: Option<u64>,
 }
 
 impl From<PolicyArgs> for PolicyChange {
@@ -580,6 +583,7 @@ impl From<PolicyArgs> for PolicyChange {
             parent_pipeline_s: args.parent_pipeline,
             parent_profile: args.parent_profile,
             parent: None,
+            sample_every_s: args.sample_every,
         }
     }
 }

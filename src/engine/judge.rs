@@ -4,6 +4,7 @@ use super::picture::Picture;
 use crate::model::chain::{Exposure, Scene, judge};
 use crate::model::dns::{Name, stored};
 use crate::model::history::{Changes, Lifetimes};
+use crate::model::resolution::Resolution;
 use crate::model::time::Time;
 use crate::store::TransitionRecord;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,9 @@ pub struct Certificate {
     pub smallest_slack_ms: Option<u64>,
     pub smallest_slack_what: Option<String>,
     pub assumptions: Vec<String>,
+    /// The resolution that the transition ended with; `None` in certificates from before there was one.
+    #[serde(default)]
+    pub resolution: Option<Resolution>,
 }
 
 fn done() -> String {
@@ -80,7 +84,7 @@ fn from(known: &Picture) -> Time {
 }
 
 /// Over all pairs of versions that could have met in a cache between the transition's start and its end.
-pub fn certificate(known: &Picture, transition: &TransitionRecord, now: Time) -> Certificate {
+pub fn certificate(known: &Picture, transition: &TransitionRecord, resolution: Resolution, now: Time) -> Certificate {
     let judged = judge(&scene(known), transition.started_at, now);
     let policy = &known.record.policy;
     let verdict = if judged.exposures.is_empty() {
@@ -121,5 +125,6 @@ pub fn certificate(known: &Picture, transition: &TransitionRecord, now: Time) ->
             .map(|(slack, _)| u64::try_from(slack.as_millis()).unwrap_or(u64::MAX)),
         smallest_slack_what: judged.smallest_slack.map(|(_, what)| what),
         assumptions,
+        resolution: Some(resolution),
     }
 }

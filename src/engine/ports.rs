@@ -2,12 +2,16 @@
 
 use super::budgets::StoredBudget;
 use super::clock::{Clock, Random};
-use crate::model::dns::{Name, read_name};
+use crate::model::dns::proof::Flaw;
+use crate::model::dns::{Name, RecordType, read_name};
 use crate::model::history::Server;
+use crate::model::resolution::Resolution;
 use crate::model::switches::Without;
 use crate::observe::ask::{Asker, QueryIds};
+use crate::observe::fresh::{Start, resolve_afresh};
 use crate::observe::resolve::Resolve;
 use crate::observe::round::{Observation, Observe, observe_all};
+use crate::observe::sampling::{Cursor, Sampled, sample, sample_again};
 use crate::observe::transport::{Protocol, Transport};
 use crate::store::{Interface, OperatorRecord, Records, Store, StoreError};
 use async_trait::async_trait;
@@ -51,6 +55,7 @@ pub struct ByQuestions {
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     pub transport: Arc<dyn Transport>,
+    pub resolver: Arc<dyn Resolve>,
 }
 
 impl QueryIds for ByQuestions {
@@ -76,6 +81,30 @@ impl Observe for ByQuestions {
         // The parent after the operators: what it shows must not look older than the CDS that it came out of.
         samples.extend(observe_all(asker, zone, parent_zone, parent, protocol).await.samples);
         Observation { began, samples }
+    }
+
+    async fn resolve(&self, start: Start<'_>) -> Resolution {
+        let clock = || self.clock.now();
+        let asker = Asker { transport: self.transport.as_ref(), ids: self, clock: &clock };
+        resolve_afresh(asker, self.resolver.as_ref(), start).await
+    }
+
+    async fn sample(&self, zone: &Name, server: &Server, cursor: &Cursor) -> Option<Sampled> {
+        let clock = || self.clock.now();
+        let asker = Asker { transport: self.transport.as_ref(), ids: self, clock: &clock };
+        sample(asker, zone, server, cursor).await
+    }
+
+    async fn sample_again(
+        &self,
+        zone: &Name,
+        server: &Server,
+        name: &Name,
+        rtype: RecordType,
+    ) -> Option<Result<(), Flaw>> {
+        let clock = || self.clock.now();
+        let asker = Asker { transport: self.transport.as_ref(), ids: self, clock: &clock };
+        sample_again(asker, zone, server, name, rtype).await
     }
 }
 

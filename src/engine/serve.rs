@@ -54,13 +54,19 @@ pub async fn on_this_host(
         None => SystemResolver::from_system()?,
     };
     let transport = Arc::new(NetTransport::default());
-    let observe = ByQuestions { clock: clock.clone(), random: random.clone(), transport: transport.clone() };
+    let resolver = Arc::new(resolver);
+    let observe = ByQuestions {
+        clock: clock.clone(),
+        random: random.clone(),
+        transport: transport.clone(),
+        resolver: resolver.clone(),
+    };
     let engine = Arc::new(Engine::new(Ports {
         clock: clock.clone(),
         random,
         observe: Arc::new(observe),
         transport,
-        resolver: Arc::new(resolver),
+        resolver,
         providers: Arc::new(ConfiguredProviders { store: store.clone(), clock, nets: provider_nets }),
         store: Arc::new(store.clone()),
         pace: Pace::default(),

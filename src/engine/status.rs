@@ -1,6 +1,7 @@
 //! What the last turn of a zone found: stored for whoever asks in between.
 
 use super::clock::Reading;
+use super::sampling::Sampling;
 use crate::model::chain::Exposure;
 use crate::model::group::{Asked, Standing, Step};
 use crate::model::history::{Failure, History, Kind, Outcome, Sample, Server};
@@ -52,6 +53,13 @@ pub struct ClockWatch {
     pub text: String,
 }
 
+/// Since when a fresh resolution fails at the end of a transition, and by what first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failing {
+    pub since: Time,
+    pub text: String,
+}
+
 /// Kept as JSON in the store. Fields are only ever added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -80,6 +88,8 @@ pub struct Status {
     pub parent_awaited: Option<ParentAwaited>,
     /// What it was asked for and did not show when it was last looked at: how long it takes is measured.
     pub parent_asked: Vec<Asked>,
+    pub failing: Option<Failing>,
+    pub sampling: Sampling,
 }
 
 impl Default for Status {
@@ -102,6 +112,8 @@ impl Default for Status {
             clock: None,
             parent_awaited: None,
             parent_asked: Vec::new(),
+            failing: None,
+            sampling: Sampling::default(),
         }
     }
 }
@@ -138,8 +150,17 @@ impl Status {
             .parent_awaited
             .iter_mut()
             .flat_map(|awaited| std::iter::once(&mut awaited.since).chain(&mut awaited.told_at));
+        let of_data = self.sampling.bogus.iter_mut().map(|bogus| &mut bogus.since).chain(&mut self.sampling.at);
+        let of_end = self.failing.iter_mut().map(|failing| &mut failing.since);
         let of_requests = self.parent_asked.iter_mut().map(|asked| &mut asked.at);
-        of_writes.chain(of_failures).chain(of_requests).chain(of_parent).chain(single).for_each(&mut change);
+        of_writes
+            .chain(of_data)
+            .chain(of_end)
+            .chain(of_failures)
+            .chain(of_requests)
+            .chain(of_parent)
+            .chain(single)
+            .for_each(&mut change);
     }
 
     pub fn write(&self) -> String {

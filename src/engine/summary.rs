@@ -38,6 +38,7 @@ pub fn is_at_rest(status: &Status, members: usize, transition: Option<&Transitio
     transition.is_none()
         && status.observed_at.is_some()
         && status.trouble.is_none()
+        && !status.waiting.iter().any(|wait| wait.code == super::BOGUS)
         && (status.settled || members == 1 && unanswering(status).is_none() && alarm(status).is_none())
 }
 
@@ -122,7 +123,8 @@ pub fn state_of(wait: &WaitingFor) -> ZoneState {
         | "read-server-error"
         | "answer-malformed"
         | "transfer-servfail"
-        | "algorithm-operator" => ZoneState::WaitingOperator,
+        | "algorithm-operator"
+        | super::RESOLUTION_FAILS => ZoneState::WaitingOperator,
         code if code.starts_with("guard-") => ZoneState::WaitingGuard,
         code if code.starts_with("parent-") => ZoneState::WaitingParent,
         _ => ZoneState::Blocked,

@@ -17,6 +17,7 @@ use crate::model::dns::{Name, hex, stored};
 use crate::model::group::{Decision, Step, decide, key_turns};
 use crate::model::history::{History, Kind, Outcome, Sample, Server, Span, Trouble, Who};
 use crate::model::policy::Policy;
+use crate::model::resolution::Resolution;
 use crate::model::switches::Switch;
 use crate::model::time::Time;
 use crate::observe::round::Observation;
@@ -123,6 +124,7 @@ impl Engine {
         }
         if std::mem::take(&mut memory.forgiven) {
             memory.status.written.clear();
+            memory.status.sampling.at = None;
         }
         let wanted = || self.is_wanted(&held);
         let members = record.members.len();
@@ -217,16 +219,17 @@ impl Engine {
                 self.note(memory, &known, &decision, &Written::default());
             }
             if decision.is_settled()
-                && let Some(transition) = known.transition.take()
+                && known.transition.is_some()
+                && let Some(again) = self.end(&mut known, &mut memory.status).await?
             {
-                memory.status.settled = true;
-                self.finish(&known, &memory.status, &transition).await?;
-                memory.status.written.clear();
+                return Ok(again);
             }
+            let mut sampled = Time::MAX;
             if known.transition.is_none() {
                 self.forget_the_dead(&known).await?;
+                sampled = self.sample_at_rest(&known, &mut memory.status).await?;
             }
-            return Ok(self.due(memory, &known, &decision, managed));
+            return Ok(self.due(memory, &known, &decision, managed).min(sampled));
         }
         self.tell_done(&known, done).await?;
         Ok(self.ports.clock.now())
@@ -373,6 +376,8 @@ impl Engine {
             clock: memory.status.clock.take(),
             parent_awaited: memory.status.parent_awaited,
             parent_asked: std::mem::take(&mut memory.status.parent_asked),
+            failing: memory.status.failing.take(),
+            sampling: std::mem::take(&mut memory.status.sampling),
         };
         let first = memory.status.waiting.first().map(|wait| (wait.step, wait.code.clone()));
         memory.awaiting = first.map(|(step, code)| match memory.awaiting.take() {
@@ -409,10 +414,16 @@ impl Engine {
         .min(watch)
     }
 
-    async fn finish(&self, known: &Picture, status: &Status, transition: &TransitionRecord) -> Result<(), EngineError> {
+    pub(super) async fn finish(
+        &self,
+        known: &Picture,
+        status: &Status,
+        transition: &TransitionRecord,
+        resolution: Resolution,
+    ) -> Result<(), EngineError> {
         let now = self.ports.clock.now();
         let zone = &known.record.name;
-        let certificate = certificate(known, transition, now);
+        let certificate = certificate(known, transition, resolution, now);
         let text = certificate.verdict.clone();
         let certificate = serde_json::to_string(&certificate).unwrap_or_default();
         let found = summary(status, known.members.len(), None, now);

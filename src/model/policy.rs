@@ -35,6 +35,14 @@ pub struct Policy {
     pub resolver_min_ttl_s: u64,
     /// Resolvers that keep records for no longer than this. 7 days: the default of BIND, the largest known.
     pub resolver_max_ttl_s: u64,
+    /// How often a few answers of one address are verified while nothing changes; 0: never. A quarter of an hour: some dozen
+    /// queries each time are no load for anybody, and with two operators of two addresses each is looked at every hour.
+    #[serde(default = "sample_every_s")]
+    pub sample_every_s: u64,
+}
+
+fn sample_every_s() -> u64 {
+    900
 }
 
 /// Used where neither policy nor a zone transfer says what the largest TTL is.
@@ -51,6 +59,7 @@ impl Default for Policy {
             parent_manual: None,
             resolver_min_ttl_s: 0,
             resolver_max_ttl_s: 7 * 86_400,
+            sample_every_s: sample_every_s(),
         }
     }
 }

@@ -2,14 +2,15 @@
 //! missing name is denied, signatures, and the same sample of questions at every address.
 //!
 //! Invariant: nothing that is found here enters the history or opens a guard. What an address did not answer is left out, and
-//! its two protocols say why. Signatures are read and not verified: a round has done that. Findings are the model's.
+//! its two protocols say why. Every answer is verified with the DNSKEY RRset of the same address. Findings are the model's.
 
 use crate::model::dns::{Name, Rdata, RecordType, Rrsig};
 use crate::model::history::{Failure, Server};
-use crate::model::preflight::{Answered, Contents, Denial, Inspected, Inspection, Signature, Soa};
+use crate::model::preflight::{Answered, Contents, Denial, Inspected, Inspection, Signature, Soa, Validity};
 use crate::model::time::Time;
 use crate::observe::ask::{Asker, Question};
 use crate::observe::transport::Protocol;
+use crate::observe::validity;
 use futures::future::{join, join_all};
 use hickory_proto::dnssec::rdata::DNSSECRData;
 use hickory_proto::op::{Message, ResponseCode};
@@ -21,8 +22,10 @@ const NAMES_WALKED_MAX: usize = 12;
 /// Questions in the sample, those below wildcards not counted. Asked at every address; how many at once is the network's
 /// matter.
 const QUESTIONS_MAX: usize = 64;
+/// Questions for types that names do not have.
+const MISSING_TYPES_MAX: usize = 12;
 /// What most zones have, for servers that cannot be walked.
-const USUAL: [(&str, RecordType); 8] = [
+pub(super) const USUAL: [(&str, RecordType); 8] = [
     ("", RecordType::A),
     ("", RecordType::AAAA),
     ("", RecordType::MX),
@@ -54,7 +57,7 @@ pub async fn inspect(
 }
 
 /// A name that nobody has made: nobody can guess it, so nobody has an answer ready for it.
-fn missing_name(asker: Asker<'_>, zone: &Name) -> Name {
+pub(super) fn missing_name(asker: Asker<'_>, zone: &Name) -> Name {
     let label = format!("chorus-{:04x}{:04x}", asker.ids.next(), asker.ids.next());
     // Too long a zone for another label has no such name.
     zone.prepend_label(label).unwrap_or_else(|_| zone.clone())
@@ -67,17 +70,8 @@ async fn walk(asker: Asker<'_>, zone: &Name, server: &Server) -> Vec<(Name, Reco
     for _ in 0..NAMES_WALKED_MAX {
         let question = Question::new(&at, RecordType::NSEC);
         let Ok(message) = asker.ask(server.address, Protocol::Tcp, &question).await else { break };
-        let nsec = message.answers.iter().find_map(|record| match &record.data {
-            RData::DNSSEC(DNSSECRData::NSEC(nsec)) if record.name == at => Some(nsec),
-            _ => None,
-        });
-        let Some(nsec) = nsec else { break };
-        let types: Vec<RecordType> = nsec.type_bit_maps().collect();
-        let delegates = at != *zone && types.contains(&RecordType::NS);
-        // A delegation's NS set is the child's to answer.
-        let asked = types.into_iter().filter(|rtype| !delegates || *rtype == RecordType::DS);
-        found.extend(asked.map(|rtype| (at.clone(), rtype)));
-        let next = nsec.next_domain_name().to_lowercase();
+        let Some((types, next)) = nsec_at(&at, &message) else { break };
+        found.extend(types.into_iter().map(|rtype| (at.clone(), rtype)));
         // The end of the chain, or a server that makes every name its own successor.
         if next == *zone || next <= at || !zone.zone_of(&next) || next.iter().next().is_some_and(|l| l.contains(&0)) {
             break;
@@ -85,6 +79,16 @@ async fn walk(asker: Asker<'_>, zone: &Name, server: &Server) -> Vec<(Name, Reco
         at = next;
     }
     found
+}
+
+/// The types at a name and the name after it, as its NSEC record has them.
+pub(super) fn nsec_at(name: &Name, message: &Message) -> Option<(Vec<RecordType>, Name)> {
+    message.answers.iter().find_map(|record| match &record.data {
+        RData::DNSSEC(DNSSECRData::NSEC(nsec)) if record.name == *name => {
+            Some((nsec.type_bit_maps().collect(), nsec.next_domain_name().to_lowercase()))
+        }
+        _ => None,
+    })
 }
 
 /// The questions for every address, the same for all.
@@ -99,8 +103,8 @@ fn sample(
         label => zone.prepend_label(label).ok().map(|name| (name, rtype)),
     });
     let mut questions: BTreeSet<_> = usual.collect();
-    let known: BTreeSet<(Name, RecordType)> =
-        walked.chain(listings.values().flat_map(BTreeMap::keys).cloned()).filter(|(_, r)| !is_of_signing(*r)).collect();
+    let known = walked.chain(listings.values().flat_map(BTreeMap::keys).cloned()).filter(|(_, r)| !is_of_signing(*r));
+    let known = within(zone, known.collect());
     // Evenly spread, so that no corner of the zone is left out.
     let stride = known.len().div_ceil(QUESTIONS_MAX - USUAL.len()).max(1);
     questions.extend(known.into_iter().step_by(stride));
@@ -114,12 +118,36 @@ fn sample(
         })
         .collect();
     questions.extend(below);
+    questions.extend(missing_types(&questions));
     questions.insert((absent.clone(), RecordType::A));
     questions
 }
 
+/// Without what the zone delegates: of a zone cut the parent side is asked for its DS only.
+fn within(zone: &Name, known: BTreeSet<(Name, RecordType)>) -> BTreeSet<(Name, RecordType)> {
+    let is_cut = |(name, rtype): &&(Name, RecordType)| *rtype == RecordType::NS && name != zone;
+    let cuts: BTreeSet<Name> = known.iter().filter(is_cut).map(|(name, _)| name.clone()).collect();
+    let is_delegated = |name: &Name| {
+        let above = (0..=name.iter().count()).map(|labels| name.trim_to(labels));
+        above.filter(|name| name != zone).any(|name| cuts.contains(&name))
+    };
+    let ours = known.into_iter().filter(|(name, _)| !is_delegated(name)).collect::<BTreeSet<_>>();
+    ours.into_iter().chain(cuts.iter().map(|cut| (cut.clone(), RecordType::DS))).collect()
+}
+
+/// For some of the names a type that they probably do not have: the proof of that is another one than that of a missing name.
+fn missing_types(questions: &BTreeSet<(Name, RecordType)>) -> Vec<(Name, RecordType)> {
+    let candidates = [RecordType::TXT, RecordType::MX, RecordType::SRV, RecordType::AAAA];
+    let mut names: Vec<&Name> =
+        questions.iter().filter(|(_, rtype)| *rtype != RecordType::DS).map(|(name, _)| name).collect();
+    names.dedup();
+    let stride = names.len().div_ceil(MISSING_TYPES_MAX).max(1);
+    let of = |name: &Name| candidates.into_iter().find(|rtype| !questions.contains(&(name.clone(), *rtype)));
+    names.into_iter().step_by(stride).filter_map(|name| Some((name.clone(), of(name)?))).collect()
+}
+
 /// Types that every operator has for itself.
-fn is_of_signing(rtype: RecordType) -> bool {
+pub(super) fn is_of_signing(rtype: RecordType) -> bool {
     use RecordType::{CDNSKEY, CDS, CSYNC, DNSKEY, NSEC, NSEC3, NSEC3PARAM, RRSIG};
     matches!(rtype, RRSIG | NSEC | NSEC3 | NSEC3PARAM | DNSKEY | CDS | CDNSKEY | CSYNC | RecordType::Unknown(_))
 }
@@ -142,6 +170,7 @@ async fn look(
         denial: None,
         signatures: Vec::new(),
         answers: Contents::new(),
+        validity: Validity::default(),
     };
     // By whichever protocol answers; the other one is told as it is.
     let (protocol, message) = match (&tcp, &udp) {
@@ -156,7 +185,9 @@ async fn look(
     let asked = apex.iter().chain(questions).map(|(name, rtype)| async move {
         (name, *rtype, asker.ask_for_any(server.address, protocol, &Question::new(name, *rtype)).await)
     });
-    for (name, rtype, message) in join_all(asked).await {
+    let asked = join_all(asked).await;
+    inspected.validity = validity::verified(asker, zone, server, protocol, message, &asked).await;
+    for (name, rtype, message) in asked {
         let Ok(message) = message else { continue };
         signatures.extend(self::signatures(name, rtype, &message, now));
         if name == absent {

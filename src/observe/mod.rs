@@ -6,8 +6,11 @@
 //! [`Failure`]: crate::model::history::Failure
 
 pub mod ask;
+pub mod fresh;
 pub mod inspect;
 pub mod net;
 pub mod resolve;
 pub mod round;
+pub mod sampling;
 pub mod transport;
+mod validity;

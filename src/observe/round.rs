@@ -4,10 +4,14 @@
 //! with the DNSKEY set that the same address served in the same round, or from a zone without any DNSKEY. Whether
 //! servers agree, or what follows from it, is not said here.
 
+use crate::model::dns::proof::Flaw;
 use crate::model::dns::{Name, RecordSet, RecordType, SignedSet, key_label, ns_name, verify};
 use crate::model::history::{Failure, Kind, Outcome, Sample, Served, Server, Who};
+use crate::model::resolution::{Resolution, resolution_of};
 use crate::model::time::Time;
 use crate::observe::ask::{Answer, Asker, Question, answer, rrset};
+use crate::observe::fresh::Start;
+use crate::observe::sampling::{Cursor, Sampled};
 use crate::observe::transport::Protocol;
 use async_trait::async_trait;
 use futures::future::{join, join_all};
@@ -56,6 +60,23 @@ pub trait Observe: Send + Sync {
         parent: &[Server],
         protocol: Protocol,
     ) -> Observation;
+
+    /// Resolves the zone from the parent's servers down, as a resolver without a cache does.
+    async fn resolve(&self, start: Start<'_>) -> Resolution {
+        let Observation { began, samples } =
+            self.observe(start.zone, start.parent_zone, start.configured, start.parent, Protocol::Tcp).await;
+        resolution_of(start.zone, began, &samples)
+    }
+
+    /// Verifies a few answers of one address of an operator. `None`: it gave none.
+    async fn sample(&self, _: &Name, _: &Server, _: &Cursor) -> Option<Sampled> {
+        None
+    }
+
+    /// Whether what did not validate still does not; `None`: the address does not answer.
+    async fn sample_again(&self, _: &Name, _: &Server, _: &Name, _: RecordType) -> Option<Result<(), Flaw>> {
+        None
+    }
 }
 
 /// Asks every server, all at once, for what its side has to show: [`Kind::PARENT`] or [`Kind::OPERATOR`].

@@ -38,6 +38,8 @@ impl World {
             data_ttl_max_s: None,
             parent_pipeline_s: if long { 172_800 } else { 10 + rare(&mut rng, 80, 0, 1800) },
             resolver_min_ttl_s: rare(&mut rng, 20, 1, 120),
+            // Data of these worlds are never bogus by themselves.
+            sample_every_s: 0,
             resolver_max_ttl_s: if rng.chance(15) { rng.between(300, 3600).unsigned_abs() } else { 7 * 86_400 },
         };
         let longest_ttl_s: i64 = if long { 86_400 } else { rng.pick(&[300, 900, 3600]).unwrap_or(3600) };

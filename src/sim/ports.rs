@@ -9,7 +9,9 @@ use super::world::{Fate, World};
 use crate::engine::{Clock, NoProvider, Providers, Random};
 use crate::model::dns::{Name, Rdata};
 use crate::model::history::{Failure, Kind, Outcome, Sample, Server};
+use crate::model::resolution::{Resolution, resolution_of};
 use crate::model::time::Time;
+use crate::observe::fresh::Start;
 use crate::observe::resolve::{Resolve, ResolveError};
 use crate::observe::round::{Observation, Observe};
 use crate::observe::transport::{NoAnswer, Protocol, Transport};
@@ -99,6 +101,30 @@ impl Observe for Surroundings {
         }
         Observation { began, samples }
     }
+
+    /// As the world is at this moment, without chance: no packet is lost, and no time passes.
+    async fn resolve(&self, start: Start<'_>) -> Resolution {
+        let world = self.world();
+        let mut samples = Vec::new();
+        for (servers, kinds) in [(start.configured, Kind::OPERATOR.as_slice()), (start.parent, &Kind::PARENT)] {
+            for server in servers {
+                samples.extend(kinds.iter().map(|kind| now_at(&world, server, *kind)));
+            }
+        }
+        resolution_of(start.zone, Time(world.now_ms), &samples)
+    }
+}
+
+/// What one address answers at this moment.
+fn now_at(world: &World, server: &Server, kind: Kind) -> Sample {
+    let address = world.addresses.iter().find(|at| at.server.address == server.address);
+    let operator = address.and_then(|at| at.operator).and_then(|number| world.operators.get(usize::from(number)));
+    let outcome = match address.filter(|at| at.answers_at(world.now_ms)).and_then(|at| at.shows(kind)) {
+        Some(content) if operator.is_none_or(|op| op.serves) => Outcome::Served(content.served.clone()),
+        Some(_) => Outcome::Failed(Failure::Refused),
+        None => Outcome::Failed(Failure::Silent),
+    };
+    Sample { at: Time(world.now_ms), server: server.clone(), kind, outcome }
 }
 
 /// One address answers, or part of it gets lost; what it says may be a little old.

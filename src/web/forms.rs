@@ -73,6 +73,7 @@ pub struct PolicyFields {
     /// `scan`, `manual`, or empty: as it is.
     #[serde(default)]
     pub parent: String,
+    pub sample_every: String,
 }
 
 impl PolicyFields {
@@ -88,6 +89,7 @@ impl PolicyFields {
                 "manual" => Some(ParentMode::Manual),
                 _ => None,
             },
+            sample_every_s: read_given("data are sampled every", &self.sample_every, input::seconds)?,
         })
     }
 }

@@ -59,6 +59,7 @@ impl PolicyFields {
             parent_pipeline: markup::exact(policy.parent_pipeline_s),
             parent_profile: policy.parent_profile.clone().unwrap_or_default(),
             parent: String::new(),
+            sample_every: markup::exact(policy.sample_every_s),
         }
     }
 }

@@ -26,6 +26,7 @@ pub struct Fields {
     data_ttl_max: String,
     parent_pipeline: String,
     parent_profile: String,
+    sample_every: String,
 }
 
 impl Fields {
@@ -37,6 +38,7 @@ impl Fields {
             parent_pipeline: self.parent_pipeline.clone(),
             parent_profile: self.parent_profile.clone(),
             parent: String::new(),
+            sample_every: self.sample_every.clone(),
         }
     }
 

@@ -77,6 +77,7 @@ impl Controller {
             parent_pipeline_s: size.pipeline.into(),
             resolver_min_ttl_s: 0,
             resolver_max_ttl_s: 10,
+            sample_every_s: 0,
             ..Policy::default()
         };
         Controller {

@@ -62,6 +62,7 @@ pub fn policy() -> ZonePolicy {
         parent_profile: None,
         resolver_min_ttl_s: 0,
         resolver_max_ttl_s: 604_800,
+        sample_every_s: 900,
     }
 }
 
@@ -500,6 +501,14 @@ pub fn certificate() -> Certificate {
         smallest_slack_s: Some(63),
         smallest_slack_what: Some("the DNSKEY set without key 40977 and the NS set with b".to_owned()),
         assumptions: vec!["resolvers use expired records for no longer than 3 days".to_owned()],
+        resolution: Some(Resolution {
+            at: Some(at(-100)),
+            validated: true,
+            addresses: vec!["ns1.b.example. (192.0.2.1:53)".to_owned()],
+            answers: 27,
+            resolved: vec!["SOA".to_owned(), "a missing name".to_owned()],
+            untried: vec!["a wildcard: none is known".to_owned()],
+        }),
     }
 }
 

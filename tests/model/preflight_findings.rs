@@ -4,7 +4,9 @@ use crate::support::{Fixture, all_keys, keys, name};
 use chorus::model::dns::{Rdata, RecordSet, RecordType, cds_for};
 use chorus::model::group::forecast;
 use chorus::model::history::{Failure, Kind, Outcome, Sample, Served};
-use chorus::model::preflight::{Answered, Denial, Finding, Inspected, Inspection, Severity, Signature, Soa, check};
+use chorus::model::preflight::{
+    Answered, Denial, Finding, Inspected, Inspection, Severity, Signature, Soa, Validity, check,
+};
 use chorus::model::time::Time;
 use std::collections::BTreeSet;
 
@@ -43,6 +45,7 @@ fn in_order(server: chorus::model::history::Server) -> Inspected {
         denial: Some(Denial::Nsec),
         signatures: vec![signature(-2 * 3600, 14 * DAY_S)],
         answers: [((name("www.child.example."), RecordType::A), answer)].into(),
+        validity: Validity::default(),
     }
 }
 

@@ -15,6 +15,7 @@ mod bad_input;
 mod capabilities;
 mod control;
 mod control_at_every_step;
+mod data_validates;
 mod ds_and_cds;
 mod every_step;
 mod generations;

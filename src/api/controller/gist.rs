@@ -5,7 +5,9 @@
 
 use super::show;
 use crate::api::wire::{self, At};
-use crate::engine::{Status, alarm, awaited, exposed, is_at_rest, is_begun, state_of_transition, summary, unanswering};
+use crate::engine::{
+    BOGUS, Status, alarm, awaited, exposed, is_at_rest, is_begun, state_of_transition, summary, unanswering,
+};
 use crate::model::group::{Group, Standing, Step, algorithm_name};
 use crate::model::time::Time;
 use crate::store::{Aim, AlgorithmChange, MemberRecord, TransitionRecord, UNFINISHED, ZoneState};
@@ -70,6 +72,9 @@ impl Gist<'_> {
             }
             None if status.observed_at.is_none() => "Not looked at yet".into(),
             None if alarm.is_some() => format!("Signed by {by}; {}", waiting.unwrap_or_default()),
+            None if let Some(bogus) = status.waiting.iter().find(|wait| wait.code == BOGUS) => {
+                format!("Signed by {by}; some resolvers fail: {}", bogus.text)
+            }
             None if members.len() == 1 && !self.rest() => {
                 let silent = unanswering(status).map(|one| format!("{} {}", one.server, one.failure));
                 format!("Served by {by}, of which {}", silent.unwrap_or_default())

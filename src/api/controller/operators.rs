@@ -9,7 +9,9 @@ use crate::api::wire::{
 use crate::model::dns::{Name, name_text, plain_of_stored};
 use crate::model::group::{UNSUPPORTED, UNSUPPORTED_FIX};
 use crate::model::history::{Failure, History, Kind, Outcome as Seen, Server};
+use crate::model::preflight::data_findings;
 use crate::observe::ask::Asker;
+use crate::observe::inspect::inspect;
 use crate::observe::resolve::NameServer as Spec;
 use crate::observe::round::observe_operator_server;
 use crate::observe::transport::Protocol;
@@ -18,6 +20,7 @@ use chorus_providers::desec::{self, Desec};
 use chorus_providers::http::{AllowedNets, ApiKey, HttpConfig, Unusable};
 use chorus_providers::powerdns::PowerDns;
 use chorus_providers::tsig::Secret;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Controller {
@@ -70,9 +73,10 @@ impl Controller {
         let mut checks = Vec::new();
         match crate::engine::addresses(&self.engine, &operator).await {
             Ok(servers) => {
-                for server in servers {
-                    checks.extend(self.ask(&zone, &server).await);
+                for server in &servers {
+                    checks.extend(self.ask(&zone, server).await);
                 }
+                checks.extend(self.validated(name, &zone, &servers).await);
             }
             Err(e) => checks.push(failed("no-addresses", e.to_string(), "say the addresses: --name-server HOST=ADDR")),
         }
@@ -150,6 +154,23 @@ impl Controller {
                     format!("{server} answers by {word} with {keys} keys, and its signatures verify"),
                 ),
             });
+        }
+        checks
+    }
+
+    /// Whether a sample of each address's answers validates. An address that does not answer is told of elsewhere.
+    async fn validated(&self, operator: &str, zone: &Name, servers: &[Server]) -> Vec<Check> {
+        let ports = self.engine.ports();
+        let clock = || ports.clock.now();
+        let asker = Asker { transport: ports.transport.as_ref(), ids: ports, clock: &clock };
+        let mut checks = Vec::new();
+        for seen in inspect(asker, zone, servers, BTreeMap::new()).await.servers {
+            let found = data_findings(operator, &seen);
+            if found.is_empty() && seen.validity.verified > 0 {
+                let (server, verified) = (&seen.server, seen.validity.verified);
+                checks.push(passed("data-validates", format!("{server}: {verified} answers validate with its keys")));
+            }
+            checks.extend(found.into_iter().map(|finding| failed(finding.code, finding.text, &finding.fix)));
         }
         checks
     }

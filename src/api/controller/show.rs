@@ -16,6 +16,7 @@ use crate::model::group::{Group, KeyRole, ParentMode, Phase, Rolling, Standing, 
 use crate::model::history::{Kind, Server, Who};
 use crate::model::parent::ParentProfile;
 use crate::model::policy::DATA_TTL_MAX_UNKNOWN_S;
+use crate::model::resolution::Resolution;
 use crate::model::time::Time;
 use crate::store::{Aim, AlgorithmChange, TransitionRecord};
 use std::collections::BTreeSet;
@@ -305,6 +306,18 @@ pub(super) fn policy(known: &Picture) -> wire::ZonePolicy {
         parent_profile: known.lifetimes.policy.parent_profile.clone(),
         resolver_min_ttl_s: policy.resolver_min_ttl_s,
         resolver_max_ttl_s: policy.resolver_max_ttl_s,
+        sample_every_s: policy.sample_every_s,
+    }
+}
+
+fn resolution(found: &Resolution) -> wire::Resolution {
+    wire::Resolution {
+        at: found.at.and_then(At::known),
+        validated: found.validated,
+        addresses: found.addresses.iter().cloned().collect(),
+        answers: found.answers,
+        resolved: found.resolved.iter().cloned().collect(),
+        untried: found.untried.clone(),
     }
 }
 
@@ -322,6 +335,7 @@ pub(super) fn certificate(certificate: &Certificate) -> wire::Certificate {
         smallest_slack_s: certificate.smallest_slack_ms.map(|ms| i64::try_from(ms / 1000).unwrap_or(i64::MAX)),
         smallest_slack_what: certificate.smallest_slack_what.clone(),
         assumptions: certificate.assumptions.clone(),
+        resolution: certificate.resolution.as_ref().map(resolution),
     }
 }
 

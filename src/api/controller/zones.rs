@@ -104,11 +104,12 @@ impl Controller {
         let ports = self.engine.ports();
         let policy = &known.record.policy;
         let text = format!(
-            "policy: slack {} s, stale {} s, data TTL max {}, parent pipeline {} s",
+            "policy: slack {} s, stale {} s, data TTL max {}, parent pipeline {} s, sample every {} s",
             policy.slack_s,
             policy.stale_s,
             policy.data_ttl_max_s.map_or("as seen".into(), |s| format!("{s} s")),
-            policy.parent_pipeline_s
+            policy.parent_pipeline_s,
+            policy.sample_every_s
         );
         self.store().set_policy(name, policy, ports.clock.now(), &text).await.map_err(of_store)?;
         self.engine.wake();
@@ -180,7 +181,7 @@ fn no_profile(name: &str) -> Refusal {
 
 /// Takes over what a request says of the policy, if all of it is sane.
 fn change(policy: &mut Policy, wanted: &wire::PolicyChange) -> Result<(), Refusal> {
-    let all = [wanted.slack_s, wanted.stale_s, wanted.data_ttl_max_s, wanted.parent_pipeline_s];
+    let all = [wanted.slack_s, wanted.stale_s, wanted.data_ttl_max_s, wanted.parent_pipeline_s, wanted.sample_every_s];
     if let Some(long) = all.into_iter().flatten().find(|s| *s > LONGEST_S) {
         return Err(Refusal::new(RefusalKind::Invalid, "bad-duration", format!("{long} s is longer than a year"))
             .with_fix("check the unit"));
@@ -197,5 +198,6 @@ fn change(policy: &mut Policy, wanted: &wire::PolicyChange) -> Result<(), Refusa
     policy.stale_s = wanted.stale_s.unwrap_or(policy.stale_s);
     policy.data_ttl_max_s = wanted.data_ttl_max_s.or(policy.data_ttl_max_s);
     policy.parent_pipeline_s = wanted.parent_pipeline_s.unwrap_or(policy.parent_pipeline_s);
+    policy.sample_every_s = wanted.sample_every_s.unwrap_or(policy.sample_every_s);
     Ok(())
 }

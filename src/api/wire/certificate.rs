@@ -52,4 +52,22 @@ pub struct Certificate {
     pub smallest_slack_what: Option<String>,
     /// What was not observed but assumed: one sentence each.
     pub assumptions: Vec<String>,
+    /// The resolution from the parent's servers down that the transition ended with. `None` in old certificates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<Resolution>,
+}
+
+/// What a resolver without a cache found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Resolution {
+    pub at: Option<At>,
+    /// Whether the answers were validated; `false` of an insecure zone.
+    pub validated: bool,
+    /// The delegated addresses that answered.
+    pub addresses: Vec<String>,
+    pub answers: u64,
+    /// Such as `SOA`, `a name`, `a missing name`.
+    pub resolved: Vec<String>,
+    /// What could not be tried, and why: one sentence each.
+    pub untried: Vec<String>,
 }

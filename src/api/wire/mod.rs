@@ -23,7 +23,7 @@ pub use access::{
     TokenShow,
 };
 pub use audit::{AuditEntry, AuditPage, AuditQuery, AuditVerified};
-pub use certificate::{Certificate, Event, History};
+pub use certificate::{Certificate, Event, History, Resolution};
 pub use check::{CheckRequest, Finding, Severity, ZoneCheck};
 pub use control::{Control, EndsAt, StopShow, Takes, Verb};
 pub use operator::{

@@ -36,6 +36,8 @@ pub struct PolicyChange {
     /// What the parent takes, by the name of a profile; `auto`: by the parent zone's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_profile: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample_every_s: Option<u64>,
 }
 
 impl PolicyChange {
@@ -61,6 +63,9 @@ pub struct ZonePolicy {
     pub parent_profile: Option<String>,
     pub resolver_min_ttl_s: u64,
     pub resolver_max_ttl_s: u64,
+    /// How often a few answers of one address are verified at rest; 0: never.
+    #[serde(default)]
+    pub sample_every_s: u64,
 }
 
 /// `POST /zones`: observes and adopts; writes nothing anywhere.

@@ -1,7 +1,7 @@
 //! What is over, as text: the history and the certificate.
 
 use super::{Colour, Look, length, people};
-use crate::api::wire::{Certificate, Exposure, History};
+use crate::api::wire::{Certificate, Exposure, History, Resolution};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -45,6 +45,25 @@ pub fn certificate(certificate: &Certificate, look: &Look) -> String {
     text.push_str("assumed, not observed:\n");
     for assumption in &certificate.assumptions {
         let _ = writeln!(text, "  - {assumption}");
+    }
+    if let Some(resolution) = &certificate.resolution {
+        text.push_str(&resolved(resolution));
+    }
+    text
+}
+
+fn resolved(resolution: &Resolution) -> String {
+    let how = if resolution.validated { "resolved and validated" } else { "resolved, without validation" };
+    let at = resolution.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
+    let (answers, addresses) = (resolution.answers, resolution.addresses.len());
+    let mut text = format!("{how} from the parent's servers down{at}: {answers} answers of {addresses} addresses\n");
+    for address in &resolution.addresses {
+        let _ = writeln!(text, "  - {address}");
+    }
+    let _ = writeln!(text, "  answers for: {}", resolution.resolved.join(", "));
+    text.push_str("not tried:\n");
+    for untried in &resolution.untried {
+        let _ = writeln!(text, "  - {untried}");
     }
     text
 }

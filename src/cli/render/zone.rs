@@ -274,6 +274,7 @@ pub fn policy(policy: &ZonePolicy) -> String {
         ("parent-pipeline", policy.parent_pipeline_s, "from the parent's scan until its servers show the outcome"),
         ("resolver-min-ttl", policy.resolver_min_ttl_s, "resolvers keep records for no shorter"),
         ("resolver-max-ttl", policy.resolver_max_ttl_s, "resolvers keep records for no longer"),
+        ("sample-every", policy.sample_every_s, "a few answers of one address are verified at rest"),
     ] {
         let meaning = match name {
             "data-ttl-max" => format!("the largest TTL in the zone, from: {}", policy.data_ttl_max_from),

@@ -8,6 +8,7 @@ mod host;
 mod keys;
 mod names;
 mod present;
+pub mod proof;
 mod rdata;
 mod verify;
 

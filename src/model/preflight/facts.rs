@@ -2,10 +2,11 @@
 //! other files of this folder.
 
 use crate::model::ability::Abilities;
+use crate::model::dns::proof::Flaw;
 use crate::model::dns::{Name, RecordSet, RecordType};
 use crate::model::history::{Failure, Server, Who};
 use crate::model::time::Time;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An answer, as far as it matters whether two servers give the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +68,29 @@ pub struct Signature {
     pub ttl_s: u32,
 }
 
+/// What a validator makes of the answers of one address (RFC 4035 §5).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validity {
+    /// Its DNSKEY RRset, signed by one of its keys; empty where the zone is not signed. `None`: nothing of the kind was seen.
+    pub keys: Option<RecordSet>,
+    /// Those of them that sign it.
+    pub signers: RecordSet,
+    /// What does not validate with these keys. Each was seen in two answers.
+    pub flaws: Vec<Flaw>,
+    /// How many answers validate.
+    pub verified: usize,
+    /// What they prove, as [`Validity::NAME`] and the others say it.
+    pub proven: BTreeSet<&'static str>,
+}
+
+impl Validity {
+    pub const NAME: &str = "a name";
+    pub const WILDCARD: &str = "a name that a wildcard stands for";
+    pub const NO_TYPE: &str = "a missing type";
+    pub const NO_NAME: &str = "a missing name";
+    pub const DELEGATION: &str = "a delegation";
+}
+
 /// What one address of an operator showed beside the samples of the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspected {
@@ -79,6 +103,7 @@ pub struct Inspected {
     pub signatures: Vec<Signature>,
     /// A sample of names and types; the same questions at every address.
     pub answers: Contents,
+    pub validity: Validity,
 }
 
 /// What was looked at before a transition.

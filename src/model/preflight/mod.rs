@@ -16,9 +16,11 @@ mod listing;
 mod parent;
 mod servers;
 mod signatures;
+mod validity;
 mod zone;
 
-pub use facts::{Answered, Contents, Denial, Inspected, Inspection, Signature, Soa, Unlisted};
+pub use facts::{Answered, Contents, Denial, Inspected, Inspection, Signature, Soa, Unlisted, Validity};
+pub use validity::of_address as data_findings;
 
 use super::dns::{Name, RecordType, name_text, type_text};
 use super::group::{Forecast, World, preflight as entry};
@@ -76,6 +78,7 @@ pub fn check(world: &World<'_>, inspection: &Inspection, forecast: &Forecast) ->
     findings.extend(servers::findings(scene));
     findings.extend(keys::findings(scene));
     findings.extend(signatures::findings(scene));
+    findings.extend(validity::findings(scene));
     findings.extend(zone::findings(scene));
     findings.extend(listing::findings(scene));
     findings.extend(content::findings(scene));

@@ -78,6 +78,7 @@ fn zone(operators: &[&str], addresses: usize) -> ZoneShow {
             parent_profile: None,
             resolver_min_ttl_s: 0,
             resolver_max_ttl_s: 604_800,
+            sample_every_s: 900,
         },
         next: None,
         updated_at: Some(at(-4)),

@@ -11,6 +11,7 @@ pub mod chorus;
 #[allow(dead_code)]
 pub mod desec;
 pub mod dns;
+mod doctored;
 pub mod network;
 pub mod observer;
 pub mod operator;

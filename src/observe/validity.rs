@@ -1,0 +1,158 @@
+//! Verifies the answers of one address, each as its own question, with the DNSKEY RRset that the address serves.
+//!
+//! Invariant: what does not validate is asked again, with the DNSKEY RRset, before it counts: a zone that was signed again
+//! between two answers is not bogus. Names that turn out to belong to another zone are left to that zone.
+
+use crate::model::dns::proof::{Fault, Flaw, Proven, Response, ZoneKeys, prove};
+use crate::model::dns::{Name, RecordSet, RecordType, SignedSet, verify};
+use crate::model::history::{Failure, Server};
+use crate::model::preflight::Validity;
+use crate::model::time::Time;
+use crate::observe::ask::{Asker, Question, answer};
+use crate::observe::transport::Protocol;
+use futures::future::{join, join_all};
+use hickory_proto::op::{Message, ResponseCode};
+
+/// Answers that are asked for again. When so many are still wrong, the others are believed to be.
+const ASKED_AGAIN_MAX: usize = 12;
+
+/// One question to one address, and its answer.
+pub(super) type Asked<'a> = (&'a Name, RecordType, Result<Message, Failure>);
+
+/// Verifies `soa`, the answer for the zone's SOA record, and everything in `asked`, the DNSKEY RRset among it.
+pub(super) async fn verified(
+    asker: Asker<'_>,
+    zone: &Name,
+    server: &Server,
+    protocol: Protocol,
+    soa: &Message,
+    asked: &[Asked<'_>],
+) -> Validity {
+    let now = (asker.clock)();
+    let of_keys = asked.iter().find(|(name, rtype, _)| *name == zone && *rtype == RecordType::DNSKEY);
+    let Some(Ok(dnskey)) = of_keys.map(|(_, _, message)| message) else { return Validity::default() };
+    let (keys, signers) = match keys(zone, dnskey, now) {
+        Ok(found) => found,
+        Err(Some(flaw)) => return Validity { flaws: vec![flaw], ..Validity::default() },
+        Err(None) => return Validity::default(),
+    };
+    let mut validity = Validity { keys: Some(keys.clone()), signers, ..Validity::default() };
+    if keys.is_empty() {
+        return validity;
+    }
+    let messages = asked.iter().filter_map(|(name, rtype, message)| Some((*name, *rtype, message.as_ref().ok()?)));
+    let mut flawed = Vec::new();
+    for (name, rtype, message) in std::iter::once((zone, RecordType::SOA, soa)).chain(messages) {
+        match checked(zone, &keys, now, name, rtype, message) {
+            Ok(proven) => {
+                validity.verified += 1;
+                validity.proven.extend(kind(zone, name, &proven));
+            }
+            Err(flaw) => flawed.push((name, rtype, flaw)),
+        }
+    }
+    let again = flawed.iter().take(ASKED_AGAIN_MAX);
+    let again = again.map(|(name, rtype, _)| still_flawed(asker, zone, server, protocol, name, *rtype));
+    let again: Vec<Option<Flaw>> = join_all(again).await;
+    let unasked = flawed.into_iter().skip(ASKED_AGAIN_MAX).map(|(_, _, flaw)| flaw);
+    let are_others_wrong = again.iter().all(Option::is_some);
+    validity.flaws.extend(again.into_iter().flatten());
+    validity.flaws.extend(unasked.filter(|_| are_others_wrong));
+    validity.flaws.dedup();
+    validity
+}
+
+/// The DNSKEY RRset of an answer, and those of its keys that sign it; both empty where the zone is not signed.
+/// `Err(None)`: the answer shows nothing.
+pub(super) fn keys(zone: &Name, message: &Message, now: Time) -> Result<(RecordSet, RecordSet), Option<Flaw>> {
+    let question = Question::new(zone, RecordType::DNSKEY);
+    if message.metadata.response_code != ResponseCode::NoError {
+        return Err(None);
+    }
+    let served = answer(message, &question, zone).map_err(|_| None)?;
+    if served.records.is_empty() {
+        return Ok((served.records, RecordSet::new()));
+    }
+    let set =
+        SignedSet { owner: zone, rtype: RecordType::DNSKEY, records: &served.records, signatures: &served.signatures };
+    let verification = verify(set, zone, &served.records, now);
+    if verification.is_verified() {
+        return Ok((served.records, verification.signers));
+    }
+    let fault =
+        if served.signatures.is_empty() { Fault::Unsigned } else { Fault::BadSignature(verification.reasons()) };
+    Err(Some(Flaw { name: zone.clone(), rtype: RecordType::DNSKEY, fault }))
+}
+
+/// What one answer proves with these keys.
+pub(super) fn checked(
+    zone: &Name,
+    keys: &RecordSet,
+    now: Time,
+    name: &Name,
+    rtype: RecordType,
+    message: &Message,
+) -> Result<Proven, Flaw> {
+    let code = message.metadata.response_code;
+    if !matches!(code, ResponseCode::NoError | ResponseCode::NXDomain) {
+        let what = match code {
+            ResponseCode::ServFail => "it is answered with SERVFAIL".into(),
+            ResponseCode::Refused => "it is answered with REFUSED".into(),
+            other => format!("it is answered with response code {}", u16::from(other)),
+        };
+        return Err(Flaw { name: name.clone(), rtype, fault: Fault::Unanswered(what) });
+    }
+    let response = Response {
+        is_nxdomain: code == ResponseCode::NXDomain,
+        is_authoritative: message.metadata.authoritative,
+        answers: &message.answers,
+        authorities: &message.authorities,
+    };
+    prove(ZoneKeys { apex: zone, keys, now }, name, rtype, response)
+}
+
+/// What a proof is of.
+fn kind(zone: &Name, name: &Name, proven: &Proven) -> Option<&'static str> {
+    Some(match proven {
+        Proven::Answer if name == zone => return None,
+        Proven::Answer => Validity::NAME,
+        Proven::Expanded(_) => Validity::WILDCARD,
+        Proven::NoData { .. } => Validity::NO_TYPE,
+        Proven::NxDomain { .. } => Validity::NO_NAME,
+        Proven::Delegation { .. } => Validity::DELEGATION,
+        Proven::Elsewhere => return None,
+    })
+}
+
+/// Asks again, for the DNSKEY RRset too. `None`: it validates, is another zone's to prove, or got no answer.
+pub(super) async fn still_flawed(
+    asker: Asker<'_>,
+    zone: &Name,
+    server: &Server,
+    protocol: Protocol,
+    name: &Name,
+    rtype: RecordType,
+) -> Option<Flaw> {
+    let ask = |name: &Name, rtype: RecordType| {
+        let question = Question::new(name, rtype);
+        async move { asker.ask_for_any(server.address, protocol, &question).await }
+    };
+    let (dnskey, message) = join(ask(zone, RecordType::DNSKEY), ask(name, rtype)).await;
+    let now = (asker.clock)();
+    let keys = match keys(zone, &dnskey.ok()?, now) {
+        Ok((keys, _)) => keys,
+        Err(flaw) => return flaw,
+    };
+    let flaw = checked(zone, &keys, now, name, rtype, &message.ok()?).err()?;
+    // A server that has a child zone as well answers for names in it with the child's data.
+    let labels = name.iter().count();
+    let between = (zone.iter().count() + 1..=labels).map(|labels| name.trim_to(labels));
+    let keys = &keys;
+    let cuts = between.filter(|cut| !cut.is_wildcard()).map(|cut| async move {
+        let message = ask(&cut, RecordType::DS).await.ok()?;
+        checked(zone, keys, now, &cut, RecordType::DS, &message).ok()
+    });
+    let is_cut = |proven: &Option<Proven>| matches!(proven, Some(Proven::Answer | Proven::Delegation { .. }));
+    let is_delegated = rtype != RecordType::DS && join_all(cuts).await.iter().any(is_cut);
+    (!is_delegated).then_some(flaw)
+}
