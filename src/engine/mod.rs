@@ -7,6 +7,7 @@
 //! Clock, randomness, observation, providers and store are parameters ([`Ports`]), so that the same code runs in virtual time.
 
 mod alerts;
+mod beside;
 mod budgets;
 mod clock;
 mod fresh;

@@ -6,13 +6,15 @@
 use super::places::{PlaceError, Places, name_servers, of_operator, of_parent};
 use super::ports::{NoProvider, Ports};
 use super::status::Status;
-use crate::model::dns::{Name, name_text, read_name};
-use crate::model::group::{Member, Memo, ParentMode, World, is_present};
+use crate::model::dns::{Name, name_text, ns_name, read_name};
+use crate::model::group::{Member, Memo, ParentMode, World, is_present, reachable};
 use crate::model::history::{History, Kind, Lifetimes, Sent, Server, Who};
 use crate::model::time::Time;
+use crate::observe::resolve::DNS_PORT;
 use crate::store::{MemberRecord, OperatorRecord, StoreError, TransitionRecord, ZoneRecord};
 use futures::future::{join, join_all};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -110,6 +112,57 @@ impl Picture {
         self.history.suppose_unseen(&Who::Parent, self.lifetimes.parent_servers_lag());
     }
 
+    /// The names of name servers inside the zone: the operators', and those that NS sets name now.
+    pub(super) fn hosts_inside(&self) -> BTreeSet<Name> {
+        let named = [Kind::Ns, Kind::Delegation].into_iter().flat_map(|kind| self.history.tracks_of(kind));
+        let named = named.filter_map(|(_, track)| track.current()).flat_map(|span| &span.served.records);
+        let named = named.filter_map(|ns| ns_name(ns).ok());
+        let of_members = self.members.values().flat_map(|member| member.hosts.iter().cloned());
+        named.chain(of_members).filter(|host| self.record.name.zone_of(host)).collect()
+    }
+
+    /// The names of the operators' other name servers.
+    pub(super) fn hosts_outside(&self) -> BTreeSet<Name> {
+        let hosts = self.members.values().flat_map(|member| member.hosts.iter().cloned());
+        hosts.filter(|host| !self.record.name.zone_of(host)).collect()
+    }
+
+    /// Whether it is the name of a name server of any operator of the zone.
+    pub(super) fn is_named(&self, host: &Name) -> bool {
+        self.members.values().any(|member| member.hosts.contains(host))
+    }
+
+    /// Adds the addresses that resolvers may be sent to, beside those that the operators were given. Returns what is new.
+    pub(super) fn add_reachable(&mut self, now: Time) -> Vec<Server> {
+        let world = World { now, ..self.world() };
+        let reachable: Vec<(Name, IpAddr)> = reachable(&world).into_keys().collect();
+        let mut added = Vec::new();
+        for (host, ip) in reachable {
+            let Some(operator) = self.members.iter().find(|(_, m)| m.hosts.contains(&host)).map(|(op, _)| op.clone())
+            else {
+                continue;
+            };
+            let is_known = self.members.iter().any(|(other, member)| {
+                let same = |server: &Server| server.address.ip() == ip && (*other != operator || *server.host == host);
+                member.servers.iter().any(same)
+            });
+            if is_known {
+                continue;
+            }
+            let server = Server {
+                who: Who::Operator(operator.clone()),
+                host: host.into(),
+                address: SocketAddr::new(ip, DNS_PORT),
+            };
+            added.push(server.clone());
+            self.places.operators.entry(operator.clone()).or_default().push(server.clone());
+            if let Some(member) = self.members.get_mut(&operator) {
+                member.servers.push(server);
+            }
+        }
+        added
+    }
+
     /// Operators that may not be asked any more need not be: leavers after the last question.
     pub(super) fn servers(&self) -> (Vec<Server>, Vec<Server>) {
         let memo = Memo::of(&self.members);
@@ -135,6 +188,7 @@ impl Ports {
             parent_zone: read_name(&status.parent_zone).unwrap_or_default(),
             parent: of(&Who::Parent),
             operators: operators.iter().map(|(op, _)| (op.name.clone(), of(&Who::Operator(op.name.clone())))).collect(),
+            given: BTreeSet::new(),
         };
         let observed_at = status.observed_at.unwrap_or(record.created_at);
         let picture = assemble(record, history, operators, transition, places, observed_at)?;
@@ -187,11 +241,14 @@ impl Ports {
         let asked = operators.iter().map(|(operator, _)| of_operator(self, operator, &history));
         let (parent, found) = join(of_parent(self, &record, &history, known_parent), join_all(asked)).await;
         let (parent_zone, parent) = parent?;
-        let mut places = Places { parent_zone, parent, operators: BTreeMap::new() };
+        let mut places = Places { parent_zone, parent, ..Places::default() };
         for ((operator, _), servers) in operators.iter().zip(found) {
             places.operators.insert(operator.name.clone(), servers?);
         }
-        assemble(record, history, operators, transition, places, Time::MIN)
+        places.given = places.operators.values().flatten().cloned().collect();
+        let mut picture = assemble(record, history, operators, transition, places, Time::MIN)?;
+        picture.add_reachable(self.clock.now());
+        Ok(picture)
     }
 }
 

@@ -18,7 +18,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Places {
     pub parent_zone: Name,
     pub parent: Vec<Server>,
+    /// Those that the operators were given, and those that resolvers may be sent to beside them.
     pub operators: BTreeMap<String, Vec<Server>>,
+    /// Of those the ones that were given, or found under the names that were given.
+    pub given: BTreeSet<Server>,
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -4,9 +4,10 @@ use super::budgets::StoredBudget;
 use super::clock::{Clock, Random};
 use crate::model::dns::proof::Flaw;
 use crate::model::dns::{Name, RecordType, read_name};
-use crate::model::history::Server;
+use crate::model::history::{Sample, Server};
 use crate::model::resolution::Resolution;
 use crate::model::switches::Without;
+use crate::observe::addresses::observe_addresses;
 use crate::observe::ask::{Asker, QueryIds};
 use crate::observe::fresh::{Start, resolve_afresh};
 use crate::observe::resolve::Resolve;
@@ -21,6 +22,8 @@ use chorus_providers::http::{AllowedNets, ApiKey, HttpConfig};
 use chorus_providers::powerdns::PowerDns;
 use chorus_providers::rfc2136::{Rfc2136, Rfc2136Config};
 use chorus_providers::tsig::{Secret, TsigKey};
+use futures::future::join_all;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,6 +108,19 @@ impl Observe for ByQuestions {
         let clock = || self.clock.now();
         let asker = Asker { transport: self.transport.as_ref(), ids: self, clock: &clock };
         sample_again(asker, zone, server, name, rtype).await
+    }
+
+    async fn addresses(
+        &self,
+        zone: &Name,
+        hosts: &BTreeSet<Name>,
+        operators: &[Server],
+        protocol: Protocol,
+    ) -> Vec<Sample> {
+        let clock = || self.clock.now();
+        let asker = Asker { transport: self.transport.as_ref(), ids: self, clock: &clock };
+        let asked = operators.iter().map(|server| observe_addresses(asker, zone, hosts, server, protocol));
+        join_all(asked).await
     }
 }
 

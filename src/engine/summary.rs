@@ -51,7 +51,7 @@ pub fn alarm(status: &Status) -> Option<&WaitingFor> {
 
 /// An address of an operator that does not answer as it should.
 pub fn unanswering(status: &Status) -> Option<&Unanswered> {
-    status.unanswered.iter().find(|one| one.server.who != Who::Parent)
+    status.unanswered.iter().find(|one| matches!(one.server.who, Who::Operator(_)))
 }
 
 /// What some resolver may fail by at the time of the last look. Those of a running transition that are over are kept for its

@@ -5,6 +5,7 @@
 //! waited for, and the history proves it.
 
 use super::alerts::{Alert, alerts};
+use super::beside::Lookups;
 use super::judge::{Judged, certificate};
 use super::picture::{EngineError, Picture};
 use super::ports::Ports;
@@ -69,11 +70,18 @@ pub struct Engine {
     /// Wakes the schedule when a zone became due sooner.
     pub(super) wake: tokio::sync::Notify,
     store_trouble: Mutex<Option<String>>,
+    pub(super) lookups: Lookups,
 }
 
 impl Engine {
     pub fn new(ports: Ports) -> Engine {
-        Engine { ports, memories: Mutex::default(), wake: tokio::sync::Notify::new(), store_trouble: Mutex::default() }
+        Engine {
+            ports,
+            memories: Mutex::default(),
+            wake: tokio::sync::Notify::new(),
+            store_trouble: Mutex::default(),
+            lookups: Lookups::default(),
+        }
     }
 
     pub fn ports(&self) -> &Ports {
@@ -252,6 +260,7 @@ impl Engine {
         let listed = |server: &Server| match &server.who {
             Who::Parent => known.places.parent.contains(server),
             Who::Operator(name) => known.places.operators.get(name).is_none_or(|servers| servers.contains(server)),
+            Who::Public => known.is_named(&server.host),
         };
         let retired: Vec<Server> = known.history.servers().filter(|server| !listed(server)).cloned().collect();
         for server in retired {
@@ -260,6 +269,7 @@ impl Engine {
         for sample in &samples {
             known.history.record(sample);
         }
+        self.look_beside(known, &samples, began, protocol).await;
         known.lose_the_lost();
         let without = self.ports.switches.without;
         known.lifetimes.without = without;
@@ -270,7 +280,9 @@ impl Engine {
     async fn ask(&self, known: &Picture, protocol: Protocol) -> Observation {
         let (operators, parent) = known.servers();
         let (zone, parent_zone) = (&known.record.name, &known.places.parent_zone);
-        self.ports.observe.observe(zone, parent_zone, &operators, &parent, protocol).await
+        let mut observed = self.ports.observe.observe(zone, parent_zone, &operators, &parent, protocol).await;
+        observed.samples.extend(self.ask_for_hosts(known, &operators, protocol).await);
+        observed
     }
 
     /// Events for what has changed since the last round. Returns until when everything has been told.
@@ -354,6 +366,9 @@ impl Engine {
         let counts = |server: &Server| operators.contains(server) || parent.contains(server) || is_lost(server);
         let unanswered =
             known.history.tracks().filter(|(server, _, _)| counts(server)).filter_map(|(server, kind, track)| {
+                if kind == Kind::Addresses {
+                    return None;
+                }
                 let Trouble { since, failure } = track.trouble.clone()?;
                 Some(Unanswered { server: server.clone(), kind, since, failure })
             });

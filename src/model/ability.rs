@@ -195,7 +195,7 @@ fn is_sign(world: &World<'_>, member: &Member, own: &RecordSet, kind: Kind, reco
         Kind::Cds => placed() && key_that_ds_belongs_to(world.zone, record, own).is_none(),
         Kind::Ns => ns_name(record).is_ok_and(|host| member.hosts.contains(&host) == own_ns),
         Kind::Csync => true,
-        Kind::Ds | Kind::Delegation | Kind::Data => false,
+        Kind::Ds | Kind::Delegation | Kind::Data | Kind::Glue | Kind::Addresses => false,
     }
 }
 

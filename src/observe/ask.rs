@@ -126,7 +126,7 @@ pub fn judge(id: u16, question: &Question, octets: &[u8]) -> Result<Reply, Failu
 }
 
 /// What a response code other than NOERROR means.
-fn refused(message: &Message) -> Option<Failure> {
+pub(super) fn refused(message: &Message) -> Option<Failure> {
     Some(match message.metadata.response_code {
         ResponseCode::NoError => return None,
         ResponseCode::Refused => Failure::Refused,
@@ -236,7 +236,7 @@ pub fn rrset(section: &[Record], question: &Question) -> Result<Answer, Failure>
 /// How long resolvers may keep "there is none" (RFC 2308 §5): the smaller of TTL and minimum of the SOA record. An NSEC
 /// or NSEC3 record that is kept for longer (servers older than RFC 9077) makes the same statement, so it counts too.
 /// `None` without the SOA record of `apex`.
-fn negative_ttl_s(message: &Message, apex: &Name) -> Option<u32> {
+pub(super) fn negative_ttl_s(message: &Message, apex: &Name) -> Option<u32> {
     let mut negative = None;
     let mut denial = 0;
     for record in &message.authorities {

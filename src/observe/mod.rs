@@ -5,6 +5,7 @@
 //!
 //! [`Failure`]: crate::model::history::Failure
 
+pub mod addresses;
 pub mod ask;
 pub mod fresh;
 pub mod inspect;

@@ -36,6 +36,17 @@ pub enum ResolveError {
     Root,
     #[error("{} {rtype} cannot be resolved: {reason}", name_text(.name))]
     Failed { name: Name, rtype: RecordType, reason: String },
+    #[error("names are not looked up here")]
+    NotHere,
+}
+
+/// What the public DNS has for a name server's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// No addresses: the resolver says that there are none.
+    Addresses { addresses: BTreeSet<IpAddr>, ttl_s: u32 },
+    /// A CNAME record of this name, which a name server's name must not have (RFC 2181 §10.3).
+    Alias(Name),
 }
 
 /// Where names are looked up.
@@ -49,6 +60,12 @@ pub trait Resolve: Send + Sync {
 
     /// Whether `name` is the name of a zone: whether it has an SOA record of its own.
     async fn is_zone(&self, name: &Name) -> Result<bool, ResolveError>;
+
+    /// What resolvers find for a name server's name, aliases not followed. `Err`: it could not be found out, which says
+    /// nothing about the name.
+    async fn look_up(&self, _host: &Name) -> Result<Looked, ResolveError> {
+        Err(ResolveError::NotHere)
+    }
 
     /// The zone that delegates to `zone`: its nearest ancestor that is a zone.
     async fn parent_of(&self, zone: &Name) -> Result<Name, ResolveError> {
@@ -129,6 +146,20 @@ impl Resolve for SystemResolver {
         let records = [v4?.unwrap_or_default(), v6?.unwrap_or_default()].concat();
         let addresses: BTreeSet<IpAddr> = records.iter().filter_map(|record| record.data.ip_addr()).collect();
         if addresses.is_empty() { Err(ResolveError::NoAddress(host.clone())) } else { Ok(Vec::from_iter(addresses)) }
+    }
+
+    async fn look_up(&self, host: &Name) -> Result<Looked, ResolveError> {
+        let (v4, v6) = join(self.lookup(host, RecordType::A), self.lookup(host, RecordType::AAAA)).await;
+        let records = [v4?.unwrap_or_default(), v6?.unwrap_or_default()].concat();
+        for record in &records {
+            if let RData::CNAME(of) = &record.data
+                && record.name.eq_ignore_root(host)
+            {
+                return Ok(Looked::Alias(of.0.to_lowercase()));
+            }
+        }
+        let ttl_s = records.iter().map(|record| record.ttl).max().unwrap_or_default();
+        Ok(Looked::Addresses { addresses: records.iter().filter_map(|record| record.data.ip_addr()).collect(), ttl_s })
     }
 
     async fn name_servers(&self, zone: &Name) -> Result<BTreeSet<Name>, ResolveError> {

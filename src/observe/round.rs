@@ -5,7 +5,9 @@
 //! servers agree, or what follows from it, is not said here.
 
 use crate::model::dns::proof::Flaw;
-use crate::model::dns::{Name, RecordSet, RecordType, SignedSet, key_label, ns_name, verify};
+use crate::model::dns::{
+    Name, RecordSet, RecordType, SignedSet, address_in, address_rdata, key_label, ns_name, verify,
+};
 use crate::model::history::{Failure, Kind, Outcome, Sample, Served, Server, Who};
 use crate::model::resolution::{Resolution, resolution_of};
 use crate::model::time::Time;
@@ -26,7 +28,8 @@ pub type Glue = BTreeSet<(Name, IpAddr)>;
 /// What one server of the parent showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParentView {
-    /// One each for [`Kind::PARENT`].
+    /// One each for [`Kind::PARENT`] and [`Kind::Glue`]; from a server that serves the child as well, one each for
+    /// [`Kind::COPY`], too.
     pub samples: Vec<Sample>,
     /// Of hosts in the delegation's NS set only.
     pub glue: Glue,
@@ -77,6 +80,17 @@ pub trait Observe: Send + Sync {
     async fn sample_again(&self, _: &Name, _: &Server, _: &Name, _: RecordType) -> Option<Result<(), Flaw>> {
         None
     }
+
+    /// The addresses of these hosts inside the zone, as each of the operators' servers has them: one sample for each server.
+    async fn addresses(
+        &self,
+        _zone: &Name,
+        _hosts: &BTreeSet<Name>,
+        _operators: &[Server],
+        _protocol: Protocol,
+    ) -> Vec<Sample> {
+        Vec::new()
+    }
 }
 
 /// Asks every server, all at once, for what its side has to show: [`Kind::PARENT`] or [`Kind::OPERATOR`].
@@ -90,7 +104,7 @@ pub async fn observe_all(
     let views = servers.iter().map(|server| async move {
         match server.who {
             Who::Parent => observe_parent_server(asker, zone, parent_zone, server, protocol).await,
-            Who::Operator(_) => {
+            Who::Operator(_) | Who::Public => {
                 ParentView { samples: observe_operator_server(asker, zone, server, protocol).await, glue: Glue::new() }
             }
         }
@@ -210,23 +224,44 @@ pub async fn observe_parent_server(
     let ((ds_message, ds_at), (ns_message, ns_at)) = join(asked(&ds), asked(&ns)).await;
     let ds_served = ds_message.and_then(|message| answer(&message, &ds, &parent_zone)).map(unsigned);
     let delegation = ns_message.and_then(|message| delegation(&message, &ns, &parent_zone));
-    let (ns_served, glue) = match delegation {
-        Ok((answer, glue)) => (Ok(unsigned(answer)), glue),
-        Err(failure) => (Err(failure), Glue::new()),
+    let serves_child = matches!(delegation, Err(Failure::ServesChild));
+    let (ns_served, glue_served, glue) = match delegation {
+        Ok(Delegation { ns, glue, glue_ttl_s }) => {
+            let records = glue.iter().map(|(host, address)| address_rdata(host, *address)).collect();
+            let of_hosts = Served { records, ttl_s: glue_ttl_s, signers: BTreeSet::new(), expires: None };
+            (Ok(unsigned(ns)), Ok(of_hosts), glue)
+        }
+        Err(failure) => (Err(failure.clone()), Err(failure), Glue::new()),
     };
-    let samples = vec![sample(ds_at, server, Kind::Ds, ds_served), sample(ns_at, server, Kind::Delegation, ns_served)];
+    let mut samples = vec![
+        sample(ds_at, server, Kind::Ds, ds_served),
+        sample(ns_at, server, Kind::Delegation, ns_served),
+        sample(ns_at, server, Kind::Glue, glue_served),
+    ];
+    if serves_child {
+        // Resolvers that ask the parent here get the child's data at once, so that this counts as one of the child's servers.
+        let copy = observe_operator_server(asker, &zone, server, protocol).await;
+        samples.extend(copy.into_iter().filter(|sample| Kind::COPY.contains(&sample.kind)));
+    }
     ParentView { samples, glue }
 }
 
-/// The NS set out of a referral, or out of an answer where the parent's server has the child as well, with its glue.
-fn delegation(message: &Message, question: &Question, parent_zone: &Name) -> Result<(Answer, Glue), Failure> {
-    let set = if message.metadata.authoritative {
-        // The whole answer of the child, or the parent's word that there is no delegation.
-        if message.answers.is_empty() {
-            answer(message, question, parent_zone)?
-        } else {
-            answer(message, question, &question.name)?
+/// A referral, or the parent's word that there is no delegation.
+struct Delegation {
+    ns: Answer,
+    glue: Glue,
+    /// The largest among them.
+    glue_ttl_s: u32,
+}
+
+/// The NS set out of a referral with its glue.
+fn delegation(message: &Message, question: &Question, parent_zone: &Name) -> Result<Delegation, Failure> {
+    let ns = if message.metadata.authoritative {
+        // Authority over the NS set is the child's: the server has the child zone, and answers from it (RFC 1034 §4.3.2).
+        if !message.answers.is_empty() {
+            return Err(Failure::ServesChild);
         }
+        answer(message, question, parent_zone)?
     } else {
         // A referral has no answer, and its NS set is that of this very zone. One that points elsewhere, upwards above
         // all, comes from a server that does not have the parent; one with an answer comes out of a cache.
@@ -237,18 +272,15 @@ fn delegation(message: &Message, question: &Question, parent_zone: &Name) -> Res
         }
         rrset(&referral, question)?
     };
-    let hosts: BTreeSet<Name> = set.records.iter().filter_map(|ns| ns_name(ns).ok()).collect();
-    let glue = message.additionals.iter().filter_map(|record| {
-        let address = match &record.data {
-            RData::A(address) => IpAddr::V4(address.0),
-            RData::AAAA(address) => IpAddr::V6(address.0),
-            _ => return None,
-        };
+    let hosts: BTreeSet<Name> = ns.records.iter().filter_map(|ns| ns_name(ns).ok()).collect();
+    let (mut glue, mut glue_ttl_s) = (Glue::new(), 0);
+    for record in &message.additionals {
         let host = record.name.to_lowercase();
-        hosts.contains(&host).then_some((host, address))
-    });
-    let glue = glue.collect();
-    Ok((set, glue))
+        let Some(address) = address_in(&record.data).filter(|_| hosts.contains(&host)) else { continue };
+        glue.insert((host, address));
+        glue_ttl_s = glue_ttl_s.max(record.ttl);
+    }
+    Ok(Delegation { ns, glue, glue_ttl_s })
 }
 
 fn is_of(record: &hickory_proto::rr::Record, name: &Name, rtype: RecordType) -> bool {

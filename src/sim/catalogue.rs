@@ -113,7 +113,7 @@ impl Catalogue {
             Kind::Ds | Kind::Cds => sha256.get(usize::from(number)),
             Kind::Ns | Kind::Delegation => self.hosts.get(usize::from(number)),
             Kind::Csync => Some(&self.csync),
-            Kind::Data => None,
+            Kind::Data | Kind::Glue | Kind::Addresses => None,
         }
     }
 

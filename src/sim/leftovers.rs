@@ -49,7 +49,7 @@ impl World {
                 let owner = |record: u16| match kind {
                     Kind::Dnskey | Kind::Cds | Kind::Cdnskey | Kind::Ds => Some(operator_of_key(record)),
                     Kind::Ns | Kind::Delegation => Some(operator_of_host(record)),
-                    Kind::Csync | Kind::Data => None,
+                    Kind::Csync | Kind::Data | Kind::Glue | Kind::Addresses => None,
                 };
                 let owned = content.set.records.iter().filter_map(|record| Some((*record, owner(*record)?)));
                 let asked_out = |record: u16| observed_ms.is_none() && kind == Kind::Ds && self.asks_out(record);

@@ -446,17 +446,20 @@ fn write_standing(standing: Standing) -> &'static str {
 }
 
 const PARENT: &str = "parent";
+const PUBLIC: &str = "public";
 
 fn write_who(who: &Who) -> String {
     match who {
         Who::Parent => PARENT.to_owned(),
         Who::Operator(name) => format!("operator:{name}"),
+        Who::Public => PUBLIC.to_owned(),
     }
 }
 
 fn read_who(text: &str) -> Who {
     match text.strip_prefix("operator:") {
         Some(name) => Who::Operator(name.to_owned()),
+        None if text == PUBLIC => Who::Public,
         None => Who::Parent,
     }
 }

@@ -94,6 +94,7 @@ impl Controller {
         let asker = Asker { transport: ports.transport.as_ref(), ids: ports, clock: &clock };
         let mut inspection = inspect(asker, &zone, &servers, listings).await;
         inspection.unlisted = unlisted;
+        inspection.given = known.places.given.clone();
         for operator in known.members.keys() {
             let abilities = ports.store.abilities(operator).await.map_err(super::of_store)?;
             inspection.abilities.insert(operator.clone(), abilities);

@@ -58,6 +58,7 @@ impl Controller {
                     "add the new name servers as another operator, and replace this one by it: `chorus zone replace`",
                 ));
             }
+            self.no_alias(name, &new).await?;
             operator.name_servers = new;
         }
         operator.interface = interface;

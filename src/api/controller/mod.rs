@@ -12,6 +12,7 @@ mod control;
 mod credentials;
 mod gist;
 mod lists;
+mod names;
 mod operators;
 mod reports;
 mod requests;

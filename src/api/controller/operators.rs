@@ -58,6 +58,7 @@ impl Controller {
             _ => add.name_servers.clone(),
         };
         let name_servers = name_servers(&add.name, &of_provider)?;
+        self.no_alias(&add.name, &name_servers).await?;
         let ports = self.engine.ports();
         let record = OperatorRecord { name: add.name.clone(), interface, name_servers, created_at: ports.clock.now() };
         let mut nonce = [0; 24];
@@ -80,6 +81,7 @@ impl Controller {
             }
             Err(e) => checks.push(failed("no-addresses", e.to_string(), "say the addresses: --name-server HOST=ADDR")),
         }
+        checks.extend(self.names(&zone, &operator).await);
         let provider = self.engine.ports().providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
         let probed = provider.probe(&zone).await;
         if probed.is_ok() && self.serves_keys_untried(&operator, provider.as_ref(), &zone).await? {
@@ -311,14 +313,14 @@ fn permitted(interface: &Interface, zone: &str) -> String {
     }
 }
 
-fn passed(code: &str, text: String) -> Check {
+pub(super) fn passed(code: &str, text: String) -> Check {
     Check { code: code.to_owned(), outcome: Outcome::Pass, text, fix: None }
 }
 
-fn warned(code: &str, text: String, fix: &str) -> Check {
+pub(super) fn warned(code: &str, text: String, fix: &str) -> Check {
     Check { code: code.to_owned(), outcome: Outcome::Warn, text, fix: Some(fix.to_owned()) }
 }
 
-fn failed(code: &str, text: String, fix: &str) -> Check {
+pub(super) fn failed(code: &str, text: String, fix: &str) -> Check {
     Check { code: code.to_owned(), outcome: Outcome::Fail, text, fix: Some(fix.to_owned()) }
 }

@@ -264,6 +264,7 @@ fn servers(known: &Picture) -> Vec<wire::ServerShow> {
         wire::ServerShow {
             who: match &server.who {
                 Who::Parent => "parent".into(),
+                Who::Public => "public".into(),
                 Who::Operator(name) => name.clone(),
             },
             host: plain(&server.host),

@@ -9,7 +9,7 @@ use super::{Controller, of_engine, plain};
 use crate::api::service::Refusal;
 use crate::api::wire::{self, At};
 use crate::engine::{Picture, Status, state_of};
-use crate::model::dns::{Dnskey, Ds, Name, RecordSet, ns_name};
+use crate::model::dns::{Dnskey, Ds, Name, RecordSet, host_address, ns_name};
 use crate::model::group::{Step, Wait, World, decide, last_question};
 use crate::model::history::{History, Kind, Server, Span, Who};
 use crate::model::time::Time;
@@ -91,7 +91,13 @@ fn versions(world: &World<'_>) -> Vec<Version> {
         .filter(|(_, end)| *end <= world.now)
         .collect();
     let mut versions: Vec<Version> = Vec::new();
-    for (server, kind, track) in world.history.tracks() {
+    // Addresses, and what a parent's server has of the child, have no lanes.
+    let has_lane = |server: &Server, kind| match server.who {
+        Who::Parent => Kind::PARENT.contains(&kind),
+        Who::Operator(_) => Kind::OPERATOR.contains(&kind),
+        Who::Public => false,
+    };
+    for (server, kind, track) in world.history.tracks().filter(|(server, kind, _)| has_lane(server, *kind)) {
         for span in &track.spans {
             let mut seen = version(world, server, kind, span);
             if let Who::Operator(name) = &server.who
@@ -219,6 +225,7 @@ fn lanes(versions: &[Version]) -> Vec<wire::Lane> {
     let lane = |((who, _), bars): ((&Who, usize), Vec<&Version>)| wire::Lane {
         who: match who {
             Who::Parent => "parent".into(),
+            Who::Public => "public".into(),
             Who::Operator(name) => name.clone(),
         },
         rtype: bars.first().map(|bar| lane_name(bar.kind)).unwrap_or_default(),
@@ -259,5 +266,9 @@ fn text(kind: Kind, records: &RecordSet) -> String {
             hosts.join(", ")
         }
         Kind::Csync => "asks the parent to follow".into(),
+        Kind::Glue | Kind::Addresses => {
+            let pairs = records.iter().filter_map(host_address).map(|(host, ip)| format!("{} {ip}", plain(&host)));
+            pairs.collect::<Vec<_>>().join(", ")
+        }
     }
 }

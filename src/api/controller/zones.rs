@@ -5,7 +5,7 @@ use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire;
 use crate::engine::{Certificate, Status};
 use crate::model::dns::{Name, stored};
-use crate::model::group::{ParentMode, Standing, preflight};
+use crate::model::group::{PARENT_SERVES_ZONE, ParentMode, Standing, preflight};
 use crate::model::history::History;
 use crate::model::parent::{PROFILES, ParentProfile};
 use crate::model::policy::Policy;
@@ -55,7 +55,7 @@ impl Controller {
         self.engine.look(&mut known, Protocol::Tcp).await;
         let world = known.world();
         // A zone that is not secure yet, or that is about to be made insecure, can be watched; only joining it is refused.
-        let is_watched = |code: &str| ["zone-insecure", "cds-delete"].contains(&code);
+        let is_watched = |code: &str| ["zone-insecure", "cds-delete", PARENT_SERVES_ZONE].contains(&code);
         let refused = preflight(&world).into_iter().find(|refused| !is_watched(refused.code));
         if let Some(refused) = refused {
             return Err(Refusal::new(RefusalKind::Preflight, refused.code, refused.text)

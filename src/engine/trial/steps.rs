@@ -56,7 +56,7 @@ fn ours(zone: &Name, foreign: &Rdata, before: &Before, kind: Kind) -> RecordSet 
             (0..=u8::MAX).map(with_serial).find(|csync| !there.contains(csync.as_wire())).into_iter().collect()
         }
         Kind::Ns => RecordSet::from([ns_rdata(&Name::from_ascii("ns.chorus-check.invalid.").unwrap_or_default())]),
-        Kind::Ds | Kind::Delegation | Kind::Data => RecordSet::new(),
+        Kind::Ds | Kind::Delegation | Kind::Data | Kind::Glue | Kind::Addresses => RecordSet::new(),
     }
 }
 

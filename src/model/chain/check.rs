@@ -4,6 +4,7 @@
 //! that mends it. While a set is being replaced, the old and the new version both count as served.
 
 use super::Scene;
+use super::addresses::not_found_alike;
 use super::exposure::for_each_discord;
 use super::interval::Interval;
 use super::lives::{Item, items, lives};
@@ -42,6 +43,9 @@ pub fn check(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Objection
     }
     let mut objections =
         if without.leaves_out(Switch::CheckAnswering) { Vec::new() } else { unanswered(scene, planned) };
+    if !without.leaves_out(Switch::CheckAddresses) {
+        objections.extend(not_found_alike(scene, planned));
+    }
     for (what, (why, ends)) in after {
         if before.get(&what).is_none_or(|(_, already)| *already < ends) {
             objections.push(Objection { text: why, until: (ends < Time::MAX).then_some(ends) });
@@ -116,7 +120,7 @@ fn unanswered(scene: &Scene<'_>, planned: &[Planned]) -> Vec<Objection> {
         }
         for host in planned.records.iter().filter_map(|ns| ns_name(ns).ok()) {
             let named: Vec<&Server> =
-                scene.history.servers().filter(|s| *s.host == host && s.who != Who::Parent).collect();
+                scene.history.servers().filter(|s| *s.host == host && matches!(s.who, Who::Operator(_))).collect();
             if !scene.hosts.contains_key(&host) || named.is_empty() {
                 let host = name_text(&host);
                 let text = format!("{host} would be a name server, and it is not known to which operator it belongs");

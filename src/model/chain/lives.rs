@@ -82,7 +82,7 @@ pub(super) fn lives<'a>(scene: &Scene<'_>, items: &'a [Item<'a>], reach: &Reach<
     let mut lives = Vec::new();
     for item in items {
         let exposed = match &item.server.who {
-            Who::Parent => vec![item.served_in],
+            Who::Parent | Who::Public => vec![item.served_in],
             Who::Operator(name) => reach.get(name.as_str()).map(|r| r.within(item.served_in)).unwrap_or_default(),
         };
         lives.extend(exposed.into_iter().map(|exposed| {

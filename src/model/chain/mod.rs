@@ -4,6 +4,7 @@
 //! of standings, steps or plans; it shares no code with `group`, so that a mistake there becomes a zone that is held back
 //! instead of an outage.
 
+mod addresses;
 mod check;
 mod compat;
 mod exposure;

@@ -22,7 +22,10 @@ pub(super) type Reach<'a> = BTreeMap<&'a str, Union>;
 /// The least fixed point over these versions.
 pub(super) fn reach<'a>(scene: &Scene<'a>, items: &[Item<'a>]) -> Reach<'a> {
     let mut reach: Reach<'a> = BTreeMap::new();
-    let delegations = items.iter().filter(|item| item.kind == Kind::Delegation);
+    // A copy of the child at a parent's server names them to whoever asks the parent.
+    let named_by_parent =
+        |item: &&Item<'a>| item.kind == Kind::Delegation || item.kind == Kind::Ns && item.server.who == Who::Parent;
+    let delegations = items.iter().filter(named_by_parent);
     for item in delegations {
         add_to(&mut reach, &named(scene, &item.served.records), usable(scene, item, item.served_in));
     }

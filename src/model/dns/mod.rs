@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows servers, time of observation or operators.
 
+mod address;
 mod csync;
 mod host;
 mod keys;
@@ -12,6 +13,7 @@ pub mod proof;
 mod rdata;
 mod verify;
 
+pub use address::{address_in, address_rdata, host_address};
 pub use csync::{Csync, IMMEDIATE, SOA_MINIMUM};
 pub use hickory_proto::rr::{Name, RecordType};
 pub use host::Host;

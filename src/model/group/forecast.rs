@@ -55,7 +55,7 @@ pub fn forecast(world: &World<'_>) -> Forecast {
                 .iter()
                 .all(|s| world.history.current(s, kind).is_some_and(|span| world.names(&span.served.records, op)))
         };
-        named(Kind::Delegation, world.parent_servers)
+        named(Kind::Delegation, &world.delegating())
             && world.members.values().filter(|m| m.wanted >= Standing::Trusted).all(|m| named(Kind::Ns, &m.servers))
     };
     let joiners: Vec<&String> = world.serving().filter(|op| !everywhere(op)).collect();
@@ -214,7 +214,7 @@ impl Plan<'_, '_> {
         let target = world.ns_of(world.serving());
         let ns = self.writes(&members, Kind::Ns, |_, _| target.clone());
         // Where it is written everywhere already, the parent may still be awaited.
-        let told = world.shown(world.parent_servers, Kind::Delegation, |_, span| span.served.records == target);
+        let told = world.delegation_shown(|span| span.served.records == target);
         if ns.is_empty() && told != Shown::Everywhere {
             self.delegation(&target);
         } else if !ns.is_empty() {

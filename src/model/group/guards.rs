@@ -5,6 +5,8 @@
 //! `tests/guards_and_check_agree.rs` holds them against each other.
 
 use super::Standing;
+use super::addresses::{glue_is_right, no_other_name_leads_to};
+use super::parents::{copies_have_keys, copies_not_signed_by, no_copy_leads_to};
 use super::say::{key_label, outlived};
 use super::view::World;
 use crate::model::dns::{Dnskey, Ds, Rdata, RecordSet, key_that_ds_belongs_to, key_that_ds_validates};
@@ -32,6 +34,15 @@ impl Guard {
 
     pub fn is_open(&self, now: Time) -> bool {
         self.from.is_some_and(|from| from <= now)
+    }
+
+    /// [`Guard::and`], under a code of its own where this decides.
+    pub(super) fn and_coded(&mut self, code: &'static str, from: Option<Time>, because: impl FnOnce() -> String) {
+        let before = self.from;
+        self.and(from, because);
+        if self.from != before {
+            self.code = code;
+        }
     }
 
     /// Makes the guard wait for this, too.
@@ -74,6 +85,8 @@ pub fn may_serve(world: &World<'_>, joiners: &[&String]) -> Guard {
             });
         }
     }
+    let of_all: RecordSet = world.desired().flat_map(|operator| world.own_keys(operator)).collect();
+    copies_have_keys(world, &of_all, &mut guard);
     for joiner in joiners {
         // One DS of a key that signs is enough (RFC 6840 §5.11), and one of a key that does not sign yet is none.
         let vouched = |covers: &dyn Fn(&RecordSet) -> bool| {
@@ -150,11 +163,18 @@ fn last_question_besides(world: &World<'_>, leaver: &str, asking: &BTreeSet<&str
             });
         }
     }
+    no_copy_leads_to(world, leaver, &mut guard);
+    no_other_name_leads_to(world, leaver, &mut guard);
+    glue_is_right(world, &mut guard);
     guard
 }
 
 /// The part of a span in which its server could be asked; `None` where there is none. `ends`: the last questions of leavers.
-fn clipped<'s>(span: &'s Span, server: &Server, ends: &BTreeMap<&str, Option<Time>>) -> Option<Cow<'s, Span>> {
+pub(super) fn clipped<'s>(
+    span: &'s Span,
+    server: &Server,
+    ends: &BTreeMap<&str, Option<Time>>,
+) -> Option<Cow<'s, Span>> {
     let mut span = Cow::Borrowed(span);
     if let Who::Operator(name) = &server.who
         && let Some(Some(end)) = ends.get(name.as_str())
@@ -239,6 +259,7 @@ pub fn may_lose_key(world: &World<'_>, key: &Rdata, at: &str) -> Guard {
     if world.leaves_out(Switch::Data) {
         return guard;
     }
+    copies_not_signed_by(world, key, &mut guard);
     for (owner, member) in world.members.iter().filter(|(owner, _)| *owner != at) {
         let mut asked_until = Time::MAX;
         if member.wanted == Standing::Outside {
@@ -399,7 +420,7 @@ fn spans_of_members<'a>(world: &World<'a>, kind: Kind) -> impl Iterator<Item = (
     let members = world.members;
     world.may_be_served(kind).filter(move |(server, _)| match &server.who {
         Who::Operator(name) => members.contains_key(name),
-        Who::Parent => false,
+        Who::Parent | Who::Public => false,
     })
 }
 

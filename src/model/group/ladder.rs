@@ -4,10 +4,12 @@
 //! that a join, a leave, an undo, a repair after somebody's hand and a key roll are all the same code.
 
 use super::Standing;
+use super::addresses::fading_until;
 use super::algorithm::{algorithm_name, algorithms_of};
 use super::decision::{Change, Decision, Step, Wait, Write};
 use super::desired::placed_keys;
 use super::guards::{Guard, last_question, may_lose_ds, may_lose_key, still_vouching};
+use super::parents::PARENT_SERVES_ZONE;
 use super::roles::UNSUPPORTED;
 use super::say::{describe_keys, key_label};
 use super::standing::standing;
@@ -244,6 +246,14 @@ impl<'a> Ladder<'a> {
     }
 
     pub(super) fn unreachable(&mut self, step: Step, operator: &str, server: &Server, trouble: &str) {
+        if let Some(until) = fading_until(&self.world, server) {
+            let text = format!(
+                "{operator}: {server} {trouble}; no name server's name leads there any more, and caches may send resolvers \
+                 there until {until}"
+            );
+            self.wait(step, "guard-address", text, Some(until));
+            return;
+        }
         let mut text = format!("{operator}: {server} {trouble}; what it served last counts as still served");
         let beyond_us = self.world.is_beyond_us(server);
         if self.world.is_silent(operator) && !beyond_us {
@@ -256,6 +266,13 @@ impl<'a> Ladder<'a> {
     pub(super) fn wait_for_parent(&mut self, step: Step, shown: &Shown, what: &str, wanted: &str) {
         match shown {
             Shown::Everywhere => {}
+            Shown::Unknown(server, _) if self.delegation_is_hidden(shown) => {
+                let text = format!(
+                    "the parent's server {server} serves the zone itself, and none shows the delegation: until it {wanted}, \
+                     seen by a transfer of the parent zone, or confirmed by you with --delegation"
+                );
+                self.wait(step, PARENT_SERVES_ZONE, text, None);
+            }
             Shown::Unknown(server, trouble) => {
                 self.wait(step, "parent-unreachable", format!("the parent's server {server} {trouble}"), None)
             }

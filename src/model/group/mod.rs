@@ -12,6 +12,7 @@
 //! Invariant: everything is derived from the history and the desired group, every time anew; nothing is remembered about
 //! what was done before, but which records are placements. A set that may not be changed yet is left as it is.
 
+mod addresses;
 mod algorithm;
 mod ask;
 mod asked;
@@ -21,9 +22,11 @@ mod decision;
 mod desired;
 mod forecast;
 mod guards;
+mod hosts;
 mod ladder;
 mod name_servers;
 mod parent_takes;
+mod parents;
 mod preflight;
 mod repair;
 mod rest;
@@ -34,6 +37,10 @@ mod standing;
 mod strangers;
 mod view;
 
+pub use addresses::{
+    GLUE_DIFFERS, Known, Unequal, alias, glue_differs, known_by, listed as listed_addresses, reachable, unequal,
+    wanted_addresses,
+};
 pub use algorithm::{algorithm_name, algorithm_number, algorithms_of};
 pub use asked::{Asked, acted, asked};
 pub use cds::{
@@ -44,7 +51,9 @@ pub use decision::{Change, Decision, Step, Wait, Write};
 pub use desired::digest_types;
 pub use forecast::{Forecast, ForecastStep, ForecastWrite, forecast};
 pub use guards::{Guard, last_question};
+pub use hosts::{ADDRESSES_DIFFER, ALIAS};
 pub use ladder::{decide, is_present};
+pub use parents::PARENT_SERVES_ZONE;
 pub use preflight::{Refused, preflight};
 pub use repair::{REPAIRS_MAX, WITHIN, held_until};
 pub use rest::{Group, Rest, forecast_to, nearest_rest, parent_latency, wanting};

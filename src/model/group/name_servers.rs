@@ -37,7 +37,7 @@ impl Ladder<'_> {
             servers.iter().all(|s| world.history.current(s, kind).is_some_and(|s| world.names(&s.served.records, op)))
         };
         let joins_done = world.serving().all(|op| {
-            names_last(world.parent_servers, Kind::Delegation, op)
+            names_last(&world.delegating(), Kind::Delegation, op)
                 && present.iter().all(|(_, at)| names_last(&at.servers, Kind::Ns, op))
         });
         let stepping_down = world.members.iter().filter(|(_, member)| member.wanted < Standing::Serving);
@@ -59,6 +59,9 @@ impl Ladder<'_> {
                 self.wait_for(Step::AwaitOldKeysAndDs, &guard, text);
                 return self.admitted();
             }
+        }
+        if !self.hosts_can_be_found(&joiners, &target) {
+            return self.admitted();
         }
         let shows_target = |at: &Member| world.shown(&at.servers, Kind::Ns, |_, span| span.served.records == target);
         let newcomers_first = world.leaves_out(Switch::NewcomerFirst)
@@ -103,8 +106,8 @@ impl Ladder<'_> {
     /// The parent follows by CSYNC, or a person sees to it; the CSYNC goes when every parent server has the set.
     fn delegation(&mut self, target: &RecordSet) {
         let world = &self.world.clone();
-        let moved = world.shown(world.parent_servers, Kind::Delegation, |_, span| span.served.records == *target);
-        let done = moved == Shown::Everywhere;
+        let moved = world.delegation_shown(|span| span.served.records == *target);
+        let done = moved == Shown::Everywhere && self.glue_has_followed(target);
         let wanted = if done || !world.parent_follows_csync() {
             RecordSet::new()
         } else {
@@ -130,7 +133,7 @@ impl Ladder<'_> {
                 );
             }
         }
-        if asked && !done {
+        if asked && moved != Shown::Everywhere {
             self.wait_for_parent(Step::AwaitDelegation, &moved, "delegation", &format!("names {}", host_list(target)));
         }
     }

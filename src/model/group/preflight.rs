@@ -4,13 +4,15 @@
 //! `zone check`, not here.
 
 use super::Standing;
+use super::addresses::{fading_until, known_by};
 use super::algorithm::algorithms_of;
 use super::cds::{DELETE_FIX, delete_requests};
+use super::parents::PARENT_SERVES_ZONE;
 use super::roles::{UNSUPPORTED, UNSUPPORTED_FIX};
 use super::strangers::stranger;
 use super::view::{Shown, World};
 use crate::model::dns::{Dnskey, RecordSet, name_text};
-use crate::model::history::Kind;
+use crate::model::history::{Kind, Server};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a desired group cannot be brought about.
@@ -50,7 +52,10 @@ pub fn preflight(world: &World<'_>) -> Vec<Refused> {
         if member.wanted == Standing::Outside {
             continue;
         }
-        let answering = world.shown(&member.servers, Kind::Dnskey, |_, span| !span.served.records.is_empty());
+        // What no name leads to any more is waited for, and refuses nothing.
+        let servers: Vec<_> =
+            member.servers.iter().filter(|server| fading_until(world, server).is_none()).cloned().collect();
+        let answering = world.shown(&servers, Kind::Dnskey, |_, span| !span.served.records.is_empty());
         match answering {
             Shown::Unknown(server, why) if world.is_beyond_us(&server) => refused.push(Refused {
                 code: UNSUPPORTED,
@@ -59,7 +64,7 @@ pub fn preflight(world: &World<'_>) -> Vec<Refused> {
             }),
             Shown::Unknown(server, why) => refused.push(Refused {
                 code: "operator-unreachable",
-                text: format!("{name}: {server} {why}"),
+                text: format!("{name}: {server} {why}{}", known_to_resolvers(world, &server)),
                 fix: format!(
                     "see that {} is configured and reachable at every address of {name}, by UDP and TCP",
                     name_text(world.zone)
@@ -107,6 +112,20 @@ pub fn preflight(world: &World<'_>) -> Vec<Refused> {
             fix: "bring the zone's first DS to the parent with its present operator, then join others".into(),
         });
     }
+    if world.delegation_is_hidden() {
+        let servers: Vec<String> = world.parent_servers.iter().map(ToString::to_string).collect();
+        refused.push(Refused {
+            code: PARENT_SERVES_ZONE,
+            text: format!(
+                "every server of the parent serves {} itself, so that the delegation cannot be read there: {}",
+                world.zone,
+                servers.join(", ")
+            ),
+            fix: "let a server of the parent transfer the parent zone to Chorus, name one that does not serve the zone with \
+                  --parent-server, or confirm the delegation: `chorus zone policy ZONE --delegation HOST,...`"
+                .into(),
+        });
+    }
     if let Shown::Unknown(server, why) = world.shown(world.parent_servers, Kind::Ds, |_, _| true) {
         refused.push(Refused {
             code: "parent-unreachable",
@@ -123,6 +142,12 @@ fn asking_to_delete(world: &World<'_>) -> Vec<Refused> {
     let stays = |operator: &str| world.member(operator).is_some_and(|member| member.wanted > Standing::Outside);
     let asking = delete_requests(world).into_iter().filter(|(operator, _)| stays(operator));
     asking.map(|(_, text)| Refused { code: "cds-delete", text, fix: DELETE_FIX.into() }).collect()
+}
+
+/// By which source resolvers are sent to an address that never showed the zone.
+fn known_to_resolvers(world: &World<'_>, server: &Server) -> String {
+    let known = known_by(world, server).filter(|_| world.history.current(server, Kind::Dnskey).is_none());
+    known.map(|known| format!("; resolvers are sent there by {}", known.source)).unwrap_or_default()
 }
 
 /// What is seen at one address must speak for one operator.

@@ -74,7 +74,7 @@ pub fn parent_latency(world: &World<'_>) -> Option<Duration> {
     let asked: Vec<_> = world
         .history
         .spans(Kind::Cds)
-        .filter(|(server, span)| server.who != Who::Parent && !span.served.records.is_empty())
+        .filter(|(server, span)| matches!(server.who, Who::Operator(_)) && !span.served.records.is_empty())
         .map(|(_, span)| (ds_keys(&span.served.records), span.first_seen))
         .collect();
     let took = world.history.spans(Kind::Ds).filter(|(_, ds)| ds.since.is_some()).filter_map(|(_, ds)| {

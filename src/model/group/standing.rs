@@ -25,7 +25,7 @@ pub fn standing(world: &World<'_>, name: &String) -> Standing {
     let named = |servers: &[Server], kind| {
         world.shown(servers, kind, |_, s| world.names(&s.served.records, name)) == Shown::Everywhere
     };
-    if named(world.parent_servers, Kind::Delegation)
+    if world.delegation_shown(|span| world.names(&span.served.records, name)) == Shown::Everywhere
         && named(&member.servers, Kind::Ns)
         && admitted().all(|other| named(&other.servers, Kind::Ns))
     {

@@ -30,6 +30,8 @@ pub enum Who {
     Parent,
     /// An operator, by its name.
     Operator(String),
+    /// The public DNS, as the configured resolver shows it: one source for each host, whose address means nothing.
+    Public,
 }
 
 impl Who {
@@ -43,6 +45,7 @@ impl fmt::Display for Who {
         match self {
             Who::Parent => f.write_str("the parent"),
             Who::Operator(name) => f.write_str(name),
+            Who::Public => f.write_str("the public DNS"),
         }
     }
 }
@@ -56,8 +59,18 @@ pub struct Server {
     pub host: Host,
 }
 
+impl Server {
+    /// The source that stands for what the public DNS says about `host`.
+    pub fn public(host: Host) -> Server {
+        Server { address: SocketAddr::from(([0, 0, 0, 0], 0)), who: Who::Public, host }
+    }
+}
+
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.who == Who::Public {
+            return f.write_str("the public DNS");
+        }
         write!(f, "{} ({})", self.host, self.address)
     }
 }
@@ -78,10 +91,17 @@ pub enum Kind {
     /// Ordinary answers, as the SOA record shows them: who signs, and for how long they may be kept. Its records are
     /// left empty, for the serial says nothing about a chain.
     Data,
+    /// The addresses of the delegation's name servers in the parent's referral, each with its host (`host_address`).
+    Glue,
+    /// The A and AAAA RRsets of name servers, each address with its host: at an operator's server of hosts inside the zone,
+    /// in the public DNS of all others. The largest TTL among them counts.
+    Addresses,
 }
 
 impl Kind {
     pub const PARENT: [Kind; 2] = [Kind::Ds, Kind::Delegation];
+    /// What a parent's server is asked for as well when it has a copy of the child zone ([`Failure::ServesChild`]).
+    pub const COPY: [Kind; 3] = [Kind::Dnskey, Kind::Ns, Kind::Data];
     pub const OPERATOR: [Kind; 6] = [Kind::Dnskey, Kind::Cds, Kind::Cdnskey, Kind::Csync, Kind::Ns, Kind::Data];
 
     /// The type to ask for.
@@ -94,6 +114,8 @@ impl Kind {
             Kind::Cdnskey => RecordType::CDNSKEY,
             Kind::Csync => RecordType::CSYNC,
             Kind::Data => RecordType::SOA,
+            // AAAA beside it.
+            Kind::Glue | Kind::Addresses => RecordType::A,
         }
     }
 }
@@ -109,6 +131,8 @@ impl fmt::Display for Kind {
             Kind::Csync => "CSYNC",
             Kind::Ns => "NS",
             Kind::Data => "SOA",
+            Kind::Glue => "glue",
+            Kind::Addresses => "address",
         })
     }
 }
@@ -157,6 +181,16 @@ pub enum Failure {
     /// All signatures over the RRset are of algorithms, or by keys, that cannot be verified here, or that validators do not
     /// use.
     Unsupported(String),
+    /// A parent's server that is authoritative for the child, too: it answers with the child's copy, and never shows the
+    /// delegation (RFC 1034 §4.3.2).
+    ServesChild,
+    /// A name server's name is an alias of another name (RFC 2181 §10.3). Both are absolute, in lower case.
+    Alias {
+        host: String,
+        of: String,
+    },
+    /// The resolver did not find out, and why.
+    NotLookedUp(String),
 }
 
 impl fmt::Display for Failure {
@@ -171,6 +205,11 @@ impl fmt::Display for Failure {
             Failure::Malformed(what) => write!(f, "sends what cannot be read: {what}"),
             Failure::Unverifiable(what) => write!(f, "serves signatures that do not verify: {what}"),
             Failure::Unsupported(what) => write!(f, "serves signatures that cannot be verified here: {what}"),
+            Failure::ServesChild => f.write_str("serves the zone itself, so that the delegation cannot be read there"),
+            Failure::Alias { host, of } => {
+                write!(f, "shows {host} as an alias of {of}, which a name server's name must not be (RFC 2181 §10.3)")
+            }
+            Failure::NotLookedUp(why) => write!(f, "could not be asked: {why}"),
         }
     }
 }

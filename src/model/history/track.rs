@@ -57,6 +57,13 @@ impl Track {
         last.map(|last| self.coming.drain(..=last).collect()).unwrap_or_default()
     }
 
+    /// What is served is served no more.
+    fn end(&mut self, at: Time) {
+        if let Some(open) = self.spans.last_mut().filter(|span| span.until.is_none()) {
+            open.until = Some(at.max(open.last_seen));
+        }
+    }
+
     /// These were sent, and at `until` the address was seen with something newer, or is asked no more: each may have been
     /// served in between, though nobody saw it.
     fn came_and_went(&mut self, coming: impl Iterator<Item = Coming>, until: Time) {
@@ -112,6 +119,10 @@ impl History {
         let served = match &sample.outcome {
             Outcome::Failed(failure) => {
                 let since = track.trouble.as_ref().map_or(sample.at, |trouble| trouble.since);
+                if *failure == Failure::ServesChild {
+                    // It answers, and with no referral: what it referred to before, it does so no more.
+                    track.end(sample.at);
+                }
                 track.trouble = Some(Trouble { since, failure: failure.clone() });
                 return;
             }
@@ -215,6 +226,15 @@ impl History {
             if let Some(open) = track.spans.last_mut().filter(|span| span.until.is_none()) {
                 open.until = Some(at);
             }
+        }
+    }
+
+    /// What an address served of these kinds it serves no more; of others it does.
+    pub fn retire_kinds(&mut self, server: &Server, kinds: &[Kind], at: Time) {
+        let tracks = self.of_mut(server).into_iter().flat_map(BTreeMap::iter_mut);
+        for (_, track) in tracks.filter(|(kind, _)| kinds.contains(kind)) {
+            track.trouble = None;
+            track.end(at);
         }
     }
 

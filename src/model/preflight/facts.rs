@@ -117,6 +117,8 @@ pub struct Inspection {
     pub unlisted: BTreeMap<String, Unlisted>,
     /// What was seen of each operator, here or elsewhere.
     pub abilities: Abilities,
+    /// The addresses that the operators were given; others are observed because resolvers may be sent there.
+    pub given: BTreeSet<Server>,
 }
 
 impl Inspection {

@@ -7,6 +7,7 @@
 //! What has to be true for the ladder to be entered at all is said by `group::preflight`, and is part of the outcome.
 
 mod abilities;
+mod addresses;
 mod cds;
 mod content;
 mod ds;
@@ -75,6 +76,7 @@ pub fn check(world: &World<'_>, inspection: &Inspection, forecast: &Forecast) ->
     let refused = entry(world).into_iter();
     let mut findings: Vec<Finding> = refused.map(|refused| error(refused.code, refused.text, refused.fix)).collect();
     findings.extend(abilities::findings(scene));
+    findings.extend(addresses::findings(scene));
     findings.extend(servers::findings(scene));
     findings.extend(keys::findings(scene));
     findings.extend(signatures::findings(scene));

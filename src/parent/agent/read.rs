@@ -16,6 +16,9 @@ use std::net::{IpAddr, SocketAddr};
 /// RFC 1035 has no limit; a delegation with more addresses than this is not followed.
 pub const ADDRESSES_MAX: usize = 64;
 
+/// How the reason begins that a [`HostLookup`] gives for an alias.
+pub const ALIAS: &str = "it is an alias of ";
+
 /// Finds the addresses of name servers that are not the child's to say.
 #[async_trait]
 pub trait HostLookup: Send + Sync {
@@ -63,9 +66,7 @@ impl Reader<'_> {
             if message.answers.is_empty() {
                 return Ok(AtParent { ds: Held { records: ds.records, ttl_s: ds.ttl_s }, ..AtParent::default() });
             }
-            return Err(format!(
-                "serves {child} itself, so that the delegation cannot be read there: name another server"
-            ));
+            return Err(format!("{}: name another server", Failure::ServesChild));
         }
         let mut read = AtParent { ds: Held { records: ds.records, ttl_s: ds.ttl_s }, ..AtParent::default() };
         for record in message.authorities.iter().filter(|r| r.name == *child && r.record_type() == RecordType::NS) {
@@ -163,6 +164,11 @@ impl Reader<'_> {
             } else if delegated.contains(&host) {
                 continue;
             } else if let Some(hints) = self.hints.get(&host) {
+                // A hint is a claim: resolvers look the name up, and do not follow an alias.
+                if let Some(reason) = self.lookup.addresses(&host).await.err().filter(|e| e.starts_with(ALIAS)) {
+                    observed.newcomers_unresolved.insert(host, reason);
+                    continue;
+                }
                 hints.iter().copied().collect()
             } else {
                 match self.looked_up(&host).await {

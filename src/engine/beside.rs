@@ -1,0 +1,134 @@
+//! What is looked at beside the servers themselves: the addresses of name servers, inside the zone and in the public DNS,
+//! and who else can be queried because of them.
+//!
+//! Invariant: a lookup that fails changes nothing that is known. An address that resolvers can be sent to is observed in the
+//! round in which it is found.
+
+use super::picture::Picture;
+use super::turn::Engine;
+use crate::model::dns::{Name, address_rdata};
+use crate::model::history::{Failure, Kind, Outcome, Sample, Served, Server, Who};
+use crate::model::time::Time;
+use crate::observe::resolve::{Looked, ResolveError};
+use crate::observe::transport::Protocol;
+use futures::future::join_all;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// A turn does not wait for longer for a resolver: what is not known by then is looked up in a later turn.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// For so long an answer is good enough for a zone at rest; in a transition for [`FRESH`].
+const FRESH_AT_REST: Duration = Duration::from_secs(240);
+const FRESH: Duration = Duration::from_secs(2);
+/// After a failure the resolver is left alone for so long, and so are the turns that would wait for it.
+const PAUSE: Duration = Duration::from_secs(30);
+/// Hosts beyond which those that were looked up long ago are forgotten.
+const HOSTS_KEPT: usize = 10_000;
+
+/// What was found out last for each host, whatever zone asked: the answer is the same for all.
+#[derive(Default)]
+pub(super) struct Lookups(Mutex<HashMap<Name, (Time, Result<Looked, ResolveError>)>>);
+
+impl Lookups {
+    fn known(&self, host: &Name, now: Time, fresh: Duration) -> Option<Result<Looked, ResolveError>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, found) = known.get(host)?;
+        let good = if found.is_ok() { fresh } else { PAUSE };
+        (*at <= now && at.until(now) < good).then(|| found.clone())
+    }
+
+    fn learn(&self, host: &Name, now: Time, found: Result<Looked, ResolveError>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= HOSTS_KEPT {
+            known.retain(|_, (at, _)| *at <= now && at.until(now) < FRESH_AT_REST);
+        }
+        known.insert(host.clone(), (now, found));
+    }
+}
+
+impl Engine {
+    /// What the public DNS has for a host; from memory if that is recent enough.
+    pub(crate) async fn look_up(&self, host: &Name, fresh: Duration) -> Result<Looked, ResolveError> {
+        let now = self.ports.clock.now();
+        if let Some(known) = self.lookups.known(host, now, fresh) {
+            return known;
+        }
+        let late = || ResolveError::Failed {
+            name: host.clone(),
+            rtype: crate::model::dns::RecordType::A,
+            reason: format!("no answer within {} s", PATIENCE.as_secs()),
+        };
+        let found = timeout(PATIENCE, self.ports.resolver.look_up(host)).await.unwrap_or_else(|_| Err(late()));
+        if !matches!(found, Err(ResolveError::NotHere)) {
+            self.lookups.learn(host, now, found.clone());
+        }
+        found
+    }
+
+    /// Asks the operators' servers for the addresses of name servers inside the zone.
+    pub(super) async fn ask_for_hosts(&self, known: &Picture, operators: &[Server], protocol: Protocol) -> Vec<Sample> {
+        let inside = known.hosts_inside();
+        if inside.is_empty() {
+            return Vec::new();
+        }
+        self.ports.observe.addresses(&known.record.name, &inside, operators, protocol).await
+    }
+
+    /// Looks at what a round over the servers leaves out. `samples`: that round, which began at `began`.
+    pub(super) async fn look_beside(&self, known: &mut Picture, samples: &[Sample], began: Time, protocol: Protocol) {
+        self.end_copies(known, samples, began);
+        let fresh = if protocol == Protocol::Udp { FRESH_AT_REST } else { FRESH };
+        let hosts = known.hosts_outside();
+        let looked = hosts.iter().map(|host| async move { (host, self.look_up(host, fresh).await) });
+        for (host, looked) in join_all(looked).await {
+            let outcome = match looked {
+                Err(ResolveError::NotHere) => continue,
+                Err(e) => Outcome::Failed(Failure::NotLookedUp(e.to_string())),
+                Ok(Looked::Alias(of)) => {
+                    let (host, of) = (host.to_lowercase().to_ascii(), of.to_ascii());
+                    Outcome::Failed(Failure::Alias { host, of })
+                }
+                Ok(Looked::Addresses { addresses, ttl_s }) => {
+                    let records = addresses.into_iter().map(|address| address_rdata(host, address)).collect();
+                    Outcome::Served(Served { records, ttl_s, signers: BTreeSet::new(), expires: None })
+                }
+            };
+            let server = Server::public(host.clone().into());
+            known.history.record(&as_whole(known, Sample { at: began, server, kind: Kind::Addresses, outcome }));
+        }
+        let added = known.add_reachable(self.ports.clock.now());
+        if added.is_empty() {
+            return;
+        }
+        let zone = &known.record.name;
+        let parent_zone = &known.places.parent_zone;
+        let mut found = self.ports.observe.observe(zone, parent_zone, &added, &[], Protocol::Tcp).await.samples;
+        found.extend(self.ask_for_hosts(known, &added, Protocol::Tcp).await);
+        found.iter().for_each(|sample| known.history.record(sample));
+    }
+
+    /// A parent's server that refers resolvers to the child again has no copy of it any more.
+    fn end_copies(&self, known: &mut Picture, samples: &[Sample], at: Time) {
+        let refers = |sample: &&Sample| {
+            sample.server.who == Who::Parent
+                && sample.kind == Kind::Delegation
+                && matches!(sample.outcome, Outcome::Served(_))
+        };
+        for sample in samples.iter().filter(refers) {
+            known.history.retire_kinds(&sample.server, &Kind::COPY, at);
+        }
+    }
+}
+
+/// A resolver tells how much of the TTL is left in its cache. So the same addresses have the largest TTL that was seen.
+fn as_whole(known: &Picture, mut sample: Sample) -> Sample {
+    if let Outcome::Served(served) = &mut sample.outcome
+        && let Some(span) = known.history.current(&sample.server, sample.kind)
+        && span.served.records == served.records
+    {
+        served.ttl_s = served.ttl_s.max(span.served.ttl_s);
+    }
+    sample
+}

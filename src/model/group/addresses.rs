@@ -1,0 +1,248 @@
+//! The addresses that resolvers use for the operators' name servers: by glue, by the zone itself, by the public DNS.
+//!
+//! Invariant: an address can be queried until every version that maps a name server's name to it has expired, and is treated
+//! as its operator's for as long. Where an address was never seen from any source, what the operator was given stands.
+
+use super::guards::{Guard, clipped, last_question};
+use super::say::outlived;
+use super::view::{Member, World};
+use crate::model::dns::{Name, host_address};
+use crate::model::history::{Failure, Kind, Server, Span, Who};
+use crate::model::switches::Switch;
+use crate::model::time::Time;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// How an address of a name server is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// When the last version with it has expired; `None` while one is served.
+    pub until: Option<Time>,
+    /// The source that has it the longest, as the object of "by".
+    pub source: String,
+}
+
+/// Every address that resolvers may be sent to for a name server of an operator, with the time until when.
+pub fn reachable(world: &World<'_>) -> BTreeMap<(Name, IpAddr), Known> {
+    let mut known: BTreeMap<(Name, IpAddr), Known> = BTreeMap::new();
+    if world.leaves_out(Switch::Addresses) {
+        return known;
+    }
+    let leavers = world.leavers().map(|leaver| (leaver.as_str(), last_question(world, leaver).from));
+    let ends: BTreeMap<&str, Option<Time>> = leavers.collect();
+    for (server, kind, span) in versions(world) {
+        let Some(span) = clipped(span, server, &ends) else { continue };
+        let until = world.lifetimes.death(server, kind, &span);
+        if until.is_some_and(|until| until <= world.now) {
+            continue;
+        }
+        for pair in span.served.records.iter().filter_map(host_address) {
+            if world.operator_of_host(&pair.0).is_none() {
+                continue;
+            }
+            let lasts = |known: &Known| known.until.is_none() || until.is_some() && known.until >= until;
+            if !known.get(&pair).is_some_and(lasts) {
+                known.insert(pair, Known { until, source: source(server, kind) });
+            }
+        }
+    }
+    known
+}
+
+/// The versions of address sets that count: glue, the operators' zones for hosts inside them, the public DNS for others.
+fn versions<'a>(world: &World<'a>) -> impl Iterator<Item = (&'a Server, Kind, &'a Span)> + use<'a> {
+    let members = world.members;
+    let glue = world.may_be_served(Kind::Glue).map(|(server, span)| (server, Kind::Glue, span));
+    let hosts = world.may_be_served(Kind::Addresses).filter(move |(server, _)| match &server.who {
+        Who::Operator(name) => members.contains_key(name),
+        Who::Public | Who::Parent => true,
+    });
+    glue.chain(hosts.map(|(server, span)| (server, Kind::Addresses, span)))
+}
+
+fn source(server: &Server, kind: Kind) -> String {
+    match (&server.who, kind) {
+        (Who::Public, _) => "the public DNS".into(),
+        (_, Kind::Glue) => format!("the glue at the parent's {server}"),
+        (who, _) => format!("the zone of {who} at {server}"),
+    }
+}
+
+/// Until when resolvers may be sent to an address that no source has any more; `None` for any other address.
+pub(super) fn fading_until(world: &World<'_>, server: &Server) -> Option<Time> {
+    reachable(world).get(&(Name::clone(&server.host), server.address.ip())).and_then(|known| known.until)
+}
+
+/// By which source an address is known.
+pub fn known_by(world: &World<'_>, server: &Server) -> Option<Known> {
+    reachable(world).remove(&(Name::clone(&server.host), server.address.ip()))
+}
+
+/// Of which name a name server is an alias, and by which source.
+pub fn alias(world: &World<'_>, host: &Name) -> Option<(String, String)> {
+    let written = host.to_lowercase().to_ascii();
+    world.history.tracks_of(Kind::Addresses).find_map(|(server, track)| match &track.trouble.as_ref()?.failure {
+        Failure::Alias { host, of } if *host == written => Some((of.clone(), source(server, Kind::Addresses))),
+        _ => None,
+    })
+}
+
+/// One server whose zone has other addresses for a host inside it than its operator's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unequal {
+    pub operator: String,
+    pub server: Server,
+    pub host: Name,
+    /// `None`: it was not seen yet.
+    pub has: Option<BTreeSet<IpAddr>>,
+    pub wanted: BTreeSet<IpAddr>,
+}
+
+impl Unequal {
+    /// What is wrong, and what has to be there.
+    pub fn text(&self) -> String {
+        let Unequal { operator, server, host, has, wanted } = self;
+        let has = match has {
+            None => "was not seen with addresses".into(),
+            Some(has) if has.is_empty() => "has no address".into(),
+            Some(has) => format!("has {}", listed(has)),
+        };
+        format!("{operator} ({server}) {has} for {host}, which has to be {}", listed(wanted))
+    }
+}
+
+pub fn listed(addresses: &BTreeSet<IpAddr>) -> String {
+    addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl World<'_> {
+    /// What a server's zone has for a host inside it; `None` while that was not seen.
+    fn current_addresses(&self, server: &Server, host: &Name) -> Option<BTreeSet<IpAddr>> {
+        let track = self.history.track(server, Kind::Addresses).filter(|track| track.trouble.is_none())?;
+        Some(addresses_of(track.current()?, host))
+    }
+}
+
+fn addresses_of(span: &Span, host: &Name) -> BTreeSet<IpAddr> {
+    let pairs = span.served.records.iter().filter_map(host_address);
+    pairs.filter(|(of, _)| of == host).map(|(_, address)| address).collect()
+}
+
+/// The addresses that a host inside the zone has to have everywhere: those in its own operator's zone, else those given.
+pub fn wanted_addresses(world: &World<'_>, host: &Name) -> BTreeSet<IpAddr> {
+    let owner = world.operator_of_host(host).and_then(|operator| world.member(operator));
+    let servers = owner.map(|member| member.servers.as_slice()).unwrap_or_default();
+    let served = servers.iter().filter_map(|server| world.current_addresses(server, host)).flatten();
+    let served: BTreeSet<IpAddr> = served.collect();
+    if !served.is_empty() {
+        return served;
+    }
+    servers.iter().filter(|server| *server.host == *host).map(|server| server.address.ip()).collect()
+}
+
+/// The servers of these operators whose zones differ in the addresses of any of these hosts (RFC 7477 §3.2.2, RFC 9975).
+pub fn unequal<'w>(
+    world: &World<'w>,
+    hosts: &BTreeSet<Name>,
+    operators: impl IntoIterator<Item = (&'w String, &'w Member)>,
+) -> Vec<Unequal> {
+    let inside: Vec<(&Name, BTreeSet<IpAddr>)> = hosts
+        .iter()
+        .filter(|host| world.zone.zone_of(host))
+        .map(|host| (host, wanted_addresses(world, host)))
+        .collect();
+    if inside.is_empty() || world.leaves_out(Switch::HostAddresses) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (operator, member) in operators {
+        for server in member.servers.iter().filter(|server| fading_until(world, server).is_none()) {
+            for (host, wanted) in &inside {
+                let has = world.current_addresses(server, host);
+                if has.as_ref() != Some(wanted) || wanted.is_empty() {
+                    let (server, host, wanted) = (server.clone(), (*host).clone(), wanted.clone());
+                    found.push(Unequal { operator: operator.clone(), server, host, has, wanted });
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Hosts inside the zone may be named: every version of their addresses that differs has expired.
+pub(super) fn may_be_named(world: &World<'_>, hosts: &BTreeSet<Name>) -> Guard {
+    let mut guard = Guard::open("guard-ttl");
+    if world.leaves_out(Switch::OldAddresses) {
+        return guard;
+    }
+    for host in hosts.iter().filter(|host| world.zone.zone_of(host)) {
+        let wanted = wanted_addresses(world, host);
+        for (server, kind, span) in versions(world)
+            .filter(|(server, kind, _)| *kind == Kind::Addresses && matches!(server.who, Who::Operator(_)))
+        {
+            // What is served is compared elsewhere.
+            if span.until.is_some() && addresses_of(span, host) != wanted {
+                guard.and(world.lifetimes.death(server, kind, span), || {
+                    outlived(world, server, kind, span, &format!("with other addresses for {host}"))
+                });
+            }
+        }
+    }
+    guard
+}
+
+/// Glue that differs from the zone, for hosts inside it that the delegation names: where, and how.
+pub fn glue_differs(world: &World<'_>, hosts: &BTreeSet<Name>) -> Option<String> {
+    if world.leaves_out(Switch::Glue) {
+        return None;
+    }
+    for host in hosts.iter().filter(|host| world.zone.zone_of(host)) {
+        let wanted = wanted_addresses(world, host);
+        for server in world.parent_servers {
+            let Some(glue) = world.history.current(server, Kind::Glue) else { continue };
+            let glue = addresses_of(glue, host);
+            if glue != wanted {
+                let has = if glue.is_empty() { "no address".into() } else { listed(&glue) };
+                return Some(format!(
+                    "the parent's {server} has {has} as glue for {host}, the zone has {}",
+                    listed(&wanted)
+                ));
+            }
+        }
+    }
+    None
+}
+
+/// When no cache sends resolvers to the leaver for another operator's name server any more.
+pub(super) fn no_other_name_leads_to(world: &World<'_>, leaver: &str, guard: &mut Guard) {
+    let Some(member) = world.member(leaver).filter(|_| !world.leaves_out(Switch::Addresses)) else { return };
+    let its: BTreeSet<IpAddr> = member.servers.iter().map(|server| server.address.ip()).collect();
+    let of_leaver = |name: &str| world.leavers().any(|other| other == name);
+    for (server, kind, span) in versions(world) {
+        // What leavers say of others reaches nobody after their own last question.
+        if matches!(&server.who, Who::Operator(name) if of_leaver(name)) {
+            continue;
+        }
+        let pairs = span.served.records.iter().filter_map(host_address);
+        let other = pairs.into_iter().find(|(host, address)| {
+            its.contains(address) && world.operator_of_host(host).is_some_and(|of| !of_leaver(of))
+        });
+        if let Some((host, address)) = other {
+            guard.and(world.lifetimes.death(server, kind, span), || {
+                outlived(world, server, kind, span, &format!("that gives {host} the address {address} of {leaver}"))
+            });
+        }
+    }
+}
+
+/// The code of a wait for glue.
+pub const GLUE_DIFFERS: &str = "glue-differs";
+
+/// Makes the last question wait until the glue of those that stay is as their zone has it: resolvers have nothing else.
+pub(super) fn glue_is_right(world: &World<'_>, guard: &mut Guard) {
+    let stay = world.serving().filter_map(|operator| world.member(operator));
+    let hosts: BTreeSet<Name> = stay.flat_map(|member| member.hosts.iter().cloned()).collect();
+    if let Some(text) = glue_differs(world, &hosts) {
+        guard.and_coded(GLUE_DIFFERS, None, || format!("old glue: {text}"));
+    }
+}

@@ -1,0 +1,76 @@
+//! The addresses of name servers: inside the zone as an operator's server has them, and in the public DNS.
+//!
+//! Invariant: an alias is never followed (RFC 2181 §10.3), and a host without an address is not one that was not looked at.
+
+use crate::model::dns::{Name, RecordSet, RecordType, address_in, address_rdata};
+use crate::model::history::{Failure, Kind, Outcome, Sample, Served, Server};
+use crate::observe::ask::{Asker, Question, negative_ttl_s, refused};
+use crate::observe::transport::Protocol;
+use futures::future::join_all;
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::RData;
+use std::collections::BTreeSet;
+
+/// Asks one address of an operator for A and AAAA of every host, and makes one version of the answers.
+pub async fn observe_addresses(
+    asker: Asker<'_>,
+    zone: &Name,
+    hosts: &BTreeSet<Name>,
+    server: &Server,
+    protocol: Protocol,
+) -> Sample {
+    let questions = hosts.iter().flat_map(|host| [RecordType::A, RecordType::AAAA].map(|rtype| (host, rtype)));
+    let answers = questions.map(|(host, rtype)| async move {
+        let message = asker.ask_for_any(server.address, protocol, &Question::new(host, rtype)).await?;
+        addresses(&message, zone, host)
+    });
+    let answers: Result<Vec<(RecordSet, u32)>, Failure> = join_all(answers).await.into_iter().collect();
+    let served = answers.map(|answers| {
+        let ttl_s = answers.iter().map(|(_, ttl_s)| *ttl_s).max().unwrap_or_default();
+        let records = answers.into_iter().flat_map(|(records, _)| records).collect();
+        Served { records, ttl_s, signers: BTreeSet::new(), expires: None }
+    });
+    let outcome = served.map_or_else(Outcome::Failed, Outcome::Served);
+    Sample { at: (asker.clock)(), server: server.clone(), kind: Kind::Addresses, outcome }
+}
+
+/// What a message of a server of `zone` says about one type of `host`, with the TTL for which that may be kept.
+fn addresses(message: &Message, zone: &Name, host: &Name) -> Result<(RecordSet, u32), Failure> {
+    let is_missing = message.metadata.response_code == ResponseCode::NXDomain && message.metadata.authoritative;
+    if let Some(failure) = refused(message).filter(|_| !is_missing) {
+        return Err(failure);
+    }
+    let section = if message.metadata.authoritative {
+        &message.answers
+    } else if is_referral_below(message, zone, host) {
+        // The host lies below a delegation inside the zone: what a resolver gets here is glue.
+        &message.additionals
+    } else {
+        return Err(Failure::NotAuthoritative);
+    };
+    let (mut records, mut ttl_s) = (RecordSet::new(), 0);
+    for record in section.iter().filter(|record| record.name == *host) {
+        if let RData::CNAME(of) = &record.data {
+            let (host, of) = (host.to_lowercase().to_ascii(), of.0.to_lowercase().to_ascii());
+            return Err(Failure::Alias { host, of });
+        }
+        if let Some(address) = address_in(&record.data) {
+            records.insert(address_rdata(host, address));
+            ttl_s = ttl_s.max(record.ttl);
+        }
+    }
+    if records.is_empty() {
+        ttl_s = negative_ttl_s(message, zone).unwrap_or_default();
+    }
+    Ok((records, ttl_s))
+}
+
+fn is_referral_below(message: &Message, zone: &Name, host: &Name) -> bool {
+    message.answers.is_empty()
+        && message.authorities.iter().any(|record| {
+            record.record_type() == RecordType::NS
+                && zone.zone_of(&record.name)
+                && record.name != *zone
+                && record.name.zone_of(host)
+        })
+}
