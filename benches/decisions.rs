@@ -109,6 +109,7 @@ fn main() {
             now: Time::from_s(10),
             paused: false,
             algorithm: None,
+            scope: Default::default(),
             memo: None,
         };
         let hosts =

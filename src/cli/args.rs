@@ -317,6 +317,7 @@ pub enum ZoneCommand {
     #[command(after_help = "\
 Example:
   chorus zone add example.org --operator a
+  chorus zone add example.net --operators a,b
   chorus zone add example.ch --operator a --parent manual --data-ttl-max 12h")]
     Add(ZoneAddArgs),
     /// Show or change what is assumed because it cannot be seen
@@ -485,6 +486,14 @@ Example:
         #[command(flatten)]
         how: How,
     },
+    /// Put right what the present group lacks (see `zone show`). At rest nothing of it is written
+    #[command(after_help = "Example:\n  chorus zone repair example.org --wait")]
+    Repair {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        #[command(flatten)]
+        how: How,
+    },
     /// What happened, one line per event
     #[command(after_help = "Example:\n  chorus zone history example.org --limit 20")]
     History {
@@ -538,9 +547,12 @@ impl ZoneListArgs {
 pub struct ZoneAddArgs {
     #[arg(value_parser = input::zone_name)]
     pub zone: String,
-    /// The operator that serves it now
-    #[arg(long, value_name = "NAME", value_parser = input::operator_name)]
-    pub operator: String,
+    /// The operator that signs and serves it now
+    #[arg(long, value_name = "NAME", value_parser = input::operator_name, required_unless_present = "operators")]
+    pub operator: Option<String>,
+    /// The operators that sign and serve it now: the group is taken over as it is
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = input::operator_name, conflicts_with = "operator")]
+    pub operators: Vec<String>,
     /// A server of the parent zone; give each. Else they are looked up
     #[arg(long, value_name = "ADDR[:PORT]", value_parser = input::dns_address)]
     pub parent_server: Vec<SocketAddr>,

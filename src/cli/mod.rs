@@ -225,6 +225,7 @@ async fn zone(asker: &Asker, command: ZoneCommand) -> Result<Exit, Failure> {
             let add = ZoneAdd {
                 zone: args.zone.clone(),
                 operator: args.operator,
+                operators: args.operators,
                 parent_servers: args.parent_server,
                 parent: args.parent.unwrap_or(ParentMode::Scan),
                 policy: args.policy.into(),
@@ -294,6 +295,7 @@ async fn zone(asker: &Asker, command: ZoneCommand) -> Result<Exit, Failure> {
         ZoneCommand::Resume { zone, how } => return control(asker, &zone, Verb::Resume, how).await,
         ZoneCommand::Stop { zone, how, .. } => return control(asker, &zone, Verb::Stop, how).await,
         ZoneCommand::Undo { zone, how, .. } => return control(asker, &zone, Verb::Undo, how).await,
+        ZoneCommand::Repair { zone, how } => return control(asker, &zone, Verb::Repair, how).await,
         ZoneCommand::TryNow { zone, how } => return control(asker, &zone, Verb::TryNow, how).await,
         ZoneCommand::Replace { zone, old, new, how } => {
             return set(asker, &zone, Change::Replace { old, new }, how).await;

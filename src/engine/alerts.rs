@@ -14,7 +14,7 @@ use std::time::Duration;
 const AGAIN: Duration = Duration::from_secs(86_400);
 
 /// What stands where it does not belong, or is gone although it is needed.
-const ALERTING: [&str; 9] = [
+const ALERTING: [&str; 11] = [
     "ds-unexpected",
     "ds-digest-mismatch",
     "ds-unusable",
@@ -24,6 +24,8 @@ const ALERTING: [&str; 9] = [
     "algorithm-mismatch",
     "cds-delete",
     "cds-signer",
+    "keys-shared",
+    "second-writer",
 ];
 
 pub(super) struct Alert {

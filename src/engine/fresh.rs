@@ -13,14 +13,20 @@ pub const RESOLUTION_FAILS: &str = "resolution-fails";
 
 impl Engine {
     /// Resolves the zone, and ends its transition if that succeeds. Returns when it is to be tried again, if it does not.
-    pub(super) async fn end(&self, known: &mut Picture, status: &mut Status) -> Result<Option<Time>, EngineError> {
+    /// `settled`: the zone is as it was asked for; a repair that was given up leaves it as it is, whatever resolvers find.
+    pub(super) async fn end(
+        &self,
+        known: &mut Picture,
+        status: &mut Status,
+        settled: bool,
+    ) -> Result<Option<Time>, EngineError> {
         let resolution = self.resolve_afresh(known).await;
-        if resolution.fails() {
+        if settled && resolution.fails() {
             return self.wait_for_resolution(known, status, &resolution).await.map(Some);
         }
         status.failing = None;
         if let Some(transition) = known.transition.take() {
-            status.settled = true;
+            status.settled = settled;
             self.finish(known, status, &transition, resolution).await?;
             status.written.clear();
         }

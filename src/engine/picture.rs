@@ -7,7 +7,7 @@ use super::places::{PlaceError, Places, name_servers, of_operator, of_parent};
 use super::ports::{NoProvider, Ports};
 use super::status::Status;
 use crate::model::dns::{Name, name_text, ns_name, read_name};
-use crate::model::group::{Member, Memo, ParentMode, World, is_present, reachable};
+use crate::model::group::{Member, Memo, ParentMode, Scope, World, has_copies, is_present, reachable};
 use crate::model::history::{History, Kind, Lifetimes, Sent, Server, Who};
 use crate::model::time::Time;
 use crate::observe::resolve::DNS_PORT;
@@ -38,6 +38,8 @@ pub struct Picture {
     pub hosts: BTreeMap<Name, String>,
     pub places: Places,
     pub transition: Option<TransitionRecord>,
+    /// Another controller was found to write: nothing but new keys is written.
+    pub is_contested: bool,
     /// When the newest round of observation began.
     pub observed_at: Time,
 }
@@ -54,7 +56,18 @@ impl Picture {
             now: self.observed_at,
             algorithm: self.transition.as_ref().and_then(TransitionRecord::algorithm_now),
             paused: self.transition.as_ref().is_some_and(|transition| transition.paused),
+            scope: self.scope(),
             memo: None,
+        }
+    }
+
+    fn scope(&self) -> Scope {
+        if self.is_contested {
+            Scope::NewKeys
+        } else if self.transition.as_ref().is_some_and(|transition| !transition.is_given_up()) {
+            Scope::Transition
+        } else {
+            Scope::Rest
         }
     }
 
@@ -167,7 +180,7 @@ impl Picture {
     pub(super) fn servers(&self) -> (Vec<Server>, Vec<Server>) {
         let memo = Memo::of(&self.members);
         let world = World { memo: Some(&memo), ..self.world() };
-        let present = |name: &str| is_present(&world, name);
+        let present = |name: &str| is_present(&world, name) || has_copies(&world, name);
         let operators = self.members.iter().filter(|(name, _)| present(name));
         (operators.flat_map(|(_, member)| member.servers.clone()).collect(), self.places.parent.clone())
     }
@@ -191,7 +204,8 @@ impl Ports {
             given: BTreeSet::new(),
         };
         let observed_at = status.observed_at.unwrap_or(record.created_at);
-        let picture = assemble(record, history, operators, transition, places, observed_at)?;
+        let mut picture = assemble(record, history, operators, transition, places, observed_at)?;
+        picture.is_contested = status.second_writer.is_some();
         Ok((picture, status))
     }
 
@@ -280,7 +294,9 @@ fn assemble(
     let mut lifetimes = Lifetimes::new(record.policy.clone());
     lifetimes.zone_ttls_s = record.zone_ttls_s.clone();
     lifetimes.policy.know_parent(&places.parent_zone);
-    let mut picture = Picture { record, history, lifetimes, members, hosts, places, transition, observed_at };
+    let is_contested = false;
+    let mut picture =
+        Picture { record, history, lifetimes, members, hosts, places, transition, is_contested, observed_at };
     picture.expect_what_was_sent();
     picture.lose_the_lost();
     picture.suppose_unseen();

@@ -90,6 +90,8 @@ pub struct Status {
     pub parent_asked: Vec<Asked>,
     pub failing: Option<Failing>,
     pub sampling: Sampling,
+    /// What looks like a second controller: nothing but new keys is written until a person asks for it.
+    pub second_writer: Option<String>,
 }
 
 impl Default for Status {
@@ -114,6 +116,7 @@ impl Default for Status {
             parent_asked: Vec::new(),
             failing: None,
             sampling: Sampling::default(),
+            second_writer: None,
         }
     }
 }

@@ -133,6 +133,7 @@ impl Engine {
         if std::mem::take(&mut memory.forgiven) {
             memory.status.written.clear();
             memory.status.sampling.at = None;
+            memory.status.second_writer = None;
         }
         let wanted = || self.is_wanted(&held);
         let members = record.members.len();
@@ -191,6 +192,7 @@ impl Engine {
             self.tell_done(&known, std::mem::take(&mut done)).await?;
             // What came and went is stored before it is no longer in flight.
             observed?;
+            Engine::look_for_a_second_writer(&mut known, &mut memory.status);
             self.see_what_arrived(&mut known).await?;
             if self.set_right(&mut known, &mut memory.status).await? {
                 // In the middle of the round: nothing is decided from what was seen by two clocks.
@@ -198,11 +200,13 @@ impl Engine {
                 continue;
             }
             Engine::clock_was_steady(&mut memory.status);
+            self.take_over(&mut known).await?;
             // Alone and without a wish, a zone is watched and left as it is, once nothing of ours stands there in the way.
             let managed =
                 known.transition.is_some() || known.members.len() > 1 || known.world().asks_for_a_key_that_is_gone();
             let world = known.world();
-            let decision = decide(&world);
+            let mut decision = decide(&world);
+            Engine::tell_of_the_second_writer(&memory.status, &mut decision);
             memory.judged.look(&known);
             let told_at = self.tell(zone, memory, &known, &decision).await?;
             memory.status.told_at = Some(told_at);
@@ -212,8 +216,8 @@ impl Engine {
             if let Some(held) = held {
                 self.note(memory, &known, &decision, &Written { waiting: vec![held], ..Written::default() });
             } else if managed && !decision.writes.is_empty() {
-                let lately = &mut memory.status.written;
-                let written = self.write(&mut known, &decision, &mut memory.attempts, lately).await?;
+                let status = &mut memory.status;
+                let written = self.write(&mut known, &decision, &mut memory.attempts, status).await?;
                 self.note(memory, &known, &decision, &written);
                 if written.changed {
                     done = written.done;
@@ -226,9 +230,10 @@ impl Engine {
                 memory.attempts = Attempts::default();
                 self.note(memory, &known, &decision, &Written::default());
             }
-            if decision.is_settled()
+            let given_up = known.transition.as_ref().is_some_and(TransitionRecord::is_given_up);
+            if (decision.is_settled() || given_up)
                 && known.transition.is_some()
-                && let Some(again) = self.end(&mut known, &mut memory.status).await?
+                && let Some(again) = self.end(&mut known, &mut memory.status, decision.is_settled()).await?
             {
                 return Ok(again);
             }
@@ -393,6 +398,7 @@ impl Engine {
             parent_asked: std::mem::take(&mut memory.status.parent_asked),
             failing: memory.status.failing.take(),
             sampling: std::mem::take(&mut memory.status.sampling),
+            second_writer: memory.status.second_writer.take(),
         };
         let first = memory.status.waiting.first().map(|wait| (wait.step, wait.code.clone()));
         memory.awaiting = first.map(|(step, code)| match memory.awaiting.take() {

@@ -4,11 +4,11 @@
 
 use super::picture::{EngineError, Picture};
 use super::ports::NoProvider;
-use super::status::{WaitingFor, WrittenLately};
+use super::status::{Status, WaitingFor, WrittenLately};
 use super::turn::Engine;
 use crate::model::chain::{Planned, Scene, check};
 use crate::model::dns::{Rdata, RecordSet};
-use crate::model::group::{Change, Decision, REPAIRS_MAX, Standing, WITHIN, Write, held_until};
+use crate::model::group::{Change, Decision, Standing, WITHIN, Write};
 use crate::model::history::{Kind, LAG_MAX, Sent, Server};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
@@ -105,7 +105,7 @@ impl Engine {
         known: &mut Picture,
         decision: &Decision,
         attempts: &mut Attempts,
-        lately: &mut Vec<WrittenLately>,
+        status: &mut Status,
     ) -> Result<Written, EngineError> {
         let mut written = Written::default();
         // What this round sends is judged together: each write has to go with those before it as well.
@@ -114,18 +114,15 @@ impl Engine {
         attempts.0.retain(|operator, _| wanted.contains(&operator));
         for write in &decision.writes {
             let now = self.ports.clock.now();
+            if write.is_courtesy {
+                self.oblige(known, write, attempts, &mut written).await?;
+                continue;
+            }
             if let Some(waiting) = attempts.still_waiting(write, now) {
                 written.waiting.push(waiting.clone());
                 continue;
             }
-            if let Some(until) = reverted_until(lately, write, now) {
-                let text = format!(
-                    "{} takes back what is written there: {} was put back {REPAIRS_MAX} times within an hour; find out who \
-                     else changes it, then `chorus zone try-now`",
-                    write.operator, write.why
-                );
-                let code = "operator-reverted".to_owned();
-                let waiting = WaitingFor { step: write.step, code, text, until: Some(until) };
+            if let Some(waiting) = Engine::countered(known, status, write, now) {
                 self.report(known, write, &waiting.code, &waiting.text, attempts).await?;
                 attempts.again(write, now, waiting.clone(), Patience::default());
                 written.waiting.push(waiting);
@@ -179,7 +176,7 @@ impl Engine {
             match self.send(known, write, provider.as_ref()).await {
                 Ok(Some(text)) => {
                     written.changed = true;
-                    note(lately, write, now);
+                    note(&mut status.written, write, now);
                     written.done.push(Done { at: self.ports.clock.now(), operator: write.operator.clone(), text });
                     // The same again, if somebody undoes it, only with growing patience.
                     attempts.again(write, now, lagging(write), Patience { quick: true, ..patience });
@@ -211,6 +208,43 @@ impl Engine {
             }
         }
         Ok(written)
+    }
+
+    /// Makes a write that nothing waits for. What comes of it is not waited for, nor told where it fails.
+    async fn oblige(
+        &self,
+        known: &mut Picture,
+        write: &Write,
+        attempts: &mut Attempts,
+        written: &mut Written,
+    ) -> Result<(), EngineError> {
+        let now = self.ports.clock.now();
+        if attempts.still_waiting(write, now).is_some() {
+            return Ok(());
+        }
+        attempts.again(write, now, lagging(write), Patience::default());
+        let planned = planned_by(known, write);
+        let Ok(provider) = self.provider(&write.operator).await? else { return Ok(()) };
+        if self.objection(known, write, &planned).is_some() || arriving(known, write).is_some() {
+            return Ok(());
+        }
+        let sent = sent(&planned, write, now);
+        self.ports.store.intend(&known.record.name, &write.operator, &[], &sent, now).await?;
+        known.sent(&write.operator, &sent);
+        match self.send(known, write, provider.as_ref()).await {
+            Ok(Some(text)) => {
+                written.changed = true;
+                written.done.push(Done { at: self.ports.clock.now(), operator: write.operator.clone(), text });
+            }
+            Ok(None) => {}
+            Err(e) => {
+                tracing::info!(zone = %known.record.name, operator = %write.operator, "copies stay there: {e}");
+                if !e.may_have_been_done() {
+                    self.expect_no_more(known, &write.operator, &sent).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The check before the write, on the world as it was just observed.
@@ -391,11 +425,6 @@ fn arriving(known: &Picture, write: &Write) -> Option<WaitingFor> {
     Some(WaitingFor { step: write.step, code: "operator-lag".into(), text, until: Some(until) })
 }
 
-fn reverted_until(lately: &[WrittenLately], write: &Write, now: Time) -> Option<Time> {
-    let same = lately.iter().find(|before| before.operator == write.operator && before.what == what(write))?;
-    held_until(&same.at, now)
-}
-
 fn note(lately: &mut Vec<WrittenLately>, write: &Write, now: Time) {
     lately.retain(|before| before.at.iter().any(|at| at.plus(WITHIN) > now));
     match lately.iter_mut().find(|before| before.operator == write.operator && before.what == what(write)) {
@@ -408,7 +437,7 @@ fn note(lately: &mut Vec<WrittenLately>, write: &Write, now: Time) {
 }
 
 /// Which sets, and what they are to hold: the reason names keys and hosts.
-fn what(write: &Write) -> String {
+pub(super) fn what(write: &Write) -> String {
     let kinds: Vec<String> = write.sets.iter().map(|(kind, _, _)| kind.to_string()).collect();
     format!("{}: {}", kinds.join(", "), write.why)
 }

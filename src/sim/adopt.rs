@@ -23,7 +23,8 @@ pub fn adopt(memory: &Memory, world: &World) {
         let record = OperatorRecord {
             name: label(op.number),
             interface: Interface::Rfc2136 {
-                update: String::new(),
+                // Operators are driven apart from each other.
+                update: label(op.number),
                 tsig_name: String::new(),
                 tsig_algorithm: String::new(),
             },

@@ -116,6 +116,16 @@ impl TransitionRecord {
         Some(if self.aim == Aim::Undoing { from } else { to })
     }
 
+    /// Whether it only repairs what the present group lacks.
+    pub fn is_repair(&self) -> bool {
+        self.from == self.to && self.algorithm.is_none()
+    }
+
+    /// A repair has no way back, and no other rest state: who stops or undoes it leaves the zone as it is.
+    pub fn is_given_up(&self) -> bool {
+        self.is_repair() && self.aim != Aim::Going
+    }
+
     /// The group that it is on its way to.
     pub fn target(&self) -> &Group {
         match (self.aim, &self.rest) {

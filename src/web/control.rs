@@ -75,6 +75,7 @@ fn done(verb: Verb) -> &'static str {
         Verb::Stop => "stopping",
         Verb::Undo => "undoing",
         Verb::TryNow => "tried",
+        Verb::Repair => "repairing",
     }
 }
 
@@ -102,6 +103,7 @@ async fn shown(here: &Here, name: &str, verb: Verb, reason: String, refused: Opt
         Verb::Stop => "Stop",
         Verb::Undo => "Undo",
         Verb::TryNow => "Try now",
+        Verb::Repair => "Repair",
     };
     let why_not = ways::buttons(&zone).into_iter().find(|button| button.verb == verb.name()).and_then(|b| b.why_not);
     let status = refused.as_ref().map_or(StatusCode::OK, |trouble| trouble.status);
@@ -135,5 +137,7 @@ fn happens(verb: Verb, zone: &ZoneShow) -> String {
         Verb::TryNow => "The zone is looked at now, and what failed is tried again at once. Guards are guards all the \
                          same: what caches still hold is waited for."
             .to_owned(),
+        Verb::Repair if zone.to_repair.is_empty() => "The group lacks nothing.".to_owned(),
+        Verb::Repair => format!("Chorus puts right what the group lacks: {}.", zone.to_repair.join("; ")),
     }
 }

@@ -49,7 +49,7 @@ impl Here {
 }
 
 /// What was done, told on the page that a form leads to. The code is in its address; the sentence is only ever one of these.
-const NOTICES: [(&str, &str); 16] = [
+const NOTICES: [(&str, &str); 17] = [
     ("started", "The transition has begun."),
     ("nothing", "The zone is there already: nothing was started."),
     ("paused", "Paused: new keys are still shared, nothing else is written."),
@@ -57,6 +57,7 @@ const NOTICES: [(&str, &str); 16] = [
     ("stopping", "It goes on to the nearest rest state, and stops there."),
     ("undoing", "It is being undone: back to the group from before, under the same guards."),
     ("tried", "Looked at again just now; what failed was tried again."),
+    ("repairing", "The repair has begun: Chorus puts right what the group lacks."),
     ("policy", "The policy is changed."),
     ("adopted", "The zone is adopted. Nothing was written anywhere."),
     ("operator-added", "The operator is added. Its credential is stored sealed, and is never shown again."),

@@ -40,6 +40,7 @@ pub fn buttons(zone: &ZoneShow) -> Vec<Button> {
         (Verb::Stop, "Stop…", "goes on to the nearest rest state and stays there", false),
         (Verb::Undo, "Undo…", "goes back to the group from before", false),
         (Verb::TryNow, "Try now", "looks at once, and tries again what failed; guards stay guards", true),
+        (Verb::Repair, "Repair…", "puts right what the group lacks", false),
     ];
     let button = |(verb, label, does, at_once): (Verb, _, _, _)| Button {
         verb: verb.name(),
@@ -58,6 +59,8 @@ fn why_not(verb: Verb, zone: &ZoneShow) -> Option<&'static str> {
             zone.transition.as_ref().is_some_and(|last| last.algorithm.is_none() && last.target == last.from);
         return match (verb, last) {
             (Verb::TryNow, _) => None,
+            (Verb::Repair, _) if !zone.to_repair.is_empty() => None,
+            (Verb::Repair, _) => Some("the group lacks nothing"),
             (Verb::Undo, Some(TransitionState::Stopped)) if led_nowhere => {
                 Some("the last transition was stopped where it had begun")
             }
@@ -68,6 +71,7 @@ fn why_not(verb: Verb, zone: &ZoneShow) -> Option<&'static str> {
         };
     };
     match verb {
+        Verb::Repair => Some("a transition is under way"),
         Verb::Pause if transition.paused => Some("it is paused already"),
         Verb::Resume if !transition.paused && transition.aim == "going" => Some("it is going on"),
         Verb::Stop if transition.algorithm.is_some() => {

@@ -18,6 +18,8 @@ use serde::Deserialize;
 pub struct Fields {
     zone: String,
     operator: String,
+    /// Others that sign and serve it as well, with commas or spaces between.
+    others: String,
     /// `scan` or `manual`.
     parent: String,
     parent_servers: String,
@@ -43,9 +45,18 @@ impl Fields {
     }
 
     fn understood(&self) -> Result<ZoneAdd, Trouble> {
+        let first = read("operator", &self.operator, input::operator_name)?;
+        let others = self.others.split([',', ' ', '\n', '\r', '\t']).filter(|name| !name.is_empty());
+        let others: Vec<String> =
+            others.map(|name| read("others", name, input::operator_name)).collect::<Result<_, _>>()?;
+        let (operator, operators) = match others.as_slice() {
+            [] => (Some(first), Vec::new()),
+            others => (None, std::iter::once(first).chain(others.iter().cloned()).collect()),
+        };
         Ok(ZoneAdd {
             zone: read("zone", &self.zone, input::zone_name)?,
-            operator: read("operator", &self.operator, input::operator_name)?,
+            operator,
+            operators,
             parent_servers: addresses("parent's servers", &self.parent_servers)?,
             parent: if self.parent == "manual" { ParentMode::Manual } else { ParentMode::Scan },
             policy: self.policy().change()?,

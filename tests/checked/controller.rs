@@ -297,6 +297,7 @@ impl Controller {
             now: Time::from_s(NOW_S),
             paused,
             algorithm: None,
+            scope: Default::default(),
             memo: None,
         }
     }

@@ -129,6 +129,7 @@ pub fn zone() -> ZoneShow {
         state: "waiting-guard".to_owned(),
         waiting_for: transition(TransitionState::WaitingGuard).waiting_for,
         desired: vec!["a".to_owned(), "b".to_owned()],
+        to_repair: Vec::new(),
         operators: vec![
             OperatorStanding {
                 operator: "a".to_owned(),

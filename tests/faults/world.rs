@@ -363,7 +363,7 @@ impl World {
         let records_of = |operator: &Operator| OperatorRecord {
             name: operator.name.clone(),
             interface: chorus::store::Interface::Rfc2136 {
-                update: "127.0.0.1:1".into(),
+                update: operator.addresses[0].server.address.to_string(),
                 tsig_name: "key.".into(),
                 tsig_algorithm: "hmac-sha256".into(),
             },

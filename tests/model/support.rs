@@ -87,6 +87,7 @@ impl Fixture {
             now: Time::from_s(now_s),
             paused: false,
             algorithm: None,
+            scope: Default::default(),
             memo: None,
         }
     }

@@ -348,6 +348,7 @@ impl World {
             now,
             paused: false,
             algorithm: None,
+            scope: Default::default(),
             memo: None,
         }
     }

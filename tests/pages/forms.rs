@@ -121,7 +121,10 @@ async fn a_zone_is_adopted() {
     {
         let adopted = service.zones.lock().unwrap();
         let zone = adopted.last().unwrap();
-        assert_eq!((zone.zone.as_str(), zone.operator.as_str(), zone.parent), ("example.org", "a", ParentMode::Manual));
+        assert_eq!(
+            (zone.zone.as_str(), zone.operator.as_deref(), zone.parent),
+            ("example.org", Some("a"), ParentMode::Manual)
+        );
         assert_eq!(zone.parent_servers.len(), 2);
         assert_eq!((zone.policy.stale_s, zone.policy.slack_s), (Some(86_400), None));
     }

@@ -29,6 +29,7 @@ impl Controller {
         let interface = interface(provider.as_ref(), &zone).await;
         let (mut oversteps, mut untried) = (None, BTreeMap::new());
         if check.write {
+            self.must_be_apart(&operator, &zone).await?;
             (oversteps, untried) = self.try_abilities(&operator, &zone, provider.as_ref()).await?;
         } else {
             self.read_abilities(&operator, &zone).await?;

@@ -46,8 +46,11 @@ impl Controller {
         };
         let roll = wished.algorithm.map(|change| change.to);
         let world = World { paused: false, algorithm: roll, ..wished.known.world() };
-        let refusals: Vec<wire::Check> =
-            inspection.iter().flat_map(|inspection| findings(&world, inspection)).filter_map(check).collect();
+        let mut found: Vec<Finding> = inspection.iter().flat_map(|inspection| findings(&world, inspection)).collect();
+        if inspection.is_some() {
+            found.extend(self.shared_interfaces(&wished.known).await?);
+        }
+        let refusals: Vec<wire::Check> = found.into_iter().filter_map(check).collect();
         let forecast = forecast(&world);
         let nothing = wished.from == wished.to && roll.is_none() && wished.known.transition.is_none();
         let steps = if nothing { Vec::new() } else { forecast.steps };
@@ -121,7 +124,8 @@ impl Controller {
         self.no_trial_left_over(name).await?;
         self.engine.look(&mut known, Protocol::Tcp).await;
         let roll = algorithm.map(|change| change.to);
-        let refused = preflight(&World { algorithm: roll, ..known.world() });
+        let mut refused = preflight(&World { algorithm: roll, ..known.world() });
+        refused.extend(self.shared_interfaces(&known).await?.into_iter().map(refused_for));
         if !refused.is_empty() {
             return Err(refusal(name, refused));
         }
@@ -129,7 +133,7 @@ impl Controller {
         let inspection = self.inspect(&mut known).await?;
         let world = World { algorithm: roll, ..known.world() };
         let errors = findings(&world, &inspection).into_iter().filter(|f| f.severity == Severity::Error);
-        let refused: Vec<Refused> = errors.map(|f| Refused { code: f.code, text: f.text, fix: f.fix }).collect();
+        let refused: Vec<Refused> = errors.map(refused_for).collect();
         if !refused.is_empty() {
             return Err(refusal(name, refused));
         }
@@ -197,7 +201,7 @@ impl Controller {
     /// Works a change out against the desired group of this moment.
     pub(super) async fn wish(&self, name: &Name, change: wire::Change) -> Result<Wished, Refusal> {
         let (stored, _) = self.engine.ports().recall(name).await.map_err(of_engine)?;
-        let mut members = stored.record.members.clone();
+        let members = &stored.record.members;
         let from: Group = members.iter().map(|(op, member)| (op.clone(), member.wanted)).collect();
         let from: Group = from.into_iter().filter(|(_, wanted)| *wanted > Standing::Outside).collect();
         let mut to = from.clone();
@@ -247,12 +251,24 @@ impl Controller {
                 to = nearest_rest(&stored.world(), &running.from, &running.to).group;
             }
         }
+        self.work_out(stored, from, to, algorithm, gone).await
+    }
+
+    /// The zone as it is to be: its operators, wanted as `to` has them.
+    pub(super) async fn work_out(
+        &self,
+        stored: Picture,
+        from: Group,
+        to: Group,
+        algorithm: Option<AlgorithmChange>,
+        gone: Option<String>,
+    ) -> Result<Wished, Refusal> {
         for operator in to.keys() {
             if self.engine.ports().store.operator(operator).await.map_err(of_store)?.is_none() {
                 return Err(no_operator(operator));
             }
         }
-        members = wanted(&members, &to);
+        let mut members = wanted(&stored.record.members, &to);
         if let Some(member) = gone.and_then(|operator| members.get_mut(&operator)) {
             member.unreachable = true;
         }
@@ -304,6 +320,10 @@ fn rolled_to(name: &Name, stored: &Picture, text: &str) -> Result<Option<Algorit
                 .with_zone(plain(name)))
         }
     }
+}
+
+pub(super) fn refused_for(finding: Finding) -> Refused {
+    Refused { code: finding.code, text: finding.text, fix: finding.fix }
 }
 
 pub(super) fn of_provider(operator: &str, error: &ProviderError) -> Refusal {

@@ -41,6 +41,7 @@ impl Controller {
         self.engine.look(&mut known, Protocol::Tcp).await;
         let inspection = self.inspect(&mut known).await?;
         let mut findings = findings(&World { algorithm: roll, ..known.world() }, &inspection);
+        findings.extend(self.shared_interfaces(&known).await?);
         findings.extend(self.permissions(&known).await?);
         findings.sort_by_key(|finding| finding.severity);
         Ok(wire::ZoneCheck {

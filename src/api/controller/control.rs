@@ -39,6 +39,12 @@ impl Controller {
             return self.answer(name, known.transition.is_some()).await;
         }
         let Some(running) = &known.transition else {
+            if verb == Verb::Repair {
+                self.repair(name, known, control.reason).await?;
+                drop(holding);
+                self.engine.wake();
+                return self.answer(name, true).await;
+            }
             if verb != Verb::Undo {
                 return Err(at_rest(name, verb));
             }
@@ -55,6 +61,13 @@ impl Controller {
             self.engine.wake();
             return self.answer(name, true).await;
         };
+        if verb == Verb::Repair && !running.is_repair() {
+            let text =
+                format!("{} is in the middle of a transition, which brings about what the group needs", plain(name));
+            return Err(Refusal::new(RefusalKind::Conflict, "in-transition", text)
+                .with_fix("wait until it is done")
+                .with_zone(plain(name)));
+        }
         if verb == Verb::Stop && running.algorithm.is_some() {
             let text = "a roll to another algorithm rests wherever it waits for an operator, and only there";
             return Err(Refusal::new(RefusalKind::Conflict, "cannot-stop", text)
@@ -75,6 +88,14 @@ impl Controller {
         self.answer(name, true).await
     }
 
+    /// Starts a transition to the present group: what it lacks is put right.
+    async fn repair(&self, name: &Name, known: Picture, reason: Option<String>) -> Result<(), Refusal> {
+        let wanted = known.record.members.iter().map(|(operator, member)| (operator.clone(), member.wanted));
+        let group: Group = wanted.filter(|(_, wanted)| *wanted > Standing::Outside).collect();
+        let wished = self.work_out(known, group.clone(), group, None, None).await?;
+        self.begin(name, wished, reason).await
+    }
+
     async fn change(
         &self,
         name: &Name,
@@ -90,7 +111,7 @@ impl Controller {
             Verb::Pause => ("paused", "paused: keys are still shared, nothing else is written".to_owned()),
             Verb::Resume => ("resumed", format!("resumed: {goes_to}")),
             Verb::Stop => ("stopping", format!("to stop at the nearest rest state: {goes_to}")),
-            Verb::Undo | Verb::TryNow => ("undoing", format!("to be undone: {goes_to}")),
+            Verb::Undo | Verb::TryNow | Verb::Repair => ("undoing", format!("to be undone: {goes_to}")),
         };
         let (at, members) = (ports.clock.now(), wanted(&known.record.members, next.target()));
         let control = Control {
@@ -185,6 +206,8 @@ fn after(verb: Verb, running: &TransitionRecord, known: &Picture) -> Option<Tran
         }
         Verb::Undo => (running.aim != Aim::Undoing || running.paused).then(|| going(Aim::Undoing, None)),
         Verb::TryNow => None,
+        // Asked for again: it goes on.
+        Verb::Repair => running.paused.then(|| TransitionRecord { paused: false, ..running.clone() }),
     }
 }
 

@@ -48,14 +48,15 @@ impl Controller {
             let hosts = |servers: &[String]| -> BTreeSet<String> {
                 servers.iter().map(|server| server.split('=').next().unwrap_or_default().to_owned()).collect()
             };
-            if let Some(zone) = zones.first().filter(|_| hosts(&new) != hosts(&operator.name_servers)) {
+            if let Some(zone) = zones.first().filter(|_| !hosts(&new).is_superset(&hosts(&operator.name_servers))) {
                 // NS sets in caches lead to the old ones, and nothing would wait for those to die.
                 let text = format!(
-                    "{name} serves {}: its name servers' addresses can be changed, their names cannot",
+                    "{name} serves {}: name servers can be added, and their addresses changed, and none can be taken away",
                     plain_of_stored(zone)
                 );
                 return Err(Refusal::new(RefusalKind::Conflict, "in-use", text).with_fix(
-                    "add the new name servers as another operator, and replace this one by it: `chorus zone replace`",
+                    "name the old ones beside the new ones; an operator that signs with keys of its own can take the place \
+                     of this one: `chorus zone replace`",
                 ));
             }
             self.no_alias(name, &new).await?;

@@ -8,7 +8,7 @@ use crate::api::wire::{self, At};
 use crate::engine::{
     BOGUS, Status, alarm, awaited, exposed, is_at_rest, is_begun, state_of_transition, summary, unanswering,
 };
-use crate::model::group::{Group, Standing, Step, algorithm_name};
+use crate::model::group::{Group, NEEDS_REPAIR, Standing, Step, algorithm_name};
 use crate::model::time::Time;
 use crate::store::{Aim, AlgorithmChange, MemberRecord, TransitionRecord, UNFINISHED, ZoneState};
 use std::collections::BTreeMap;
@@ -42,6 +42,12 @@ impl Gist<'_> {
     pub fn desired(&self) -> Vec<String> {
         let wanted = self.members.iter().filter(|(_, member)| member.wanted >= Standing::Trusted);
         wanted.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// What the group lacks, and only a person has put right.
+    pub fn to_repair(&self) -> Vec<String> {
+        let waits = self.status.waiting.iter().filter(|wait| wait.code == NEEDS_REPAIR && self.transition.is_none());
+        waits.map(|wait| wait.text.clone()).collect()
     }
 
     pub fn verdict(&self) -> String {
@@ -124,7 +130,7 @@ impl Gist<'_> {
         let rolling = transition.algorithm.is_some();
         let way: Vec<(bool, &'static [Step])> = JOIN
             .iter()
-            .filter(|_| joins && !rolling)
+            .filter(|_| (joins || transition.is_repair()) && !rolling)
             .map(|steps| (false, *steps))
             .chain(LEAVE.iter().filter(|_| leaves && !rolling).map(|steps| (true, *steps)))
             .chain(ALGORITHM.iter().filter(|_| rolling).map(|steps| (false, *steps)))
@@ -232,7 +238,7 @@ fn asked(transition: &TransitionRecord) -> String {
         (false, true) => verb(&joins, "joins", "join"),
         (true, false) => verb(&leaves, "leaves", "leave"),
         (false, false) => format!("{} {}", verb(&joins, "replaces", "replace"), joined(&leaves)),
-        (true, true) => "Nothing changes".into(),
+        (true, true) => "What the group lacks is repaired".into(),
     }
 }
 

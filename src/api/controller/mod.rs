@@ -4,6 +4,7 @@
 //! turn.
 
 mod abilities;
+mod apart;
 mod audit;
 mod cds_checks;
 mod changes;

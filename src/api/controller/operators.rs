@@ -82,6 +82,7 @@ impl Controller {
             Err(e) => checks.push(failed("no-addresses", e.to_string(), "say the addresses: --name-server HOST=ADDR")),
         }
         checks.extend(self.names(&zone, &operator).await);
+        checks.extend(self.keys_are_apart(&operator, &zone).await?);
         let provider = self.engine.ports().providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
         let probed = provider.probe(&zone).await;
         if probed.is_ok() && self.serves_keys_untried(&operator, provider.as_ref(), &zone).await? {

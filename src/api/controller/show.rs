@@ -46,6 +46,7 @@ pub(super) fn zone(known: &Picture, status: &Status, last: Option<&TransitionRec
             _ => gist.unsettled(),
         },
         desired: gist.desired(),
+        to_repair: gist.to_repair(),
         operators: operators.collect(),
         transition,
         exposures: status.exposures.iter().map(exposure).collect(),

@@ -1,17 +1,18 @@
 //! Zones: adopted, listed, their policy changed, their past shown.
 
+use super::changes::refused_for;
 use super::{Controller, learn_ttls, no_operator, of_engine, of_store, plain, show, zone_name};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire;
 use crate::engine::{Certificate, Status};
 use crate::model::dns::{Name, stored};
-use crate::model::group::{PARENT_SERVES_ZONE, ParentMode, Standing, preflight};
-use crate::model::history::History;
+use crate::model::group::{PARENT_SERVES_ZONE, ParentMode, Refused, Standing, World, belongings, preflight};
+use crate::model::history::{History, Kind, Server};
 use crate::model::parent::{PROFILES, ParentProfile};
 use crate::model::policy::Policy;
 use crate::observe::transport::Protocol;
 use crate::store::{MemberRecord, ParentRecord, StoreError, ZoneRecord};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Longer than a year is a mistake in the unit.
 const LONGEST_S: u64 = 366 * 86_400;
@@ -26,8 +27,13 @@ impl Controller {
         if ports.store.zone(&name).await.map_err(of_store)?.is_some() {
             return Err(of_store(StoreError::Exists { what: "zone", name: stored(&name) }));
         }
-        let operator =
-            ports.store.operator(&add.operator).await.map_err(of_store)?.ok_or_else(|| no_operator(&add.operator))?;
+        let names = adopted(&add)?;
+        let mut operators = Vec::new();
+        for operator in &names {
+            let record = ports.store.operator(operator).await.map_err(of_store)?;
+            let record = record.ok_or_else(|| no_operator(operator))?;
+            operators.push((record, MemberRecord::wanted(Standing::Serving)));
+        }
         let record = ZoneRecord {
             name: name.clone(),
             parent: ParentRecord {
@@ -38,7 +44,7 @@ impl Controller {
                 servers: add.parent_servers.iter().map(ToString::to_string).collect(),
             },
             policy,
-            members: BTreeMap::from([(add.operator.clone(), MemberRecord::wanted(Standing::Serving))]),
+            members: names.iter().map(|name| (name.clone(), MemberRecord::wanted(Standing::Serving))).collect(),
             placements: BTreeMap::new(),
             in_flight: Vec::new(),
             zone_ttls_s: BTreeMap::new(),
@@ -46,18 +52,15 @@ impl Controller {
             status: Status::default().write(),
             created_at: ports.clock.now(),
         };
-        let picture = self
-            .engine
-            .ports()
-            .picture(record, History::default(), vec![(operator, MemberRecord::wanted(Standing::Serving))], None)
-            .await;
+        let picture = self.engine.ports().picture(record, History::default(), operators, None).await;
         let mut known = picture.map_err(of_engine)?;
         self.engine.look(&mut known, Protocol::Tcp).await;
         let world = known.world();
         // A zone that is not secure yet, or that is about to be made insecure, can be watched; only joining it is refused.
         let is_watched = |code: &str| ["zone-insecure", "cds-delete", PARENT_SERVES_ZONE].contains(&code);
         let refused = preflight(&world).into_iter().find(|refused| !is_watched(refused.code));
-        if let Some(refused) = refused {
+        let shared = self.shared_interfaces(&known).await?.into_iter().map(refused_for).next();
+        if let Some(refused) = refused.or(shared).or_else(|| not_serving(&world)) {
             return Err(Refusal::new(RefusalKind::Preflight, refused.code, refused.text)
                 .with_fix(refused.fix)
                 .with_zone(plain(&name)));
@@ -73,6 +76,11 @@ impl Controller {
         ports.store.record(&name, &known.history, known.observed_at).await.map_err(of_store)?;
         for (operator, ttl_s) in &known.lifetimes.zone_ttls_s {
             ports.store.saw_zone_ttl(&name, operator, *ttl_s).await.map_err(of_store)?;
+        }
+        if known.members.len() > 1 {
+            // What the members have of each other is looked after as if Chorus had placed it.
+            let found = belongings(&known.world());
+            self.engine.keep_as_placements(&mut known, found).await.map_err(of_engine)?;
         }
         drop(holding);
         self.engine.turn(&name).await.map_err(of_engine)?;
@@ -177,6 +185,42 @@ fn no_profile(name: &str) -> Refusal {
     let names: Vec<&str> = PROFILES.iter().map(|profile| profile.name).collect();
     Refusal::new(RefusalKind::Invalid, "unknown-parent-profile", format!("there is no parent profile {name}"))
         .with_fix(format!("say auto, or one of {}", names.join(", ")))
+}
+
+/// The operators that are said to sign and serve the zone.
+fn adopted(add: &wire::ZoneAdd) -> Result<BTreeSet<String>, Refusal> {
+    match (&add.operator, add.operators.as_slice()) {
+        (Some(operator), []) => Ok(BTreeSet::from([operator.clone()])),
+        (None, operators @ [_, ..]) => Ok(operators.iter().cloned().collect()),
+        _ => {
+            let text = format!("who signs and serves {} is not said, or said twice", add.zone);
+            Err(Refusal::new(RefusalKind::Invalid, "bad-request", text)
+                .with_fix("name the one operator as `operator`, or the operators of a group as `operators`"))
+        }
+    }
+}
+
+/// An operator that is said to serve the zone, and that no NS RRset names.
+fn not_serving(world: &World<'_>) -> Option<Refused> {
+    let named = |operator: &str| {
+        let shows = |server: &Server, kind: Kind| {
+            world.history.current(server, kind).is_some_and(|span| world.names(&span.served.records, operator))
+        };
+        let mut others = world.members.iter().filter(|(name, _)| *name != operator).flat_map(|(_, at)| &at.servers);
+        world.parent_servers.iter().any(|server| shows(server, Kind::Delegation))
+            || others.any(|server| shows(server, Kind::Ns))
+    };
+    let outside = world.members.keys().filter(|_| world.members.len() > 1).find(|name| !named(name))?;
+    let staying: Vec<&str> = world.members.keys().filter(|name| *name != outside).map(String::as_str).collect();
+    Some(Refused {
+        code: "not-serving",
+        text: format!(
+            "{outside} does not serve {} yet: neither the parent nor {} names it",
+            plain(world.zone),
+            staying.join(", ")
+        ),
+        fix: format!("add the zone with {} and let {outside} join: `chorus zone join`", staying.join(",")),
+    })
 }
 
 /// Takes over what a request says of the policy, if all of it is sane.

@@ -77,6 +77,7 @@ fn declared() -> Declared {
         .route(routes!(zones::stop), TransitionsRun, Named)
         .route(routes!(zones::undo), TransitionsRun, Named)
         .route(routes!(zones::try_now), TransitionsRun, Named)
+        .route(routes!(zones::repair), TransitionsRun, Named)
         .route(routes!(zones::history), ZonesRead, Named)
         .route(routes!(zones::certificate), ZonesRead, Named)
         .route(routes!(access::accounts), Admin, Everything)

@@ -270,6 +270,28 @@ pub(super) async fn try_now(
     control(service, zone, Verb::TryNow, condition, asked).await
 }
 
+/// Puts right what the present group lacks for a stable state, as a transition of its own.
+///
+/// At rest Chorus writes nothing but new keys of a rollover and repairs of what it placed: `to_repair` of `GET /zones/{zone}`
+/// says what it leaves as it is until this is asked for. Asking twice is as good as asking once.
+#[utoipa::path(post, path = "/zones/{zone}/repair",
+    request_body(content = Control, example = json!({"reason": "CHG-812"})),
+    responses(
+        (status = 200, body = SetAnswer, description = "As it is now"),
+        (status = 409, description = "`in-transition`, `transition-changed`"),
+        (status = 412, description = "`precondition-failed`"),
+        (status = 422, description = "What speaks against it, as with a join"),
+        (status = 503, description = "`operator-unusable`"),
+    ))]
+pub(super) async fn repair(
+    Asker(service): Asker,
+    In(zone): In<String>,
+    condition: Condition,
+    Asked(asked): Asked<Control>,
+) -> Result<Json<SetAnswer>, Refused> {
+    control(service, zone, Verb::Repair, condition, asked).await
+}
+
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

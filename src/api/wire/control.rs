@@ -17,10 +17,12 @@ pub enum Verb {
     Undo,
     /// Look now, and try again at once what failed. Guards are guards all the same.
     TryNow,
+    /// Put right what the present group lacks, as a transition of its own. At rest nothing of it is written.
+    Repair,
 }
 
 impl Verb {
-    pub const ALL: [Verb; 5] = [Verb::Pause, Verb::Resume, Verb::Stop, Verb::Undo, Verb::TryNow];
+    pub const ALL: [Verb; 6] = [Verb::Pause, Verb::Resume, Verb::Stop, Verb::Undo, Verb::TryNow, Verb::Repair];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -29,6 +31,7 @@ impl Verb {
             Verb::Stop => "stop",
             Verb::Undo => "undo",
             Verb::TryNow => "try-now",
+            Verb::Repair => "repair",
         }
     }
 }

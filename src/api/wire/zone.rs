@@ -73,8 +73,12 @@ pub struct ZonePolicy {
 #[serde(deny_unknown_fields)]
 pub struct ZoneAdd {
     pub zone: String,
-    /// The operator that serves it now.
-    pub operator: String,
+    /// The operator that signs and serves it now; either this or `operators`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
+    /// The operators that sign and serve it now, where it is more than one: the group is taken over as it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operators: Vec<String>,
     /// The parent's servers; none: found by walking up.
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
@@ -371,6 +375,10 @@ pub struct ZoneShow {
     #[serde(default)]
     pub waiting_for: Option<WaitingFor>,
     pub desired: Vec<String>,
+    /// At rest: what the group lacks for a stable state. Chorus writes none of it until a person asks (`POST
+    /// /zones/{zone}/repair`). Sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to_repair: Vec<String>,
     pub operators: Vec<OperatorStanding>,
     /// The one that is under way, else the last one.
     pub transition: Option<TransitionShow>,

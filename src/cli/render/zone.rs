@@ -66,6 +66,9 @@ pub fn zone(zone: &ZoneShow, look: &Look) -> String {
     let rest = if zone.rest { "a rest state: stays valid with nobody acting" } else { "not a rest state" };
     let _ = writeln!(text, "operators    {}", if standings.is_empty() { dash() } else { standings.join(", ") });
     let _ = writeln!(text, "desired      {} ({rest})", people(&zone.desired));
+    for item in &zone.to_repair {
+        let _ = writeln!(text, "to repair    {item}");
+    }
     if let Some(transition) = &zone.transition {
         self::transition(&mut text, transition);
     }

@@ -13,7 +13,7 @@ use super::status::Status;
 use super::{Engine, EngineError, PlaceError, addresses};
 use crate::model::ability::{self, Ability};
 use crate::model::dns::{Name, Rdata, RecordSet, ns_rdata, read_name, stored};
-use crate::model::group::{Member, ParentMode, Standing, World, entry_keys};
+use crate::model::group::{Member, ParentMode, Scope, Standing, World, entry_keys};
 use crate::model::history::{History, Kind, Lifetimes, Outcome, Server};
 use crate::model::policy::Policy;
 use crate::observe::ask::Asker;
@@ -139,6 +139,7 @@ impl Engine {
             now: ports.clock.now(),
             algorithm: None,
             paused: false,
+            scope: Scope::default(),
             memo: None,
         };
         Ok([ability::shown(&world, &operator.name), ability::refuted(&world, &operator.name)])

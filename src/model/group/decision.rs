@@ -81,6 +81,8 @@ pub struct Write {
     pub why: String,
     /// The addresses that did not show it, or could not be asked.
     pub missing_at: Vec<Server>,
+    /// Nothing waits for it: it is tried once, and not read back.
+    pub is_courtesy: bool,
 }
 
 /// What follows from the world.

@@ -8,12 +8,15 @@ use super::addresses::fading_until;
 use super::algorithm::{algorithm_name, algorithms_of};
 use super::decision::{Change, Decision, Step, Wait, Write};
 use super::desired::placed_keys;
+use super::farewell::farewells;
 use super::guards::{Guard, last_question, may_lose_ds, may_lose_key, still_vouching};
+use super::missing::missing;
 use super::parents::PARENT_SERVES_ZONE;
 use super::roles::UNSUPPORTED;
 use super::say::{describe_keys, key_label};
 use super::standing::standing;
 use super::view::{Member, Memo, ParentMode, Shown, World};
+use super::whose::shared_keys;
 use crate::model::dns::{RecordSet, plain_text};
 use crate::model::history::{Kind, Server};
 use crate::model::switches::Switch;
@@ -33,6 +36,15 @@ pub fn decide(world: &World<'_>) -> Decision {
         ladder.wait_for_the_resume();
     }
     let Ladder { writes, mut waits, .. } = ladder;
+    let mut writes = world.within_scope(writes);
+    if !writes.is_empty() || !waits.is_empty() {
+        // The end does not wait for it.
+        writes.extend(farewells(world));
+    }
+    let missing = missing(world);
+    // What a repair is needed for is said once.
+    waits.retain(|wait| !(wait.code.starts_with("parent-") && missing.iter().any(|item| item.step == wait.step)));
+    waits.extend(missing);
     waits.sort_by_key(|wait| wait.step);
     let steps = writes.iter().map(|write| write.step).chain(waits.iter().map(|wait| wait.step));
     Decision {
@@ -85,7 +97,7 @@ impl<'a> Ladder<'a> {
         self.keep_what_vouches(&mut ds_keys);
         let ns = self.admitted();
         self.report_delete_requests();
-        if !self.every_member_is_signed() {
+        if !self.every_member_is_signed() || !self.keys_are_apart() {
             return (ds_keys, ns);
         }
         let keys_shared = self.share_keys();
@@ -171,6 +183,15 @@ impl<'a> Ladder<'a> {
         true
     }
 
+    /// Where two operators sign with the same keys, there is one signer, and nothing that Chorus could write is right.
+    fn keys_are_apart(&mut self) -> bool {
+        let shared = shared_keys(&self.world);
+        for pair in &shared {
+            self.wait(Step::ShareKeys, "keys-shared", format!("{}; {}", pair.text(), pair.fix(self.world.zone)), None);
+        }
+        shared.is_empty()
+    }
+
     /// Puts every member's keys into every other's DNSKEY set, and takes out those that nothing needs any more. True when
     /// every address shows all of the keys.
     fn share_keys(&mut self) -> bool {
@@ -242,7 +263,7 @@ impl<'a> Ladder<'a> {
                 vec![server]
             }
         };
-        self.writes.push(Write { step, operator: operator.to_owned(), sets, why, missing_at });
+        self.writes.push(Write { step, operator: operator.to_owned(), sets, why, missing_at, is_courtesy: false });
     }
 
     pub(super) fn unreachable(&mut self, step: Step, operator: &str, server: &Server, trouble: &str) {

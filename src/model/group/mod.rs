@@ -20,10 +20,12 @@ mod cds;
 mod cds_waits;
 mod decision;
 mod desired;
+mod farewell;
 mod forecast;
 mod guards;
 mod hosts;
 mod ladder;
+mod missing;
 mod name_servers;
 mod parent_takes;
 mod parents;
@@ -33,9 +35,12 @@ mod rest;
 mod roles;
 mod rolls;
 mod say;
+mod scope;
+mod second_writer;
 mod standing;
 mod strangers;
 mod view;
+mod whose;
 
 pub use addresses::{
     GLUE_DIFFERS, Known, Unequal, alias, glue_differs, known_by, listed as listed_addresses, reachable, unequal,
@@ -49,18 +54,23 @@ pub use cds::{
 };
 pub use decision::{Change, Decision, Step, Wait, Write};
 pub use desired::digest_types;
+pub use farewell::has_copies;
 pub use forecast::{Forecast, ForecastStep, ForecastWrite, forecast};
 pub use guards::{Guard, last_question};
 pub use hosts::{ADDRESSES_DIFFER, ALIAS};
 pub use ladder::{decide, is_present};
+pub use missing::NEEDS_REPAIR;
 pub use parents::PARENT_SERVES_ZONE;
 pub use preflight::{Refused, preflight};
 pub use repair::{REPAIRS_MAX, WITHIN, held_until};
 pub use rest::{Group, Rest, forecast_to, nearest_rest, parent_latency, wanting};
 pub(crate) use roles::{UNSUPPORTED, UNSUPPORTED_FIX};
 pub use rolls::{KeyRole, KeyTurn, OwnKey, Phase, Rolling, Turn, key_turns, rolling};
+pub use scope::Scope;
+pub use second_writer::second_writer;
 pub use standing::standing;
 pub use view::{Member, Memo, ParentMode, Shown, World};
+pub use whose::{Belongings, SharedKeys, belongings, copies, pusher, shared_keys};
 
 use serde::{Deserialize, Serialize};
 

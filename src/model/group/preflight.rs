@@ -11,6 +11,7 @@ use super::parents::PARENT_SERVES_ZONE;
 use super::roles::{UNSUPPORTED, UNSUPPORTED_FIX};
 use super::strangers::stranger;
 use super::view::{Shown, World};
+use super::whose::shared_keys;
 use crate::model::dns::{Dnskey, RecordSet, name_text};
 use crate::model::history::{Kind, Server};
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,6 +96,11 @@ pub fn preflight(world: &World<'_>) -> Vec<Refused> {
         });
     }
     refused.extend(asking_to_delete(world));
+    refused.extend(shared_keys(world).iter().map(|shared| Refused {
+        code: "keys-shared",
+        text: shared.text(),
+        fix: shared.fix(world.zone),
+    }));
     refused.extend(colliding_tags(world));
     refused.extend(shared_name_server(world));
     if let Some(text) = stranger(world) {

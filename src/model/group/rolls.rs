@@ -166,15 +166,11 @@ fn keys_of(world: &World<'_>, operator: &str) -> Vec<(Rdata, OwnKey)> {
         let who = Who::Operator(operator.to_owned());
         world.history.spans(kind).filter(move |(server, _)| server.who == who).map(|(_, span)| &*span.served)
     };
-    let signers = |operator: &str| -> BTreeSet<&Rdata> {
-        Kind::OPERATOR.into_iter().flat_map(|kind| of(operator, kind)).flat_map(|s| &s.signers).collect()
-    };
-    let here = signers(operator);
-    let elsewhere: BTreeSet<&Rdata> =
-        world.members.keys().filter(|other| *other != operator).flat_map(|o| signers(o)).collect();
     let seen: BTreeSet<&Rdata> = of(operator, Kind::Dnskey).flat_map(|served| &served.records).collect();
     let is_own = |key: &&Rdata| {
-        here.contains(key) || !(elsewhere.contains(key) || placed.is_some_and(|placed| placed.contains(*key)))
+        let placed = placed.is_some_and(|placed| placed.contains(*key));
+        let copied = || world.is_copy(operator, key) || world.owner_is_open(operator, key);
+        world.first_signed(operator, key).is_some() || !placed && !copied()
     };
     let own: RecordSet = seen.into_iter().filter(is_own).cloned().collect();
     let data: BTreeSet<&Rdata> = of(operator, Kind::Data).flat_map(|served| &served.signers).collect();

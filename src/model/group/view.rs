@@ -5,7 +5,8 @@
 
 use super::Standing;
 use super::guards::Guard;
-use crate::model::dns::{Name, Rdata, RecordSet, key_that_ds_belongs_to, ns_name, ns_rdata};
+use super::scope::Scope;
+use crate::model::dns::{Dnskey, Name, Rdata, RecordSet, key_of_ds, key_that_ds_belongs_to, ns_name, ns_rdata};
 use crate::model::history::{History, Kind, Lifetimes, Server, Span, Track, Who};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
@@ -56,6 +57,8 @@ pub struct World<'a> {
     pub paused: bool,
     /// The algorithm that the whole group is rolling to.
     pub algorithm: Option<u8>,
+    /// How much may be written now.
+    pub scope: Scope,
     /// What has been worked out of this very world; of another one it would be wrong.
     pub memo: Option<&'a Memo>,
 }
@@ -176,8 +179,8 @@ impl<'a> World<'a> {
         kinds.into_iter().any(|kind| self.current(operator, kind).any(|span| span.served.signers.contains(key)))
     }
 
-    /// The operator's own keys: what it serves, without what Chorus placed there, and without keys that were found there
-    /// but sign at another operator and not here: somebody else placed those.
+    /// The operator's own keys: what it serves, without what Chorus placed there, and without copies of other members'
+    /// keys that Chorus did not place (`whose.rs`).
     pub fn own_keys(&self, operator: &str) -> RecordSet {
         let work_out = || self.work_out_own_keys(operator);
         self.memo_of(operator).map_or_else(work_out, |memo| memo.own_keys.get_or_init(work_out).clone())
@@ -190,11 +193,10 @@ impl<'a> World<'a> {
     fn work_out_own_keys(&self, operator: &str) -> RecordSet {
         let Some(member) = self.member(operator) else { return RecordSet::new() };
         let placed = member.placements.get(&Kind::Dnskey).filter(|_| !self.leaves_out(Switch::Placements));
-        let elsewhere = |key: &Rdata| self.members.keys().any(|other| *other != operator && self.signs_at(other, key));
         let mut own = self.served(operator, Kind::Dnskey);
         own.retain(|key| {
             let placed = placed.is_some_and(|placed| placed.contains(key));
-            self.signs_at(operator, key) || !placed && !elsewhere(key)
+            self.signs_at(operator, key) || !placed && !self.is_copy(operator, key)
         });
         own
     }

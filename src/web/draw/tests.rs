@@ -53,6 +53,7 @@ fn zone(operators: &[&str], addresses: usize) -> ZoneShow {
         state: "rest".to_owned(),
         waiting_for: None,
         desired: operators.iter().map(|name| (*name).to_owned()).collect(),
+        to_repair: Vec::new(),
         operators: operators.iter().map(standing).collect(),
         transition: None,
         exposures: Vec::new(),

@@ -1,0 +1,129 @@
+//! A second controller: changes that undo what Chorus placed, made by neither Chorus nor one operator's own software.
+//!
+//! Invariant: reports what was seen in one round, and decides nothing. A change at one operator is that operator's, and is
+//! repaired a few times; a change of the same kind at two operators at once, or a CSYNC that nobody here asked for, is made by
+//! a controller.
+
+use super::desired::placed_keys;
+use super::say::host_list;
+use super::scope::Scope;
+use super::view::World;
+use crate::model::dns::{RecordSet, key_of_ds};
+use crate::model::history::{Kind, Sent, Span};
+use crate::model::time::Time;
+
+/// The kinds that a controller writes.
+const WRITTEN: [Kind; 4] = [Kind::Ns, Kind::Dnskey, Kind::Cds, Kind::Cdnskey];
+
+/// What looks like a second controller, in a sentence; `None` where nothing does. Only what was first seen after `told` counts,
+/// and what `in_flight` does not explain.
+pub fn second_writer(world: &World<'_>, told: Time, in_flight: &[(String, Kind, Sent)]) -> Option<String> {
+    if world.members.len() < 2 {
+        return None;
+    }
+    let seen = Seen { world, told, in_flight };
+    if world.scope != Scope::Transition
+        && let Some(operator) = world.members.keys().find(|name| seen.has_foreign_csync(name))
+    {
+        let text = format!(
+            "{operator} serves a CSYNC record that Chorus did not write: somebody asks the parent for another \
+                            delegation"
+        );
+        return Some(text);
+    }
+    WRITTEN.into_iter().find_map(|kind| {
+        let countered: Vec<&str> =
+            world.members.keys().filter(|name| seen.countered(name, kind)).map(String::as_str).collect();
+        let news = world.members.keys().any(|name| seen.changed(name, kind) && countered.contains(&name.as_str()));
+        (countered.len() > 1 && news).then(|| {
+            let what = seen.lost_hosts(kind).map(|hosts| format!(" (without {hosts})")).unwrap_or_default();
+            format!("the {kind} RRsets at {} were changed at once{what}, and not by Chorus", countered.join(" and "))
+        })
+    })
+}
+
+struct Seen<'w, 'a> {
+    world: &'w World<'a>,
+    told: Time,
+    in_flight: &'w [(String, Kind, Sent)],
+}
+
+impl<'a> Seen<'_, 'a> {
+    /// The present span at every address of an operator with the one before it; `None` where one was not seen.
+    fn pairs(&self, operator: &str, kind: Kind) -> Option<Vec<(Option<&'a Span>, &'a Span)>> {
+        let servers = &self.world.member(operator)?.servers;
+        let pair = |server| {
+            let spans = &self.world.history.track(server, kind)?.spans;
+            let now = spans.last().filter(|span| span.until.is_none())?;
+            Some((spans.len().checked_sub(2).and_then(|before| spans.get(before)), now))
+        };
+        let pairs: Option<Vec<_>> = servers.iter().map(pair).collect();
+        pairs.filter(|pairs| !pairs.is_empty())
+    }
+
+    fn is_ours(&self, operator: &str, kind: Kind, records: &RecordSet) -> bool {
+        let sent = self.in_flight.iter().filter(|(at, of, _)| at == operator && *of == kind);
+        sent.into_iter().any(|(_, _, sent)| sent.is_shown_by(records))
+    }
+
+    /// Whether an address of the operator shows something new in this round.
+    fn changed(&self, operator: &str, kind: Kind) -> bool {
+        let pairs = self.pairs(operator, kind).unwrap_or_default();
+        pairs.iter().any(|(before, now)| before.is_some() && now.first_seen > self.told)
+    }
+
+    fn has_foreign_csync(&self, operator: &str) -> bool {
+        let foreign = |(before, now): &(Option<&Span>, &Span)| {
+            before.is_some_and(|before| before.served.records.is_empty())
+                && !now.served.records.is_empty()
+                && !self.is_ours(operator, Kind::Csync, &now.served.records)
+        };
+        self.changed(operator, Kind::Csync)
+            && self.pairs(operator, Kind::Csync).is_some_and(|pairs| pairs.iter().all(foreign))
+    }
+
+    /// Whether every address of the operator lost something that Chorus placed there and still wants.
+    fn countered(&self, operator: &str, kind: Kind) -> bool {
+        let Some(placed) = self.world.member(operator).and_then(|member| member.placements.get(&kind)) else {
+            return false;
+        };
+        let wanted = self.wanted(operator, kind, placed);
+        self.pairs(operator, kind).is_some_and(|pairs| {
+            pairs.iter().all(|(before, now)| {
+                let had = before.map(|span| &span.served.records);
+                let lost =
+                    had.is_some_and(|had| wanted.iter().any(|r| had.contains(r) && !now.served.records.contains(r)));
+                lost && !self.is_ours(operator, kind, &now.served.records)
+            })
+        })
+    }
+
+    /// Of these placements those that the group still needs.
+    fn wanted(&self, operator: &str, kind: Kind, placed: &RecordSet) -> RecordSet {
+        let world = self.world;
+        let keys = || -> RecordSet { world.desired().flat_map(|name| world.key_signing_keys(name)).collect() };
+        match kind {
+            Kind::Ns => placed & &world.ns_of(world.serving()),
+            Kind::Dnskey => {
+                let leaving: RecordSet = world.leavers().flat_map(|name| world.own_keys(name)).collect();
+                let staying = &placed_keys(world, operator) - &leaving;
+                placed & &staying
+            }
+            Kind::Cds => {
+                let keys = keys();
+                placed.iter().filter(|cds| key_of_ds(world.zone, cds, &keys).is_some()).cloned().collect()
+            }
+            Kind::Cdnskey => placed & &keys(),
+            _ => RecordSet::new(),
+        }
+    }
+
+    fn lost_hosts(&self, kind: Kind) -> Option<String> {
+        let target = self.world.ns_of(self.world.serving());
+        let lost = self.world.members.keys().find_map(|name| {
+            let lost = &target - &self.world.served(name, Kind::Ns);
+            (!lost.is_empty()).then_some(lost)
+        });
+        lost.filter(|_| kind == Kind::Ns).map(|lost| host_list(&lost))
+    }
+}
