@@ -584,6 +584,9 @@ pub struct PolicyArgs {
     /// How often a few answers of one address are verified while nothing changes; 0s: never [default: 15m]
     #[arg(long, value_name = "DURATION", value_parser = input::seconds)]
     pub sample_every: Option<u64>,
+    /// The delegation at the parent, confirmed by you, where every server of the parent serves the zone itself; "" to forget it
+    #[arg(long, value_name = "HOST,...")]
+    pub delegation: Option<String>,
 }
 
 impl From<PolicyArgs> for PolicyChange {
@@ -596,6 +599,7 @@ impl From<PolicyArgs> for PolicyChange {
             parent_profile: args.parent_profile,
             parent: None,
             sample_every_s: args.sample_every,
+            delegation: args.delegation,
         }
     }
 }

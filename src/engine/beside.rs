@@ -6,8 +6,9 @@
 
 use super::picture::Picture;
 use super::turn::Engine;
-use crate::model::dns::{Name, address_rdata};
+use crate::model::dns::{Name, RecordSet, address_rdata, ns_rdata};
 use crate::model::history::{Failure, Kind, Outcome, Sample, Served, Server, Who};
+use crate::model::policy::DELEGATION_TTL_UNSEEN_S;
 use crate::model::time::Time;
 use crate::observe::resolve::{Looked, ResolveError};
 use crate::observe::transport::Protocol;
@@ -109,12 +110,13 @@ impl Engine {
         found.iter().for_each(|sample| known.history.record(sample));
     }
 
-    /// A parent's server that refers resolvers to the child again has no copy of it any more.
+    /// A parent's server that refers resolvers to the child again has lost its copy.
     fn end_copies(&self, known: &mut Picture, samples: &[Sample], at: Time) {
         let refers = |sample: &&Sample| {
             sample.server.who == Who::Parent
                 && sample.kind == Kind::Delegation
                 && matches!(sample.outcome, Outcome::Served(_))
+                && !samples.iter().any(|copy| copy.server == sample.server && Kind::COPY.contains(&copy.kind))
         };
         for sample in samples.iter().filter(refers) {
             known.history.retire_kinds(&sample.server, &Kind::COPY, at);
@@ -131,4 +133,18 @@ fn as_whole(known: &Picture, mut sample: Sample) -> Sample {
         served.ttl_s = served.ttl_s.max(span.served.ttl_s);
     }
     sample
+}
+
+/// Where no server of the parent shows the delegation, the one that a person has confirmed counts as what each of them has.
+pub(super) fn confirm_delegation(known: &Picture, samples: &mut [Sample]) {
+    let hosts = known.record.policy.delegation.split(',').filter_map(|host| host.parse::<Name>().ok());
+    let records: RecordSet = hosts.map(|host| ns_rdata(&host)).collect();
+    let of_parent = |sample: &&Sample| sample.server.who == Who::Parent && sample.kind == Kind::Delegation;
+    let is_hidden = |sample: &Sample| sample.outcome == Outcome::Failed(Failure::ServesChild);
+    if records.is_empty() || !samples.iter().filter(of_parent).all(is_hidden) {
+        return;
+    }
+    let served = Served { records, ttl_s: DELEGATION_TTL_UNSEEN_S, signers: BTreeSet::new(), expires: None };
+    let hidden = samples.iter_mut().filter(|sample| sample.server.who == Who::Parent && sample.kind == Kind::Delegation);
+    hidden.for_each(|sample| sample.outcome = Outcome::Served(served.clone()));
 }

@@ -5,7 +5,7 @@
 //! waited for, and the history proves it.
 
 use super::alerts::{Alert, alerts};
-use super::beside::Lookups;
+use super::beside::{Lookups, confirm_delegation};
 use super::judge::{Judged, certificate};
 use super::picture::{EngineError, Picture};
 use super::ports::Ports;
@@ -262,6 +262,7 @@ impl Engine {
         if protocol == Protocol::Udp && samples.iter().any(|sample| is_news(&known.history, sample)) {
             Observation { began, samples } = self.ask(known, Protocol::Tcp).await;
         }
+        confirm_delegation(known, &mut samples);
         let listed = |server: &Server| match &server.who {
             Who::Parent => known.places.parent.contains(server),
             Who::Operator(name) => known.places.operators.get(name).is_none_or(|servers| servers.contains(server)),

@@ -35,6 +35,10 @@ pub struct Policy {
     pub resolver_min_ttl_s: u64,
     /// Resolvers that keep records for no longer than this. 7 days: the default of BIND, the largest known.
     pub resolver_max_ttl_s: u64,
+    /// The hosts of the delegation at the parent, as a person has confirmed them, separated by commas: for a parent of which
+    /// every server serves the zone itself, so that none shows it. Empty otherwise.
+    #[serde(default)]
+    pub delegation: String,
     /// How often a few answers of one address are verified while nothing changes; 0: never. A quarter of an hour: some dozen
     /// queries each time are no load for anybody, and with two operators of two addresses each is looked at every hour.
     #[serde(default = "sample_every_s")]
@@ -44,6 +48,9 @@ pub struct Policy {
 fn sample_every_s() -> u64 {
     900
 }
+
+/// The TTL of a delegation that nobody sees: what most registries of top-level domains use, two days.
+pub const DELEGATION_TTL_UNSEEN_S: u32 = 172_800;
 
 /// Used where neither policy nor a zone transfer says what the largest TTL is.
 pub const DATA_TTL_MAX_UNKNOWN_S: u64 = 86_400;
@@ -60,6 +67,7 @@ impl Default for Policy {
             resolver_min_ttl_s: 0,
             resolver_max_ttl_s: 7 * 86_400,
             sample_every_s: sample_every_s(),
+            delegation: String::new(),
         }
     }
 }

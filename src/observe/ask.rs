@@ -65,6 +65,16 @@ impl Question {
     }
 }
 
+impl Question {
+    /// The octets that ask for a transfer: without EDNS, which old primaries refuse with it.
+    pub fn to_transfer(&self, id: u16) -> Result<Vec<u8>, Failure> {
+        let mut message = Message::new(id, MessageType::Query, OpCode::Query);
+        message.metadata.recursion_desired = false;
+        message.add_query(Query::query(self.name.clone(), self.rtype));
+        message.to_vec().map_err(|e| Failure::Malformed(format!("the question cannot be written: {e}")))
+    }
+}
+
 /// A message that answers the question that was asked, without an error code. Nothing is said of its sections yet.
 #[derive(Clone, Debug)]
 pub enum Reply {

@@ -13,5 +13,6 @@ pub mod net;
 pub mod resolve;
 pub mod round;
 pub mod sampling;
+pub mod transfer;
 pub mod transport;
 mod validity;

@@ -4,7 +4,7 @@
 //! kernel picks a new random source port, and the socket is connected, so the kernel drops what others send. Sockets
 //! that are open at the same time are bounded. What an answer says is judged in `ask`.
 
-use crate::observe::transport::{NoAnswer, Protocol, Transport};
+use crate::observe::transport::{NoAnswer, Protocol, Take, Transport};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::io;
@@ -91,6 +91,34 @@ impl Transport for NetTransport {
                     Err(_) => Err(NoAnswer::Timeout),
                 }
             }
+        }
+    }
+
+    async fn transfer(&self, server: SocketAddr, query: &[u8], take: &mut Take<'_>) -> Result<(), NoAnswer> {
+        let closed = |e: AcquireError| NoAnswer::Connection(e.to_string());
+        let _turn = self.connections.acquire().await.map_err(closed)?;
+        match timeout(TRANSFER_TIMEOUT, transfer(server, query, take)).await {
+            Ok(ended) => ended.map_err(failed),
+            Err(_) => Err(NoAnswer::Timeout),
+        }
+    }
+}
+
+/// For a whole zone transfer.
+const TRANSFER_TIMEOUT: Duration = Duration::from_secs(20);
+
+async fn transfer(server: SocketAddr, query: &[u8], take: &mut Take<'_>) -> io::Result<()> {
+    let length = u16::try_from(query.len()).map_err(|_| io::Error::other("the question is too long"))?;
+    let mut stream = TcpStream::connect(server).await?;
+    stream.write_all(&[&length.to_be_bytes(), query].concat()).await?;
+    loop {
+        let length = stream.read_u16().await?;
+        let mut message = vec![0; usize::from(length)];
+        stream.read_exact(&mut message).await?;
+        match take(&message) {
+            Some(true) => {}
+            Some(false) => return Ok(()),
+            None => return Err(io::Error::other("no transfer")),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::model::time::Time;
 use crate::observe::ask::{Answer, Asker, Question, answer, rrset};
 use crate::observe::fresh::Start;
 use crate::observe::sampling::{Cursor, Sampled};
+use crate::observe::transfer::delegation_by_transfer;
 use crate::observe::transport::Protocol;
 use async_trait::async_trait;
 use futures::future::{join, join_all};
@@ -242,6 +243,10 @@ pub async fn observe_parent_server(
         // Resolvers that ask the parent here get the child's data at once, so that this counts as one of the child's servers.
         let copy = observe_operator_server(asker, &zone, server, protocol).await;
         samples.extend(copy.into_iter().filter(|sample| Kind::COPY.contains(&sample.kind)));
+        // What the parent zone holds beside the copy; it may be served at any moment, once the copy is gone.
+        let held = delegation_by_transfer(asker, &zone, &parent_zone, server).await;
+        samples.retain(|sample| !held.iter().any(|other| other.kind == sample.kind));
+        samples.extend(held);
     }
     ParentView { samples, glue }
 }

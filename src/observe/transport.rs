@@ -22,9 +22,18 @@ pub enum NoAnswer {
     Connection(String),
 }
 
+/// What becomes of each message of a zone transfer.
+pub type Take<'t> = dyn FnMut(&[u8]) -> Option<bool> + Send + 't;
+
 /// One exchange with one address. An implementation checks that an answer comes from the address that was asked; for
 /// UDP it drops what has another id than `query` and goes on waiting.
 #[async_trait]
 pub trait Transport: Send + Sync {
     async fn exchange(&self, server: SocketAddr, protocol: Protocol, query: &[u8]) -> Result<Vec<u8>, NoAnswer>;
+
+    /// Asks for a zone transfer over TCP, and hands each message to `take` until that says that it was the last (`Some(false)`)
+    /// or that it is none (`None`).
+    async fn transfer(&self, _server: SocketAddr, _query: &[u8], _take: &mut Take<'_>) -> Result<(), NoAnswer> {
+        Err(NoAnswer::Connection("zones are not transferred here".into()))
+    }
 }

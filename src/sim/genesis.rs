@@ -41,6 +41,7 @@ impl World {
             // Data of these worlds are never bogus by themselves.
             sample_every_s: 0,
             resolver_max_ttl_s: if rng.chance(15) { rng.between(300, 3600).unsigned_abs() } else { 7 * 86_400 },
+            delegation: String::new(),
         };
         let longest_ttl_s: i64 = if long { 86_400 } else { rng.pick(&[300, 900, 3600]).unwrap_or(3600) };
         // A wait for the longest-lived of everything takes a few turns, whether that is minutes or days.

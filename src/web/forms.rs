@@ -90,6 +90,7 @@ impl PolicyFields {
                 _ => None,
             },
             sample_every_s: read_given("data are sampled every", &self.sample_every, input::seconds)?,
+            delegation: None,
         })
     }
 }

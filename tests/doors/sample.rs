@@ -63,6 +63,7 @@ pub fn policy() -> ZonePolicy {
         resolver_min_ttl_s: 0,
         resolver_max_ttl_s: 604_800,
         sample_every_s: 900,
+        delegation: String::new(),
     }
 }
 
@@ -153,6 +154,7 @@ pub fn zone() -> ZoneShow {
             ds: vec!["11201 13 2 D02F...".to_owned()],
             ns: vec!["ns1.a.example".to_owned(), "ns2.a.example".to_owned()],
             profile: None,
+            notes: Vec::new(),
         },
         keys: vec![
             key(11201, KeyRole::Ksk, "a", &[a1, a2], &[a1, a2], Some(DsState::Present)),

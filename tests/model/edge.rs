@@ -35,7 +35,7 @@ fn check_lets_pass(f: &Fixture, now_s: i64) -> bool {
     check(&scene, &[planned], Time::from_s(now_s)).is_empty()
 }
 
-/// b is trusted by everybody and named by nobody; its name server lies inside the zone, and a has this for it.
+/// The group trusts b, and no NS RRset names it; its name server lies inside the zone, and a has this for it.
 fn b_is_inside(at_a: &[(&str, &str)]) -> Fixture {
     let mut f = b_is_trusted();
     let inside = name("ns2.child.example.");
@@ -205,7 +205,7 @@ fn leaver_whose_copy_a_server_of_the_parent_has_can_be_queried() {
 }
 
 #[test]
-fn delegation_that_no_server_of_the_parent_shows_lets_nobody_go_and_nobody_come() {
+fn hidden_delegation_holds_the_leave_and_refuses_the_join() {
     let mut f = leaves("a", "b");
     for nth in 0..2 {
         let server = f.server("parent", nth);

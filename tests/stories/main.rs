@@ -17,6 +17,7 @@ mod control;
 mod control_at_every_step;
 mod data_validates;
 mod ds_and_cds;
+mod edge;
 mod every_step;
 mod generations;
 mod guards_switched_off;

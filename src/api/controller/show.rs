@@ -8,12 +8,9 @@ use super::under_way;
 use crate::api::wire::{self, At};
 use crate::engine::{Certificate, Picture, Status, awaited, state_of};
 use crate::model::chain::Exposure;
-use crate::model::dns::{
-    Dnskey, Rdata, RecordSet, RecordType, cds_for, key_that_ds_belongs_to, key_that_ds_validates, ns_name,
-    plain_of_stored, rdata_text, unhex,
-};
-use crate::model::group::{Group, KeyRole, ParentMode, Phase, Rolling, Standing, Step, World, algorithm_name, rolling};
-use crate::model::history::{Kind, Server, Who};
+use crate::model::dns::{Dnskey, Rdata, RecordSet, RecordType, cds_for, key_that_ds_belongs_to, key_that_ds_validates, ns_name, plain_of_stored, rdata_text, unhex};
+use crate::model::group::{Group, KeyRole, PARENT_SERVES_ZONE, ParentMode, Phase, Rolling, Standing, Step, World, algorithm_name, rolling};
+use crate::model::history::{Failure, Kind, Server, Who};
 use crate::model::parent::ParentProfile;
 use crate::model::policy::DATA_TTL_MAX_UNKNOWN_S;
 use crate::model::resolution::Resolution;
@@ -153,6 +150,16 @@ fn parent(known: &Picture, _status: &Status) -> wire::ParentShow {
         ds: shown(Kind::Ds).iter().map(|ds| rdata_text(RecordType::DS, ds)).collect(),
         ns: hosts(&shown(Kind::Delegation)),
         profile: takes(&known.lifetimes.policy.parent_profile()),
+        notes: known.world().with_copies().into_iter().map(copy).collect(),
+    }
+}
+
+/// A server of the parent that answers with a copy of the zone.
+fn copy(server: &Server) -> wire::WaitingFor {
+    wire::WaitingFor {
+        code: PARENT_SERVES_ZONE.into(),
+        text: format!("{server} {}: resolvers that ask the parent there get this copy", Failure::ServesChild),
+        until: None,
     }
 }
 
@@ -308,6 +315,7 @@ pub(super) fn policy(known: &Picture) -> wire::ZonePolicy {
         parent_profile: known.lifetimes.policy.parent_profile.clone(),
         resolver_min_ttl_s: policy.resolver_min_ttl_s,
         resolver_max_ttl_s: policy.resolver_max_ttl_s,
+        delegation: policy.delegation.clone(),
         sample_every_s: policy.sample_every_s,
     }
 }

@@ -238,10 +238,23 @@ fn change(policy: &mut Policy, wanted: &wire::PolicyChange) -> Result<(), Refusa
         };
     }
     policy.parent_manual = wanted.parent.map(|mode| mode == wire::ParentMode::Manual).or(policy.parent_manual);
+    if let Some(delegation) = &wanted.delegation {
+        policy.delegation = confirmed(delegation)?;
+    }
     policy.slack_s = wanted.slack_s.unwrap_or(policy.slack_s);
     policy.stale_s = wanted.stale_s.unwrap_or(policy.stale_s);
     policy.data_ttl_max_s = wanted.data_ttl_max_s.or(policy.data_ttl_max_s);
     policy.parent_pipeline_s = wanted.parent_pipeline_s.unwrap_or(policy.parent_pipeline_s);
     policy.sample_every_s = wanted.sample_every_s.unwrap_or(policy.sample_every_s);
     Ok(())
+}
+
+/// The hosts of a delegation that a person confirms, as they are kept.
+fn confirmed(hosts: &str) -> Result<String, Refusal> {
+    let given: Vec<&str> = hosts.split(',').map(str::trim).filter(|host| !host.is_empty()).collect();
+    let read = crate::observe::resolve::NameServer::parse_all(given).map_err(|e| {
+        Refusal::new(RefusalKind::Invalid, "bad-name", e.to_string())
+            .with_fix("write the hosts of the delegation, separated by commas")
+    })?;
+    Ok(read.iter().map(|server| server.host.to_string()).collect::<Vec<_>>().join(","))
 }

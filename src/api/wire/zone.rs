@@ -38,6 +38,9 @@ pub struct PolicyChange {
     pub parent_profile: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample_every_s: Option<u64>,
+    /// The hosts of the delegation, separated by commas, where no server of the parent shows it; empty: not confirmed any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegation: Option<String>,
 }
 
 impl PolicyChange {
@@ -66,6 +69,9 @@ pub struct ZonePolicy {
     /// How often a few answers of one address are verified at rest; 0: never.
     #[serde(default)]
     pub sample_every_s: u64,
+    /// The hosts of the delegation as a person has confirmed them, separated by commas.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub delegation: String,
 }
 
 /// `POST /zones`: observes and adopts; writes nothing anywhere.
@@ -246,6 +252,9 @@ pub struct ParentShow {
     pub ds: Vec<String>,
     /// The hosts of the delegation.
     pub ns: Vec<String>,
+    /// What is to be known of its servers: `parent-serves-zone`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<WaitingFor>,
     /// The profile of what it takes, and that in a sentence, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<ParentTakes>,

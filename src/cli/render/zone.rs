@@ -98,6 +98,9 @@ pub fn zone(zone: &ZoneShow, look: &Look) -> String {
     if let Some(takes) = &zone.parent.profile {
         let _ = writeln!(text, "parent takes {} ({})", takes.text, takes.name);
     }
+    for note in &zone.parent.notes {
+        let _ = writeln!(text, "             {} ({})", note.text, note.code);
+    }
     if let Some(updated) = zone.updated_at {
         let _ = writeln!(text, "looked at    {}", ago(updated, zone.now));
     }
@@ -287,5 +290,9 @@ pub fn policy(policy: &ZonePolicy) -> String {
     }
     let profile = policy.parent_profile.as_deref().unwrap_or("any");
     let _ = writeln!(text, "{:16}  {profile:12}  what the parent takes", "parent-profile");
+    }
+    if !policy.delegation.is_empty() {
+        let _ = writeln!(text, "delegation        {}, as you confirmed it", policy.delegation);
+    }
     text
 }

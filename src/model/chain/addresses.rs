@@ -1,4 +1,4 @@
-//! The check's rule about names and addresses: whoever is named has to be found the same way by every resolver.
+//! The check's rule about names and addresses: every resolver has to find the same addresses for a name server.
 //!
 //! Invariant: worked out from the versions that are served now, without what `group` makes of them.
 
@@ -9,7 +9,7 @@ use crate::model::history::{Failure, Kind, Server, Who};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-/// Objections to naming hosts that resolvers find differently, that are aliases, or whose addresses nobody observes.
+/// Objections to naming hosts that resolvers find differently, that are aliases, or whose addresses Chorus does not observe.
 pub(super) fn not_found_alike(scene: &Scene<'_>, planned: &[Planned]) -> Vec<Objection> {
     let mut objections = Vec::new();
     let named: BTreeSet<Name> = planned
@@ -41,8 +41,7 @@ pub(super) fn not_found_alike(scene: &Scene<'_>, planned: &[Planned]) -> Vec<Obj
             let pairs = span.served.records.iter().filter_map(host_address);
             let addresses: BTreeSet<IpAddr> = pairs.filter(|(of, _)| *of == host).map(|(_, address)| address).collect();
             if let Some(stranger) = addresses.iter().find(|address| !is_observed(scene, &host, **address)) {
-                objections
-                    .push(objection(format!("{host} would be named, and nobody observes its address {stranger}")));
+                objections.push(objection(format!("{host} would be named, and Chorus does not observe its address {stranger}")));
             }
             if server.who != Who::Public {
                 inside.insert(addresses);

@@ -68,7 +68,7 @@ fn source(server: &Server, kind: Kind) -> String {
     }
 }
 
-/// Until when resolvers may be sent to an address that no source has any more; `None` for any other address.
+/// Until when resolvers may be sent to an address that every source has dropped; `None` for any other address.
 pub(super) fn fading_until(world: &World<'_>, server: &Server) -> Option<Time> {
     reachable(world).get(&(Name::clone(&server.host), server.address.ip())).and_then(|known| known.until)
 }
@@ -213,13 +213,13 @@ pub fn glue_differs(world: &World<'_>, hosts: &BTreeSet<Name>) -> Option<String>
     None
 }
 
-/// When no cache sends resolvers to the leaver for another operator's name server any more.
+/// Makes the last query of the leaver wait for addresses: no cache may send resolvers there for another operator's name server.
 pub(super) fn no_other_name_leads_to(world: &World<'_>, leaver: &str, guard: &mut Guard) {
     let Some(member) = world.member(leaver).filter(|_| !world.leaves_out(Switch::Addresses)) else { return };
     let its: BTreeSet<IpAddr> = member.servers.iter().map(|server| server.address.ip()).collect();
     let of_leaver = |name: &str| world.leavers().any(|other| other == name);
     for (server, kind, span) in versions(world) {
-        // What leavers say of others reaches nobody after their own last question.
+        // Resolvers do not query leavers after their last question, so that their zones are no source then.
         if matches!(&server.who, Who::Operator(name) if of_leaver(name)) {
             continue;
         }

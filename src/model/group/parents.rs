@@ -1,7 +1,7 @@
 //! A parent's server that has a copy of the child zone: it never shows the delegation, and resolvers that ask the parent
 //! there are answered from the copy at once (RFC 1034 §4.3.2).
 //!
-//! Invariant: such a copy counts as one of the child's servers, which can be queried as long as the parent is asked there.
+//! Invariant: such a copy counts as one of the child's servers, which resolvers can query as long as they query the parent there.
 
 use super::guards::Guard;
 use super::say::{key_label, outlived};

@@ -22,7 +22,7 @@ pub(super) fn findings(scene: Scene<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Nobody is kept in a zone because one of its names is in disorder; nobody comes in with one.
+/// A name in disorder keeps an operator from joining. It does not keep the others from going on without an operator.
 fn graded(scene: Scene<'_>, operator: &str, found: Finding) -> Finding {
     let world = scene.world;
     let mut delegations = world.parent_servers.iter().filter_map(|s| world.history.current(s, Kind::Delegation));
@@ -113,7 +113,7 @@ fn unlisted(scene: Scene<'_>, known: &BTreeMap<(Name, IpAddr), Known>) -> Vec<Fi
         findings.push(match (until, answers) {
             (Some(until), _) => note(
                 "address-unlisted",
-                format!("{what}; the source has it no more, and caches may hold it until {until}"),
+                format!("{what}; that source has dropped it, and caches may hold it until {until}"),
                 "nothing: it is observed until then",
             ),
             (None, true) => warning(
