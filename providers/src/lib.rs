@@ -111,6 +111,8 @@ pub struct Capabilities {
 pub struct WritesAhead {
     pub zone: Name,
     pub writes: usize,
+    /// Whether the change is still to begin: it is checked first, with a write that changes nothing and a look at the zone.
+    pub begins: bool,
 }
 
 /// What they take of an account's budget of requests.
@@ -138,6 +140,24 @@ pub trait Provider: Send + Sync {
     /// Makes the smallest change that brings the wanted sets about, all or nothing where the interface can, reads back,
     /// and says what was changed: an empty list when all was as wanted already.
     async fn apply(&self, zone: &Name, wanted: &[Wanted]) -> Result<Vec<Change>, ProviderError>;
+
+    /// For an operator whose name servers do not show what its interface shows as wanted: makes it publish the zone again,
+    /// and leaves no change behind. `served`: the sets that a name server answers in place of the wanted ones; `None` where
+    /// another one answers as wanted. False where nothing was done: the interface has no way for that, or it does not show what
+    /// is wanted, and [`Provider::apply`] does it.
+    async fn publish_again(
+        &self,
+        _zone: &Name,
+        _wanted: &[Wanted],
+        _served: Option<&[Rrset]>,
+    ) -> Result<bool, ProviderError> {
+        Ok(false)
+    }
+
+    /// The keys in the zone's DNSKEY RRset that the interface says are not the operator's own; `None` where it does not tell.
+    async fn foreign_keys(&self, _zone: &Name) -> Result<Option<BTreeSet<Rdata>>, ProviderError> {
+        Ok(None)
+    }
 
     /// Whether the credential is accepted for the zone: a write that changes nothing.
     async fn probe(&self, zone: &Name) -> Result<(), ProviderError>;

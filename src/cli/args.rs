@@ -23,6 +23,7 @@ Example:
 Exit codes:
   0 ok   1 error   2 wrong usage   3 the plan has changes (zone plan --detailed-exitcode)
   4 blocked, or preflight failed   5 --wait timed out   6 conflict   7 not authorised
+  8 a check could not be tried now (operator test, operator check)
   130 Ctrl-C in a --wait: the transition goes on"
 )]
 pub struct Cli {
@@ -263,6 +264,12 @@ pub struct OperatorAddArgs {
     /// powerdns, desec: a file with the API key or token and nothing else; '-' reads it from stdin
     #[arg(long, value_name = "FILE", required_if_eq_any([("provider", "powerdns"), ("provider", "desec")]), conflicts_with_all = RFC2136_ARGS)]
     pub secret_file: Option<PathBuf>,
+    /// desec: which of several accounts the token belongs to, in your own words; operators without it share one
+    #[arg(long, value_name = "NAME", requires = "secret_file")]
+    pub account: Option<String>,
+    /// desec: how many requests a day the account may make, if deSEC has set another limit [default: 2000]
+    #[arg(long, value_name = "N", requires = "secret_file")]
+    pub requests_per_day: Option<u32>,
     /// A name server of this operator; without addresses they are looked up. Give each, and each address [desec: its two]
     #[arg(long, value_name = "HOST[=ADDR[:PORT]]", required_if_eq_any([("provider", "rfc2136"), ("provider", "powerdns")]), value_parser = input::name_server)]
     pub name_server: Vec<NameServer>,
@@ -281,6 +288,12 @@ pub struct OperatorSetArgs {
     /// powerdns: the server's id in its API
     #[arg(long, value_name = "ID")]
     pub server_id: Option<String>,
+    /// desec: which of several accounts the token belongs to, in your own words; '' for none
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+    /// desec: how many requests a day the account may make, with all its operators together
+    #[arg(long, value_name = "N")]
+    pub requests_per_day: Option<u32>,
     /// A name server of this operator. Give all that it has from now on, and each address
     #[arg(long, value_name = "HOST[=ADDR[:PORT]]", value_parser = input::name_server)]
     pub name_server: Vec<NameServer>,

@@ -19,6 +19,8 @@ pub enum Exit {
     /// It does not go with what is there now.
     Conflict = 6,
     NotAuthorised = 7,
+    /// `operator test`, `operator check`: something could not be tried now, and nothing that was tried failed.
+    Untried = 8,
     /// Ctrl-C in a `--wait`; the transition goes on. As the shell does: 128 + SIGINT.
     Detached = 130,
 }

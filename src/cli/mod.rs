@@ -119,8 +119,8 @@ async fn operator(asker: &Asker, command: OperatorCommand) -> Result<Exit, Failu
         }
         OperatorCommand::Set(args) => {
             let name_servers = Some(same_hosts_together(args.name_server)).filter(|servers| !servers.is_empty());
-            let OperatorSetArgs { name, update, api_url: url, server_id, .. } = args;
-            let change = OperatorChange { update, url, server_id, name_servers };
+            let OperatorSetArgs { name, update, api_url: url, server_id, account, requests_per_day, .. } = args;
+            let change = OperatorChange { update, url, server_id, account, requests_per_day, name_servers };
             if change == OperatorChange::default() {
                 let fix = format!("Say it: see `chorus operator set --help` and `chorus operator show {name}`");
                 return Err(Failure::new(Exit::Usage, "nothing is named that is to change", fix));
@@ -148,6 +148,9 @@ async fn operator(asker: &Asker, command: OperatorCommand) -> Result<Exit, Failu
             if cannot || shown.interface.outcome == Outcome::Fail {
                 return Ok(Exit::Blocked);
             }
+            if shown.interface.outcome == Outcome::Untried {
+                return Ok(Exit::Untried);
+            }
         }
         OperatorCommand::Test { name, zone } => {
             let path = ["operators", name.as_str(), "test"];
@@ -155,6 +158,9 @@ async fn operator(asker: &Asker, command: OperatorCommand) -> Result<Exit, Failu
             let test = asker.show::<OperatorTest>(answer, render::operator_test)?;
             if test.checks.iter().any(|check| check.outcome == Outcome::Fail) {
                 return Ok(Exit::Blocked);
+            }
+            if test.checks.iter().any(|check| check.outcome == Outcome::Untried) {
+                return Ok(Exit::Untried);
             }
         }
     }
@@ -191,7 +197,8 @@ fn operator_add(args: OperatorAddArgs) -> Result<OperatorAdd, Failure> {
         Some(file) => {
             let url = args.api_url;
             let server_id = args.server_id.unwrap_or_else(|| "localhost".to_owned());
-            Some(ApiAdd { url, server_id, key: SecretText::new(input::api_key(file)?) })
+            let (account, requests_per_day) = (args.account, args.requests_per_day);
+            Some(ApiAdd { url, server_id, account, requests_per_day, key: SecretText::new(input::api_key(file)?) })
         }
         _ => None,
     };

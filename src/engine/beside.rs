@@ -145,6 +145,7 @@ pub(super) fn confirm_delegation(known: &Picture, samples: &mut [Sample]) {
         return;
     }
     let served = Served { records, ttl_s: DELEGATION_TTL_UNSEEN_S, signers: BTreeSet::new(), expires: None };
-    let hidden = samples.iter_mut().filter(|sample| sample.server.who == Who::Parent && sample.kind == Kind::Delegation);
+    let hidden =
+        samples.iter_mut().filter(|sample| sample.server.who == Who::Parent && sample.kind == Kind::Delegation);
     hidden.for_each(|sample| sample.outcome = Outcome::Served(served.clone()));
 }

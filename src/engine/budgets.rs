@@ -1,12 +1,12 @@
-//! The budget of requests of an operator's account, kept in the store: it outlives the process, and all zones of the account
-//! draw on it.
+//! The budget of requests of an account, kept in the store: it outlives the process, and all zones and operator entries of the
+//! account draw on it.
 //!
 //! Invariant: where it cannot be looked at, nothing is sent.
 
 use super::Clock;
 use crate::store::{Store, StoreError};
 use async_trait::async_trait;
-use chorus_providers::desec::{Budget, Gate, Held, Planned, Queued, Request};
+use chorus_providers::desec::{Budget, Gate, Held, Planned, Queued, Request, Share};
 use std::sync::Arc;
 
 /// A store that does not answer is asked again after so long.
@@ -14,7 +14,8 @@ const AGAIN_S: u32 = 60;
 
 pub struct StoredBudget {
     pub store: Store,
-    pub operator: String,
+    pub account: String,
+    pub share: Share,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -24,7 +25,7 @@ impl StoredBudget {
     }
 
     fn lost(&self, error: &StoreError) {
-        tracing::error!(operator = %self.operator, "what the account has used cannot be stored: {error}");
+        tracing::error!(account = %self.account, "what the account has used cannot be stored: {error}");
     }
 }
 
@@ -32,7 +33,8 @@ impl StoredBudget {
 impl Gate for StoredBudget {
     async fn permit(&self, requests: &[Request]) -> Result<(), Held> {
         let now_ms = self.now_ms();
-        let permitted = self.store.with_budget(&self.operator, |budget| budget.permit(requests, now_ms)).await;
+        let permitted =
+            self.store.with_budget(&self.account, |budget| budget.permit_for(self.share, requests, now_ms)).await;
         match permitted {
             Ok(permitted) => permitted.map_err(|wait| wait.held(now_ms)),
             Err(error) => {
@@ -43,7 +45,7 @@ impl Gate for StoredBudget {
     }
 
     async fn given_back(&self, requests: &[Request]) {
-        if let Err(error) = self.store.with_budget(&self.operator, |budget| budget.given_back(requests)).await {
+        if let Err(error) = self.store.with_budget(&self.account, |budget| budget.given_back(requests)).await {
             self.lost(&error);
         }
     }
@@ -53,13 +55,13 @@ impl Gate for StoredBudget {
         let refused = |budget: &mut Budget| {
             budget.refused(request, now_ms, retry_after_s);
         };
-        if let Err(error) = self.store.with_budget(&self.operator, refused).await {
+        if let Err(error) = self.store.with_budget(&self.account, refused).await {
             self.lost(&error);
         }
     }
 
     async fn plan(&self, queue: &[Queued]) -> Option<Vec<Planned>> {
-        match self.store.budget(&self.operator).await {
+        match self.store.budget(&self.account).await {
             Ok(budget) => Some(budget.plan(queue, self.now_ms())),
             Err(error) => {
                 self.lost(&error);

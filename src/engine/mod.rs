@@ -7,6 +7,7 @@
 //! Clock, randomness, observation, providers and store are parameters ([`Ports`]), so that the same code runs in virtual time.
 
 mod alerts;
+mod attempts;
 mod beside;
 mod budgets;
 mod clock;
@@ -39,7 +40,7 @@ pub use sampling::{BOGUS, Bogus, Sampling};
 pub use serve::{StartError, on_this_host, run};
 pub use status::{ClockWatch, Failing, ParentAwaited, Status, Unanswered, WaitingFor, WrittenLately};
 pub use summary::{alarm, awaited, exposed, is_at_rest, is_begun, state_of, state_of_transition, summary, unanswering};
-pub use trial::{TrialError, Tried};
+pub use trial::{TrialError, Tried, leftovers};
 pub use turn::Engine;
 
 /// Every address of an operator's name servers, resolved where they are not given.

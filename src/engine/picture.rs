@@ -6,7 +6,8 @@
 use super::places::{PlaceError, Places, name_servers, of_operator, of_parent};
 use super::ports::{NoProvider, Ports};
 use super::status::Status;
-use crate::model::dns::{Name, name_text, ns_name, read_name};
+use super::trial::placed;
+use crate::model::dns::{Name, RecordSet, name_text, ns_name, read_name, stored};
 use crate::model::group::{Member, Memo, ParentMode, Scope, World, has_copies, is_present, reachable};
 use crate::model::history::{History, Kind, Lifetimes, Sent, Server, Who};
 use crate::model::time::Time;
@@ -42,6 +43,8 @@ pub struct Picture {
     pub is_contested: bool,
     /// When the newest round of observation began.
     pub observed_at: Time,
+    /// Keys that operators' interfaces say are not their own, where that was asked.
+    pub stored_keys: BTreeMap<String, RecordSet>,
 }
 
 impl Picture {
@@ -190,7 +193,8 @@ impl Ports {
     /// Everything that is stored of a zone, with the addresses that were last asked: nobody is asked anything.
     pub(crate) async fn recall(&self, zone: &Name) -> Result<(Picture, Status), EngineError> {
         let store = &self.store;
-        let record = store.zone(zone).await?.ok_or_else(|| EngineError::NoZone(zone.clone()))?;
+        let mut record = store.zone(zone).await?.ok_or_else(|| EngineError::NoZone(zone.clone()))?;
+        self.know_trials(&mut record).await?;
         let mut history = store.history(zone).await?;
         let operators = self.operators(record.members.iter().map(|(name, member)| (name.clone(), *member))).await?;
         let transition = store.running_transition(zone).await?;
@@ -217,6 +221,20 @@ impl Ports {
         let operators = self.operators(record.members.iter().map(|(name, member)| (name.clone(), *member))).await?;
         let transition = self.store.running_transition(&record.name).await?;
         self.picture_below(&status.parent_zone, record, history, operators, transition).await
+    }
+
+    /// What a trial placed is no operator's own, whether it came to its end or not.
+    async fn know_trials(&self, record: &mut ZoneRecord) -> Result<(), EngineError> {
+        let zone = stored(&record.name);
+        for trial in self.store.trials().await?.into_iter().filter(|trial| trial.zone == zone) {
+            let placements = record.placements.entry(trial.operator).or_default();
+            // Name servers are no placements: they are told apart by their names.
+            for (kind, records) in placed(&record.name, &trial.before).into_iter().filter(|(kind, _)| *kind != Kind::Ns)
+            {
+                placements.entry(kind).or_default().extend(records);
+            }
+        }
+        Ok(())
     }
 
     pub(crate) async fn operators(
@@ -247,11 +265,12 @@ impl Ports {
     async fn picture_below(
         &self,
         known_parent: &str,
-        record: ZoneRecord,
+        mut record: ZoneRecord,
         history: History,
         operators: Vec<(OperatorRecord, MemberRecord)>,
         transition: Option<TransitionRecord>,
     ) -> Result<Picture, EngineError> {
+        self.know_trials(&mut record).await?;
         let asked = operators.iter().map(|(operator, _)| of_operator(self, operator, &history));
         let (parent, found) = join(of_parent(self, &record, &history, known_parent), join_all(asked)).await;
         let (parent_zone, parent) = parent?;
@@ -294,9 +313,19 @@ fn assemble(
     let mut lifetimes = Lifetimes::new(record.policy.clone());
     lifetimes.zone_ttls_s = record.zone_ttls_s.clone();
     lifetimes.policy.know_parent(&places.parent_zone);
-    let is_contested = false;
-    let mut picture =
-        Picture { record, history, lifetimes, members, hosts, places, transition, is_contested, observed_at };
+    let (is_contested, stored_keys) = (false, BTreeMap::new());
+    let mut picture = Picture {
+        record,
+        history,
+        lifetimes,
+        members,
+        hosts,
+        places,
+        transition,
+        is_contested,
+        observed_at,
+        stored_keys,
+    };
     picture.expect_what_was_sent();
     picture.lose_the_lost();
     picture.suppose_unseen();

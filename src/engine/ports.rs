@@ -17,7 +17,7 @@ use crate::observe::transport::{Protocol, Transport};
 use crate::store::{Interface, OperatorRecord, Records, Store, StoreError};
 use async_trait::async_trait;
 use chorus_providers::Provider;
-use chorus_providers::desec::Desec;
+use chorus_providers::desec::{Desec, Share};
 use chorus_providers::http::{AllowedNets, ApiKey, HttpConfig};
 use chorus_providers::powerdns::PowerDns;
 use chorus_providers::rfc2136::{Rfc2136, Rfc2136Config};
@@ -138,6 +138,11 @@ pub enum NoProvider {
 pub trait Providers: Send + Sync {
     async fn provider(&self, operator: &OperatorRecord) -> Result<Arc<dyn Provider>, NoProvider>;
 
+    /// The same for what a person waits for: out of the part of an account's requests that is kept for people.
+    async fn for_person(&self, operator: &OperatorRecord) -> Result<Arc<dyn Provider>, NoProvider> {
+        self.provider(operator).await
+    }
+
     /// The same with these settings, and the new secret that is to be tried.
     async fn staged(&self, operator: &OperatorRecord) -> Result<Arc<dyn Provider>, NoProvider> {
         self.provider(operator).await
@@ -156,18 +161,28 @@ pub struct ConfiguredProviders {
 impl Providers for ConfiguredProviders {
     async fn provider(&self, operator: &OperatorRecord) -> Result<Arc<dyn Provider>, NoProvider> {
         let secret = self.store.operator_secret(&operator.name).await?;
-        self.with_secret(operator, &secret)
+        self.with_secret(operator, &secret, Share::Controller)
+    }
+
+    async fn for_person(&self, operator: &OperatorRecord) -> Result<Arc<dyn Provider>, NoProvider> {
+        let secret = self.store.operator_secret(&operator.name).await?;
+        self.with_secret(operator, &secret, Share::People)
     }
 
     async fn staged(&self, operator: &OperatorRecord) -> Result<Arc<dyn Provider>, NoProvider> {
         let none = || NoProvider::Settings { operator: operator.name.clone(), reason: "no new secret is there".into() };
         let secret = self.store.staged_secret(&operator.name).await?.ok_or_else(none)?;
-        self.with_secret(operator, &secret)
+        self.with_secret(operator, &secret, Share::People)
     }
 }
 
 impl ConfiguredProviders {
-    fn with_secret(&self, operator: &OperatorRecord, secret: &[u8]) -> Result<Arc<dyn Provider>, NoProvider> {
+    fn with_secret(
+        &self,
+        operator: &OperatorRecord,
+        secret: &[u8],
+        share: Share,
+    ) -> Result<Arc<dyn Provider>, NoProvider> {
         let failed = |reason: String| NoProvider::Settings { operator: operator.name.clone(), reason };
         let text = std::str::from_utf8(secret).map_err(|_| failed("its secret is not text".into()))?;
         match &operator.interface {
@@ -187,11 +202,12 @@ impl ConfiguredProviders {
                 let config = HttpConfig::new(url, key, self.nets.clone());
                 Ok(Arc::new(PowerDns::new(&config, server_id).map_err(|e| failed(e.to_string()))?))
             }
-            Interface::Desec { url } => {
+            Interface::Desec { url, .. } => {
                 let key = ApiKey::from_text(text).map_err(|e| failed(e.to_string()))?;
                 let config = HttpConfig::new(url, key, self.nets.clone());
-                let (store, operator, clock) = (self.store.clone(), operator.name.clone(), self.clock.clone());
-                let budget = Arc::new(StoredBudget { store, operator, clock });
+                let account = operator.interface.account().unwrap_or_default();
+                let (store, clock) = (self.store.clone(), self.clock.clone());
+                let budget = Arc::new(StoredBudget { store, account, share, clock });
                 Ok(Arc::new(Desec::new(&config, budget).map_err(|e| failed(e.to_string()))?))
             }
         }

@@ -5,6 +5,7 @@
 //! waited for, and the history proves it.
 
 use super::alerts::{Alert, alerts};
+use super::attempts::Attempts;
 use super::beside::{Lookups, confirm_delegation};
 use super::judge::{Judged, certificate};
 use super::picture::{EngineError, Picture};
@@ -12,7 +13,7 @@ use super::ports::Ports;
 use super::security::{change as change_of_security, is_secure};
 use super::status::{Status, Unanswered, WaitingFor};
 use super::summary::summary;
-use super::writes::{Attempts, Written};
+use super::writes::Written;
 use crate::model::chain::Exposure;
 use crate::model::dns::{Name, hex, stored};
 use crate::model::group::{Decision, Step, decide, key_turns};

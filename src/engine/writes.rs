@@ -2,28 +2,25 @@
 //!
 //! Invariant: nothing is sent that `chain::check` objects to, and nothing whose placements are not committed.
 
+use super::attempts::{Attempts, Patience};
 use super::picture::{EngineError, Picture};
 use super::ports::NoProvider;
 use super::status::{Status, WaitingFor, WrittenLately};
 use super::turn::Engine;
 use crate::model::chain::{Planned, Scene, check};
 use crate::model::dns::{Rdata, RecordSet};
-use crate::model::group::{Change, Decision, Standing, WITHIN, Write};
-use crate::model::history::{Kind, LAG_MAX, Sent, Server};
+use crate::model::group::{Change, Decision, REPAIRS_MAX, Standing, WITHIN, Write, held_until};
+use crate::model::history::{Kind, LAG_MAX, Sent, Sent as InFlight, Server};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
 use crate::store::MemberRecord;
-use chorus_providers::{Category, Provider, ProviderError, Wanted};
-use std::collections::BTreeMap;
+use chorus_providers::{Category, Provider, ProviderError, Rrset, Wanted};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What is tried again after so long at the latest.
-const PATIENCE_MAX: Duration = Duration::from_secs(60);
-/// The same where requests are counted.
-const PATIENCE_MAX_LIMITED: Duration = Duration::from_secs(1800);
-const PATIENCE_MIN: Duration = Duration::from_millis(150);
+/// The code of a change that is stored and not served.
+const UNPUBLISHED: &str = "update-unpublished";
 
 /// What came of a round's writes.
 #[derive(Default)]
@@ -35,67 +32,21 @@ pub(super) struct Written {
     pub done: Vec<Done>,
 }
 
+/// What came of one write.
+enum Sent {
+    /// Something was changed, in words.
+    Changed(String),
+    /// The interface showed the wanted sets already.
+    Nothing,
+    /// So it did, and it published them again.
+    PublishedAgain,
+}
+
 /// A write that changed something.
 pub(super) struct Done {
     at: Time,
     operator: String,
     text: String,
-}
-
-/// Writes that brought nothing about, per operator.
-#[derive(Default)]
-pub(super) struct Attempts(BTreeMap<String, Attempt>);
-
-struct Attempt {
-    write: Write,
-    times: u32,
-    next: Time,
-    /// The pause after which it is tried again.
-    pause: Duration,
-    waiting: WaitingFor,
-}
-
-impl Attempts {
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub fn next_try(&self) -> Option<Time> {
-        self.0.values().map(|attempt| attempt.next).min()
-    }
-
-    fn still_waiting(&self, write: &Write, now: Time) -> Option<&WaitingFor> {
-        let attempt = self.0.get(&write.operator)?;
-        // Further away than it was when the pause began: the clock was set back.
-        let pausing = attempt.next > now && attempt.next <= now.plus(attempt.pause);
-        (same_sets(&attempt.write, write) && pausing).then_some(&attempt.waiting)
-    }
-
-    /// Tried again after a pause that grows.
-    fn again(&mut self, write: &Write, now: Time, waiting: WaitingFor, patience: Patience) {
-        let before = self.0.remove(&write.operator).filter(|attempt| same_sets(&attempt.write, write));
-        let times = before.map_or(0, |attempt| attempt.times + 1);
-        let first = if patience.quick { PATIENCE_MIN } else { PATIENCE_MIN * 8 };
-        let longest = if patience.limited { PATIENCE_MAX_LIMITED } else { PATIENCE_MAX };
-        let pause = (first * 2u32.saturating_pow(times.min(16))).min(longest).max(patience.at_least);
-        let next = now.plus(pause);
-        self.0.insert(write.operator.clone(), Attempt { write: write.clone(), times, next, pause, waiting });
-    }
-}
-
-/// How soon something is tried again.
-#[derive(Clone, Copy, Default)]
-struct Patience {
-    /// It may only not be served yet.
-    quick: bool,
-    /// Requests to the operator are counted.
-    limited: bool,
-    /// The operator says when.
-    at_least: Duration,
-}
-
-fn same_sets(a: &Write, b: &Write) -> bool {
-    a.sets == b.sets && a.step == b.step
 }
 
 impl Engine {
@@ -110,8 +61,7 @@ impl Engine {
         let mut written = Written::default();
         // What this round sends is judged together: each write has to go with those before it as well.
         let mut planned = Vec::new();
-        let wanted: Vec<&String> = decision.writes.iter().map(|write| &write.operator).collect();
-        attempts.0.retain(|operator, _| wanted.contains(&operator));
+        attempts.keep(&decision.writes);
         for write in &decision.writes {
             let now = self.ports.clock.now();
             if write.is_courtesy {
@@ -173,18 +123,25 @@ impl Engine {
                     member.placements.entry(kind).or_default().extend(records);
                 }
             }
-            match self.send(known, write, provider.as_ref()).await {
-                Ok(Some(text)) => {
+            match self.send(known, write, provider.as_ref(), attempts).await {
+                Ok(Sent::Changed(text)) => {
                     written.changed = true;
                     note(&mut status.written, write, now);
                     written.done.push(Done { at: self.ports.clock.now(), operator: write.operator.clone(), text });
                     // The same again, if somebody undoes it, only with growing patience.
-                    attempts.again(write, now, lagging(write), Patience { quick: true, ..patience });
+                    attempts.again(write, now, lagging(write), Patience { quick: true, lags: true, ..patience });
                     written.waiting.push(lagging(write));
                 }
-                Ok(None) => {
-                    attempts.again(write, now, lagging(write), Patience { quick: true, ..patience });
-                    written.waiting.push(lagging(write));
+                Ok(Sent::Nothing) => {
+                    let waiting = attempts.published_again(write).map_or_else(|| lagging(write), Clone::clone);
+                    attempts.again(write, now, waiting.clone(), Patience { quick: true, lags: true, ..patience });
+                    written.waiting.push(waiting);
+                }
+                Ok(Sent::PublishedAgain) => {
+                    let waiting = published_again(write);
+                    self.report(known, write, &waiting.code, &waiting.text, attempts).await?;
+                    attempts.again(write, now, waiting.clone(), Patience { published: true, lags: true, ..patience });
+                    written.waiting.push(waiting);
                 }
                 Err(e) => {
                     if !e.may_have_been_done() {
@@ -193,16 +150,15 @@ impl Engine {
                     }
                     // Whatever an interface says, it is asked again within a day.
                     let at_least = Duration::from_secs(u64::from(e.retry_after_s().unwrap_or_default())).min(LAG_MAX);
-                    let waiting = WaitingFor {
-                        step: write.step,
-                        code: e.code().to_owned(),
-                        text: format!("{}: {e}; {}", write.operator, e.advice()),
-                        until: e.retry_after_s().map(|_| now.plus(at_least)),
-                    };
+                    let until = e.retry_after_s().map(|_| now.plus(at_least));
+                    let said = format!("{}: {e}; {}", write.operator, e.advice());
+                    let waiting = attempts.with_what_is_behind(write, &e, said, until);
                     let text = format!("{}: {}: {e}", write.operator, write.why);
                     self.report(known, write, e.code(), &text, attempts).await?;
                     let quick = e.category() == Category::ReadBack;
-                    attempts.again(write, now, waiting.clone(), Patience { quick, at_least, ..patience });
+                    let (unpublished, put_off) = (e.code() == UNPUBLISHED, e.is_put_off());
+                    let patience = Patience { quick, at_least, unpublished, put_off, ..patience };
+                    attempts.again(write, now, waiting.clone(), patience);
                     written.waiting.push(waiting);
                 }
             }
@@ -269,26 +225,31 @@ impl Engine {
         Ok(self.ports.providers.provider(operator).await)
     }
 
-    /// What was changed, if anything was.
+    /// Sends a write. Where its interface shows the change already and its name servers have not shown it for long, the operator
+    /// is made to publish it again.
     async fn send(
         &self,
         known: &Picture,
         write: &Write,
         provider: &dyn Provider,
-    ) -> Result<Option<String>, ProviderError> {
+        attempts: &Attempts,
+    ) -> Result<Sent, ProviderError> {
         let wanted: Vec<Wanted> = write.sets.iter().map(wanted).collect();
         self.crash_point(self.ports.switches.crash_before, &BEFORE);
         let applied = provider.apply(&known.record.name, &wanted).await;
         self.crash_point(self.ports.switches.crash_after, &AFTER);
         let changes = applied?;
         if changes.is_empty() {
-            return Ok(None);
+            let due = attempts.may_publish_again(write, self.ports.clock.now());
+            let Some(served) = due.then(|| served_instead(known, write)).flatten() else { return Ok(Sent::Nothing) };
+            let again = provider.publish_again(&known.record.name, &wanted, served.as_deref()).await?;
+            return Ok(if again { Sent::PublishedAgain } else { Sent::Nothing });
         }
         let counts: Vec<String> =
             changes.iter().map(|c| format!("{} +{} −{}", c.rtype, c.added.len(), c.removed.len())).collect();
         let text = format!("wrote at {}: {} ({})", write.operator, write.why, counts.join(", "));
         tracing::info!(zone = %known.record.name, operator = %write.operator, "{text}");
-        Ok(Some(text))
+        Ok(Sent::Changed(text))
     }
 
     /// What was sent and is served at every address of its operator now, or will not be any more, is not in flight.
@@ -312,7 +273,7 @@ impl Engine {
         &self,
         known: &mut Picture,
         operator: &str,
-        sent: &[(Kind, Sent)],
+        sent: &[(Kind, InFlight)],
     ) -> Result<(), EngineError> {
         for (kind, sent) in sent {
             self.ports.store.landed(&known.record.name, operator, *kind, sent.at).await?;
@@ -339,8 +300,7 @@ impl Engine {
         text: &str,
         attempts: &Attempts,
     ) -> Result<(), EngineError> {
-        let again = attempts.0.get(&write.operator).is_some_and(|attempt| attempt.waiting.code == code);
-        if !again {
+        if !attempts.has_told(write, code) {
             tracing::warn!(zone = %known.record.name, operator = %write.operator, "{text}");
             let transition = known.transition.as_ref().map(|transition| transition.id.as_str());
             let now = self.ports.clock.now();
@@ -389,13 +349,13 @@ fn planned_by(known: &Picture, write: &Write) -> Vec<Planned> {
 }
 
 /// What a write sends, as it will be at the operator's servers.
-fn sent(planned: &[Planned], write: &Write, at: Time) -> Vec<(Kind, Sent)> {
+fn sent(planned: &[Planned], write: &Write, at: Time) -> Vec<(Kind, InFlight)> {
     let each = planned.iter().zip(&write.sets).map(|(planned, (kind, ttl_s, change))| {
         let partly = match change {
             Change::Exactly(_) => None,
             Change::Partly { with, without } => Some((with.clone(), without.clone())),
         };
-        (*kind, Sent { at, records: planned.records.clone(), ttl_s: *ttl_s, partly })
+        (*kind, InFlight { at, records: planned.records.clone(), ttl_s: *ttl_s, partly })
     });
     each.collect()
 }
@@ -453,6 +413,42 @@ fn placements(known: &Picture, write: &Write) -> Vec<(Kind, RecordSet)> {
         Change::Partly { with, .. } => with.clone(),
     };
     write.sets.iter().map(|(kind, _, change)| (*kind, placed(*kind, change))).collect()
+}
+
+/// What a name server answers in place of what the interface shows: `Some(None)` where another one of the operator answers as
+/// wanted. `None`: an address does not answer, and nothing follows from that.
+fn served_instead(known: &Picture, write: &Write) -> Option<Option<Vec<Rrset>>> {
+    let servers = &known.members.get(&write.operator)?.servers;
+    let kinds = || write.sets.iter().map(|(kind, _, _)| *kind);
+    if write.missing_at.iter().any(|server| kinds().any(|kind| known.history.trouble(server, kind).is_some())) {
+        return None;
+    }
+    if servers.iter().any(|server| !write.missing_at.contains(server)) {
+        return Some(None);
+    }
+    let lagging = write.missing_at.first()?;
+    let set = |kind: Kind| {
+        let served = &known.history.current(lagging, kind)?.served;
+        let records = served.records.iter().map(|rdata| rdata.as_wire().to_vec()).collect();
+        Some(Rrset { rtype: kind.record_type(), ttl_s: served.ttl_s, records })
+    };
+    Some(Some(kinds().filter_map(set).collect()))
+}
+
+fn published_again(write: &Write) -> WaitingFor {
+    let at: Vec<String> = write.missing_at.iter().map(ToString::to_string).collect();
+    WaitingFor {
+        step: write.step,
+        code: UNPUBLISHED.into(),
+        text: format!(
+            "{} has stored the change and {} does not serve it ({}); Chorus made it publish the zone again and looks whether it \
+             is served",
+            write.operator,
+            at.join(", "),
+            write.why
+        ),
+        until: None,
+    }
 }
 
 fn lagging(write: &Write) -> WaitingFor {

@@ -164,6 +164,15 @@ impl Records for Memory {
         Ok(0)
     }
 
+    // Nor limits of requests.
+    async fn requests_per_day(&self, _: &str) -> Result<u32, StoreError> {
+        Ok(chorus_providers::desec::USER_PER_DAY)
+    }
+
+    async fn set_requests_per_day(&self, _: &str, _: u32) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     // Nobody tries what an operator can do in these worlds.
     async fn begin_trial(&self, _: &Trial) -> Result<(), StoreError> {
         Ok(())

@@ -31,9 +31,11 @@ pub enum Interface {
         url: String,
         server_id: String,
     },
-    /// One account.
     Desec {
         url: String,
+        /// Which of several accounts at this URL, in words of the user's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<String>,
     },
 }
 
@@ -44,6 +46,14 @@ impl Interface {
             Interface::PowerDns { .. } => "powerdns",
             Interface::Desec { .. } => "desec",
         }
+    }
+
+    /// The account whose requests are counted; `None` where none are. Operators at one URL use one account unless the user
+    /// tells their accounts apart: a token does not say whose it is, and too few requests harm nothing.
+    pub fn account(&self) -> Option<String> {
+        let Interface::Desec { url, account } = self else { return None };
+        let url = url.trim_end_matches('/');
+        Some(account.as_ref().map_or_else(|| url.to_owned(), |account| format!("{url} {account}")))
     }
 }
 

@@ -56,6 +56,8 @@ records! {
     async fn operators(&self) -> Vec<OperatorRecord>;
     async fn operator(&self, name: &str) -> Option<OperatorRecord>;
     async fn zones_of(&self, operator: &str) -> Vec<String>;
+    async fn requests_per_day(&self, account: &str) -> u32;
+    async fn set_requests_per_day(&self, account: &str, requests: u32) -> ();
     async fn add_zone(&self, zone: &ZoneRecord) -> ();
     async fn zone_names(&self) -> Vec<String>;
     async fn zone_page(&self, filter: &ZoneFilter, from: &PageFrom, limit: u32) -> ZonePage;

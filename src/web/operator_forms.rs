@@ -100,7 +100,8 @@ async fn added(here: &Here, fields: &AddFields, secret: Result<SecretText, Troub
         }
         "powerdns" | "desec" => {
             let server_id = given(&fields.server_id).unwrap_or_else(|| "localhost".to_owned());
-            (None, Some(ApiAdd { url: given(&fields.url), server_id, key: secret }))
+            let url = given(&fields.url);
+            (None, Some(ApiAdd { url, server_id, account: None, requests_per_day: None, key: secret }))
         }
         _ => return Err(Trouble::typed("choose the kind of interface")),
     };
@@ -178,6 +179,8 @@ impl SetFields {
             update: read_given("updates to", &self.update, input::dns_address)?.filter(|to| Some(*to) != before.update),
             url: other(&self.url, &was.url),
             server_id: other(&self.server_id, &was.server_id),
+            account: None,
+            requests_per_day: None,
             name_servers: (servers != before.name_servers).then_some(servers),
         })
     }

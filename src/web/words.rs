@@ -110,6 +110,7 @@ pub fn outcome(outcome: &Outcome) -> (&'static str, &'static str, &'static str) 
         Outcome::Pass => ("good", "✓", "passed"),
         Outcome::Warn => ("warn", "◆", "warning"),
         Outcome::Fail => ("bad", "✗", "failed"),
+        Outcome::Untried => ("warn", "◆", "not tried"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The fault matrix: what goes wrong around Chorus, one test or more for each number of `docs/faults.md`, in virtual time.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod accounts;
 mod answers;
 mod clocks;
 mod credentials;

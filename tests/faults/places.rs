@@ -106,6 +106,16 @@ pub struct Operator {
     pub mishaps: VecDeque<Mishap>,
     /// Writes that were sent.
     pub sent: usize,
+    /// Whether requests are counted.
+    pub counted: bool,
+    /// What is written is stored and not published; whether the interface says so.
+    pub unpublished: Option<bool>,
+    /// How often it was made to publish again.
+    pub published_again: usize,
+    /// Zones in which the credential may write nothing.
+    pub refuses_in: BTreeSet<Name>,
+    /// The next probes are put off for so many seconds each.
+    pub puts_off: VecDeque<u32>,
 }
 
 /// A key that differs from all others.
@@ -134,6 +144,11 @@ impl Operator {
             refuses: None,
             mishaps: VecDeque::new(),
             sent: 0,
+            counted: false,
+            unpublished: None,
+            published_again: 0,
+            refuses_in: BTreeSet::new(),
+            puts_off: VecDeque::new(),
         };
         let own = RecordSet::from([operator.ksk.clone(), operator.zsk.clone()]);
         let (ksk, zsk) = (operator.ksk.clone(), operator.zsk.clone());

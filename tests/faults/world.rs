@@ -19,6 +19,7 @@ use chorus::observe::resolve::{Resolve, ResolveError};
 use chorus::observe::round::{Observation, Observe};
 use chorus::observe::transport::{NoAnswer, Protocol, Transport};
 use chorus::store::{Event, MasterKey, MemberRecord, OperatorRecord, ParentRecord, Records, Store, ZoneRecord};
+use chorus_providers::http::RestError;
 use chorus_providers::{
     Capabilities, CdsControl, Change, ForeignDnskey, Provider, ProviderError, Rrset, Wanted, WriteGrouping,
 };
@@ -277,7 +278,9 @@ struct Interface {
 #[async_trait]
 impl Provider for Interface {
     fn capabilities(&self) -> Capabilities {
-        let refuses = self.outside.lock().operator(&self.operator).refuses.clone();
+        let mut state = self.outside.lock();
+        let counted = state.operator(&self.operator).counted;
+        let refuses = state.operator(&self.operator).refuses.clone();
         Capabilities {
             foreign_dnskey: ForeignDnskey::All,
             cds: CdsControl::Exact,
@@ -286,7 +289,7 @@ impl Provider for Interface {
             ns_remove_own: true,
             tells_own_keys: false,
             grouping: WriteGrouping::AtomicWithPrerequisites,
-            requests_are_limited: refuses.as_ref().is_some_and(ProviderError::is_put_off),
+            requests_are_limited: counted || refuses.as_ref().is_some_and(ProviderError::is_put_off),
         }
     }
 
@@ -310,13 +313,38 @@ impl Provider for Interface {
         let operator = state.operator(&self.operator);
         operator.sent += 1;
         let done = operator.apply(wanted);
-        state.publish(&self.operator);
+        let unpublished = operator.unpublished;
+        if unpublished.is_none() {
+            state.publish(&self.operator);
+        }
         state.pass(WRITE_MS / 2);
+        if unpublished == Some(true) && done.as_ref().is_ok_and(|changes| !changes.is_empty()) {
+            return Err(unpublished_at(&self.operator));
+        }
         done
     }
 
-    async fn probe(&self, _: &Name) -> Result<(), ProviderError> {
-        match self.outside.lock().operator(&self.operator).refuses.clone() {
+    async fn publish_again(&self, _: &Name, _: &[Wanted], _: Option<&[Rrset]>) -> Result<bool, ProviderError> {
+        let mut state = self.outside.lock();
+        let operator = state.operator(&self.operator);
+        operator.published_again += 1;
+        operator.unpublished = None;
+        state.publish(&self.operator);
+        Ok(true)
+    }
+
+    async fn probe(&self, zone: &Name) -> Result<(), ProviderError> {
+        let mut state = self.outside.lock();
+        let operator = state.operator(&self.operator);
+        if let Some(retry_after_s) = operator.puts_off.pop_front() {
+            let (server, limit) = (self.operator.clone(), "that of a minute".into());
+            return Err(RestError::BudgetSpent { server, limit, retry_after_s }.into());
+        }
+        if operator.refuses_in.contains(zone) {
+            let server = operator.addresses[0].server.address;
+            return Err(ProviderError::BadSig { server, key: "key-2.".into() });
+        }
+        match operator.refuses.clone() {
             Some(refusal) => Err(refusal),
             None => Ok(()),
         }
@@ -325,6 +353,11 @@ impl Provider for Interface {
     async fn largest_ttl_s(&self, _: &Name) -> Result<Option<u32>, ProviderError> {
         Ok(None)
     }
+}
+
+pub fn unpublished_at(operator: &str) -> ProviderError {
+    let (server, zone) = (operator.to_owned(), child().to_string());
+    RestError::Unpublished { server, zone, reason: "HTTP 500".into() }.into()
 }
 
 /// The stage: two operators, a parent, and Chorus.

@@ -16,6 +16,7 @@ mod capabilities;
 mod control;
 mod control_at_every_step;
 mod data_validates;
+mod desec;
 mod ds_and_cds;
 mod edge;
 mod every_step;

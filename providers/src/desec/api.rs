@@ -49,7 +49,6 @@ pub(super) struct Api<'a> {
 #[derive(Deserialize)]
 struct DomainText {
     minimum_ttl: u32,
-    published: Option<String>,
     keys: Vec<KeyText>,
 }
 
@@ -70,7 +69,6 @@ pub(super) struct RrsetText {
     rtype: String,
     ttl: u32,
     records: Vec<String>,
-    touched: Option<String>,
 }
 
 /// What deSEC publishes by itself.
@@ -101,8 +99,6 @@ impl Own {
 pub(super) struct Domain {
     pub own: Own,
     pub minimum_ttl_s: u32,
-    /// When a change last went towards the name servers.
-    pub published: Option<Stamp>,
 }
 
 /// An RRset as it is stored: each record's wire form with the text that it is shown as.
@@ -112,42 +108,15 @@ pub(super) struct Stored {
     pub records: BTreeMap<Rdata, String>,
 }
 
-/// A moment as the API writes it: `2026-01-31T23:59:59.123456Z`, the fraction left out when it is nought.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Stamp {
-    second: String,
-    fraction: String,
-}
-
-impl Stamp {
-    pub fn read(text: &str) -> Option<Stamp> {
-        let (second, rest) = text.strip_suffix('Z')?.split_at_checked(19)?;
-        let fraction = if rest.is_empty() { "" } else { rest.strip_prefix('.')? };
-        let plain = |c: char| c.is_ascii_digit() || matches!(c, '-' | ':' | 'T');
-        let readable = second.chars().all(plain) && fraction.chars().all(|c| c.is_ascii_digit());
-        // Noughts at its end make a fraction longer, and not larger.
-        let fraction = fraction.trim_end_matches('0').to_owned();
-        readable.then(|| Stamp { second: second.to_owned(), fraction })
-    }
-}
-
 impl RrsetText {
     /// The sets at the zone's own name are known by their type.
     pub fn apex_type(&self) -> Option<RecordType> {
         if self.subname.is_empty() { self.rtype.parse().ok() } else { None }
     }
 
-    pub fn touched(&self) -> Option<Stamp> {
-        Stamp::read(self.touched.as_deref()?)
-    }
-
     /// That which it is served with.
     pub fn served_ttl_s(&self) -> u32 {
         if self.apex_type().is_some_and(is_additive) { ADDITIVE_TTL_S } else { self.ttl }
-    }
-
-    pub fn stored_ttl_s(&self) -> u32 {
-        self.ttl
     }
 
     pub fn stored(&self, rtype: RecordType) -> Result<Stored, String> {
@@ -240,7 +209,7 @@ impl<'a> Api<'a> {
     fn parse<T: DeserializeOwned>(&self, reply: &Reply, what: &str) -> Result<T, RestError> {
         self.judge(reply, Doing::Reading)?;
         if !reply.json {
-            return Err(self.http.malformed(format!("{what} should be JSON, and are something else")));
+            return Err(self.http.not_json(reply, what));
         }
         let stopped =
             |e: serde_json::Error| format!("{what} are not as expected (line {}, column {})", e.line(), e.column());
@@ -264,8 +233,7 @@ impl<'a> Api<'a> {
             }
             own.dnskey.insert(dnskey);
         }
-        let published = text.published.as_deref().and_then(Stamp::read);
-        Ok(Domain { own, minimum_ttl_s: text.minimum_ttl, published })
+        Ok(Domain { own, minimum_ttl_s: text.minimum_ttl })
     }
 
     /// What is stored at the zone's own name. Needs permission for a read.
@@ -327,21 +295,6 @@ fn is_relation(part: &str, relation: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn moments_are_in_their_order_however_long_their_fractions_are() {
-        let stamp = |text: &str| Stamp::read(text).unwrap();
-        let in_order =
-            ["2026-01-31T23:59:59Z", "2026-01-31T23:59:59.000001Z", "2026-01-31T23:59:59.1Z", "2026-02-01T00:00:00Z"];
-        for pair in in_order.windows(2) {
-            assert!(stamp(pair[0]) < stamp(pair[1]), "{pair:?}");
-        }
-        assert_eq!(stamp("2026-01-31T23:59:59.500000Z"), stamp("2026-01-31T23:59:59.5Z"));
-        for unreadable in ["", "Z", "2026-01-31T23:59:59+00:00", "2026-01-31 23:59:59Z", "2026-01-31T23:59:59,5Z", "ä"]
-        {
-            assert_eq!(Stamp::read(unreadable), None, "{unreadable}");
-        }
-    }
 
     #[test]
     fn a_relation_is_found_among_others() {

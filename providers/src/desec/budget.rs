@@ -34,13 +34,29 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { user_per_day: USER_PER_DAY, kept_free_per_day: USER_PER_DAY / 10 }
+        Limits::of(USER_PER_DAY)
     }
 }
 
+/// Whose part of a day's requests is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Share {
+    /// What the controller does by itself leaves a part of the day's requests to people.
+    #[default]
+    Controller,
+    /// A person waits for what is done.
+    People,
+}
+
 impl Limits {
-    fn user(self) -> Rate {
-        let ours = self.user_per_day.saturating_sub(self.kept_free_per_day).max(1);
+    /// An account with another limit than most. A tenth of it is left to people and other programs.
+    pub fn of(user_per_day: u32) -> Limits {
+        Limits { user_per_day, kept_free_per_day: user_per_day / 10 }
+    }
+
+    fn user(self, share: Share) -> Rate {
+        let kept_free = if share == Share::People { 0 } else { self.kept_free_per_day };
+        let ours = self.user_per_day.saturating_sub(kept_free).max(1);
         rate(usize::try_from(ours).unwrap_or(usize::MAX), DAY)
     }
 }
@@ -97,13 +113,32 @@ impl Budget {
         self.limits = limits;
     }
 
-    /// Whether all of these may be made now; else until when the last of them has to wait.
+    /// Adds what was counted apart from this for the same account.
+    pub fn absorb(&mut self, other: Budget) {
+        for (bucket, made) in other.made_ms {
+            let all = self.made_ms.entry(bucket).or_default();
+            all.extend(made);
+            all.make_contiguous().sort_unstable();
+        }
+        for (bucket, hold) in other.holds {
+            match self.holds.get(&bucket) {
+                Some(longer) if longer.since_ms + longer.for_ms >= hold.since_ms + hold.for_ms => {}
+                _ => drop(self.holds.insert(bucket, hold)),
+            }
+        }
+    }
+
+    /// Whether the controller may make all of these now; else until when the last of them has to wait.
     pub fn when(&self, requests: &[Request], now_ms: u64) -> Result<(), Wait> {
+        self.when_for(Share::Controller, requests, now_ms)
+    }
+
+    fn when_for(&self, share: Share, requests: &[Request], now_ms: u64) -> Result<(), Wait> {
         let last = requests.iter().map(|request| {
             let alike = requests.iter().filter(|other| other.bucket() == request.bucket()).count();
             self.of_scope(request, alike, now_ms)
         });
-        let all = last.chain([self.of_user(requests.len(), now_ms)]).max_by_key(|wait| wait.until_ms);
+        let all = last.chain([self.of_user(share, requests.len(), now_ms)]).max_by_key(|wait| wait.until_ms);
         match all {
             Some(wait) if wait.until_ms > now_ms => Err(wait),
             _ => Ok(()),
@@ -116,8 +151,8 @@ impl Budget {
         self.free(request.bucket(), rates, count, now_ms)
     }
 
-    pub(super) fn of_user(&self, count: usize, now_ms: u64) -> Wait {
-        self.free(USER.to_owned(), &[self.limits.user()], count, now_ms)
+    pub(super) fn of_user(&self, share: Share, count: usize, now_ms: u64) -> Wait {
+        self.free(USER.to_owned(), &[self.limits.user(share)], count, now_ms)
     }
 
     fn free(&self, bucket: String, rates: &[Rate], count: usize, now_ms: u64) -> Wait {
@@ -135,8 +170,13 @@ impl Budget {
 
     /// Counts these requests, which are about to be sent; or says until when to wait, and counts nothing.
     pub fn permit(&mut self, requests: &[Request], now_ms: u64) -> Result<(), Wait> {
+        self.permit_for(Share::Controller, requests, now_ms)
+    }
+
+    /// The same, out of this share of a day's requests.
+    pub fn permit_for(&mut self, share: Share, requests: &[Request], now_ms: u64) -> Result<(), Wait> {
         self.see(now_ms);
-        self.when(requests, now_ms)?;
+        self.when_for(share, requests, now_ms)?;
         self.made(requests, now_ms);
         Ok(())
     }

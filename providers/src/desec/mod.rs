@@ -8,32 +8,32 @@
 //! all, and read back; a write whose answer is lost is not sent again. The API has only whole sets, and no condition: what
 //! somebody else stores between our reading and our writing is lost.
 //!
-//! After a failure between its parts, deSEC has a change stored, and does not hand it on to its name servers; the same
-//! written again is no change, and does not help. So what was stored later than the zone was published is forced out: a TTL
-//! is changed by a second, by preference one that is not served. That publication reached the name servers is seen by
-//! whoever asks them.
+//! A change may be stored and not published, or published and not stored: deSEC has several parts, and each can fail by
+//! itself. Nothing that the API shows tells these states apart. So what counts is what the name servers answer: when they do
+//! not show what is stored, `publish` makes deSEC publish it again.
 
 mod api;
 mod budget;
 mod gate;
 mod plan;
+mod publish;
 mod reason;
 mod scopes;
 mod write;
 
-pub use budget::{Budget, Limits, USER_PER_DAY, Wait};
+pub use budget::{Budget, Limits, Share, USER_PER_DAY, Wait};
 pub use gate::{ClockMs, Gate, Held, InMemory, Unlimited};
 pub use plan::{Day, Planned, Queued, by_day};
 pub use scopes::Request;
 
 use crate::error::{Doing, NotAsWanted, ProviderError};
-use crate::http::{Http, HttpConfig, RestError, Unusable};
+use crate::http::{Http, HttpConfig, Interface, RestError, Unusable};
 use crate::wanted::{self, absolute, types_of};
 use crate::{
     ADDRESS_BELOW, APEX_TEXT, CHECK_LABEL, Capabilities, CdsControl, Change, ForeignDnskey, Listing, Needs, Provider,
-    Rrset, Wanted, WriteGrouping, WritesAhead,
+    Rdata, Rrset, Wanted, WriteGrouping, WritesAhead,
 };
-use api::{ADDITIVE_TTL_S, Api, Domain, Own, RrsetText, Stored, is_additive};
+use api::{ADDITIVE_TTL_S, Api, Own, RrsetText, Stored, is_additive};
 use async_trait::async_trait;
 use hickory_proto::rr::{Name, RecordType};
 use reqwest::header::AUTHORIZATION;
@@ -66,7 +66,6 @@ impl fmt::Debug for Desec {
 /// What the API shows of a zone's own name.
 struct Apex {
     own: Own,
-    texts: Vec<RrsetText>,
     /// Of the types that were asked for.
     stored: BTreeMap<RecordType, Stored>,
 }
@@ -79,7 +78,7 @@ impl Apex {
                 stored.insert(rtype, text.stored(rtype).map_err(|reason| api.http.malformed(reason))?);
             }
         }
-        Ok(Apex { own, texts, stored })
+        Ok(Apex { own, stored })
     }
 
     /// The sets of these types as they are answered.
@@ -96,20 +95,6 @@ impl Apex {
         }
         sets
     }
-
-    /// Whether a set that Chorus writes was written later than the zone was published. So is what somebody wrote as it was:
-    /// that cannot be told apart. A set that is gone does not say when; that which was changed to force it out does.
-    fn is_ahead_of(&self, domain: &Domain) -> bool {
-        let ours = self.texts.iter().filter(|set| set.apex_type().is_some_and(|rtype| wanted::TYPES.contains(&rtype)));
-        let mut touched = ours.filter_map(RrsetText::touched);
-        touched.any(|touched| domain.published.as_ref().is_none_or(|last| touched > *last))
-    }
-
-    /// A set whose TTL can be changed, and that TTL: one that is not served, if there is any.
-    fn nudgeable(&self) -> Option<(RecordType, u32)> {
-        let find = |rtype: &RecordType| self.texts.iter().find(|set| set.apex_type() == Some(*rtype));
-        wanted::TYPES.iter().find_map(|rtype| find(rtype).map(|set| (*rtype, set.stored_ttl_s())))
-    }
 }
 
 /// That it is not known whether a write was done.
@@ -123,7 +108,7 @@ struct Doubt {
 impl Desec {
     /// All zones of an account share one `gate`.
     pub fn new(config: &HttpConfig, gate: Arc<dyn Gate>) -> Result<Desec, Unusable> {
-        Ok(Desec { http: Http::new(config, AUTHORIZATION, "Token ")?, gate })
+        Ok(Desec { http: Http::new(config, AUTHORIZATION, "Token ", Interface::Desec)?, gate })
     }
 
     fn api<'a>(&'a self, zone: &'a Name) -> Result<Api<'a>, ProviderError> {
@@ -145,6 +130,7 @@ impl Desec {
         match api.judge(&reply, Doing::Updating) {
             Ok(()) => Ok(None),
             Err(failing @ RestError::Failing { .. }) => Ok(Some(Doubt { reason: failing.to_string(), failed: true })),
+            Err(e @ RestError::Malformed { .. }) => Ok(Some(Doubt { reason: e.to_string(), failed: false })),
             Err(refusal) => Err(refusal),
         }
     }
@@ -162,6 +148,15 @@ impl Desec {
         Ok(Apex::read(api, own, api.apex().await?, &distinct)?.sets(&distinct))
     }
 
+    async fn foreign_keys_by(&self, api: &Api<'_>) -> Result<BTreeSet<Rdata>, RestError> {
+        api.permit(2, 0).await?;
+        let own = api.domain().await?.own;
+        let apex = Apex::read(api, own, api.apex().await?, &[RecordType::DNSKEY])?;
+        let stored = apex.stored.get(&RecordType::DNSKEY).into_iter().flat_map(|set| set.records.keys());
+        // A key of deSEC's own that is stored, too, is its own all the same.
+        Ok(stored.filter(|key| !apex.own.has(RecordType::DNSKEY, key)).cloned().collect())
+    }
+
     async fn apply_by(&self, api: &Api<'_>, wanted: &[Wanted]) -> Result<Vec<Change>, ProviderError> {
         let types = types_of(wanted);
         for _ in 0..TRIES {
@@ -173,9 +168,6 @@ impl Desec {
             let wanted = write::with_own(wanted, &apex.own);
             let changes = wanted::difference(&wanted, &apex.sets(&types));
             if changes.is_empty() {
-                if apex.is_ahead_of(&domain) {
-                    self.force_out(api, &apex, &domain).await?;
-                }
                 return Ok(changes);
             }
             let before = Before { stored: &apex.stored, own: &apex.own, minimum_ttl_s: domain.minimum_ttl_s };
@@ -189,35 +181,31 @@ impl Desec {
                 submitted => submitted?,
             };
             tracing::debug!(zone = %api.zone, server = self.http.server(), ?changes, ?doubt, "update sent");
-            return self.confirm(api, &wanted, &apex, &domain, doubt).await.map(|()| changes);
+            return self.confirm(api, &wanted, &apex, doubt).await.map(|()| changes);
         }
         let (server, zone) = (self.http.server().to_owned(), api.zone.to_string());
         Err(RestError::Contended { server, zone, tries: TRIES }.into())
     }
 
+    /// Writes all types that Chorus writes, each as it is: a type that is absent is written as absent. deSEC refuses the whole
+    /// request when the token's policies forbid one of them, whether that type is there or not.
     async fn probe_by(&self, api: &Api<'_>) -> Result<(), ProviderError> {
-        api.permit(2, 1).await?;
-        api.domain().await?;
+        api.permit(1, 1).await?;
         let sets = api.apex().await?;
-        let types = sets.iter().filter_map(RrsetText::apex_type).filter(|rtype| wanted::TYPES.contains(rtype));
-        let types: Vec<RecordType> = types.collect();
-        if types.is_empty() {
-            return Ok(());
-        }
-        let reply = api.patch(write::nothing(&types)?).await.map_err(|failed| failed.error)?;
+        let there: Vec<RecordType> = sets.iter().filter_map(RrsetText::apex_type).collect();
+        let reply = api.patch(write::unchanged(&there)?).await.map_err(|failed| failed.error)?;
         Ok(api.judge(&reply, Doing::Updating)?)
     }
 
     /// Each is asked to be gone where it is not: that takes the permission, and changes nothing.
     async fn oversteps_by(&self, api: &Api<'_>) -> Result<Vec<String>, ProviderError> {
-        api.permit(2, 2).await?;
-        let minimum_s = api.domain().await?.minimum_ttl_s;
+        api.permit(1, 2).await?;
         let has_text = api.apex().await?.iter().any(|set| set.apex_type() == Some(RecordType::TXT));
         let mut may = Vec::new();
         for (subname, rtype, what) in [("", RecordType::TXT, APEX_TEXT), (CHECK_LABEL, RecordType::A, ADDRESS_BELOW)] {
             let body = match rtype {
                 RecordType::TXT if has_text => write::nothing(&[rtype])?,
-                _ => write::gone(subname, rtype, minimum_s)?,
+                _ => write::gone(subname, rtype)?,
             };
             let reply = api.patch(body).await.map_err(|failed| failed.error)?;
             if !matches!(reply.status, 401 | 403) {
@@ -234,7 +222,6 @@ impl Desec {
         api: &Api<'_>,
         wanted: &[Wanted],
         before: &Apex,
-        domain: &Domain,
         doubt: Option<Doubt>,
     ) -> Result<(), ProviderError> {
         let (server, zone) = (self.http.server().to_owned(), api.zone.to_string());
@@ -258,43 +245,10 @@ impl Desec {
                     false => RestError::Overtaken { server, zone, sets }.into(),
                 })
             }
-            Some(doubt) if sets.is_empty() => self.see_to_publication(api, before, &now, domain, doubt).await,
+            Some(Doubt { reason, failed: true }) if sets.is_empty() => Err(stuck(api, reason).into()),
+            // Only the answer was lost. Whether it was published, the name servers show.
+            Some(_) if sets.is_empty() => Ok(()),
             Some(Doubt { reason, .. }) => Err(RestError::OutcomeUnknown { server, zone, reason }.into()),
-        }
-    }
-
-    /// What may have been done is stored: it has to get to the name servers, too.
-    async fn see_to_publication(
-        &self,
-        api: &Api<'_>,
-        before: &Apex,
-        now: &Apex,
-        domain: &Domain,
-        doubt: Doubt,
-    ) -> Result<(), ProviderError> {
-        let stuck = |reason: String| stuck(api, reason);
-        let because = |e: RestError| stuck(format!("{}; {e}", doubt.reason));
-        api.permit(1, 1).await.map_err(because)?;
-        // A set that is gone does not say when.
-        let gone = before.stored.keys().any(|rtype| !now.stored.contains_key(rtype));
-        if !doubt.failed && !gone && !now.is_ahead_of(&api.domain().await.map_err(because)?) {
-            return Ok(());
-        }
-        self.force_out(api, now, domain).await
-    }
-
-    /// Makes deSEC publish the zone anew, by a change that matters to nobody. Needs permission for a write.
-    async fn force_out(&self, api: &Api<'_>, apex: &Apex, domain: &Domain) -> Result<(), ProviderError> {
-        let stuck = |reason: String| stuck(api, reason);
-        let nothing = || stuck(String::from("no set is at the zone's own name whose TTL could be changed for that"));
-        let (rtype, ttl_s) = apex.nudgeable().ok_or_else(nothing)?;
-        let nudge = write::nudge(rtype, ttl_s, domain.minimum_ttl_s)?;
-        let submitted = self.submit(api, nudge).await;
-        tracing::info!(zone = %api.zone, server = self.http.server(), %rtype, ok = submitted.is_ok(), "publication forced out");
-        match submitted {
-            Ok(None) => Ok(()),
-            Ok(Some(doubt)) => Err(stuck(doubt.reason).into()),
-            Err(e) => Err(stuck(e.to_string()).into()),
         }
     }
 }
@@ -341,14 +295,35 @@ impl Provider for Desec {
         applied
     }
 
-    /// A write of the sets that are there which says nothing of them. It shows that the token may write those; whether it
-    /// may write a type that is not there yet is seen when that is written first.
     async fn probe(&self, zone: &Name) -> Result<(), ProviderError> {
         let zone = absolute(zone);
         let api = self.api(&zone)?;
         let probed = self.probe_by(&api).await;
         api.settle().await;
         probed
+    }
+
+    async fn publish_again(
+        &self,
+        zone: &Name,
+        wanted: &[Wanted],
+        served: Option<&[Rrset]>,
+    ) -> Result<bool, ProviderError> {
+        wanted::check(wanted)?;
+        write::check(wanted)?;
+        let zone = absolute(zone);
+        let api = self.api(&zone)?;
+        let published = self.publish_again_by(&api, wanted, served).await;
+        api.settle().await;
+        published
+    }
+
+    async fn foreign_keys(&self, zone: &Name) -> Result<Option<BTreeSet<Rdata>>, ProviderError> {
+        let zone = absolute(zone);
+        let api = self.api(&zone)?;
+        let read = self.foreign_keys_by(&api).await;
+        api.settle().await;
+        Ok(Some(read?))
     }
 
     /// What deSEC adds to the stored sets has the TTL that is counted with those.
@@ -370,7 +345,11 @@ impl Provider for Desec {
     }
 
     async fn needs(&self, queue: &[WritesAhead]) -> Option<Vec<Needs>> {
-        let queue: Vec<Queued> = queue.iter().map(|of| Queued::steps(&of.zone, of.writes)).collect();
+        let queued = |of: &WritesAhead| match of.begins {
+            true => Queued::with_check(&of.zone, of.writes),
+            false => Queued::steps(&of.zone, of.writes),
+        };
+        let queue: Vec<Queued> = queue.iter().map(queued).collect();
         let planned = self.gate.plan(&queue).await?;
         let needs = queue
             .iter()

@@ -3,7 +3,7 @@
 //! Invariant: a plan asks a copy of the budget what it would ask the budget itself, so that what it promises is what will be
 //! permitted, as long as nobody else uses the account. It counts no other waits than those of the limits.
 
-use super::budget::Budget;
+use super::budget::{Budget, Share};
 use super::scopes::Request;
 use hickory_proto::rr::Name;
 use std::collections::BTreeMap;
@@ -23,6 +23,13 @@ impl Queued {
     pub fn steps(zone: &Name, steps: usize) -> Queued {
         let step = [Request::Read, Request::Read, Request::write(zone), Request::Read];
         Queued { zone: zone.to_string(), requests: vec![step; steps].concat() }
+    }
+
+    /// The same after the check that a change begins with: a read and a write that changes nothing, and a listing of the zone.
+    pub fn with_check(zone: &Name, steps: usize) -> Queued {
+        let check = vec![Request::Read, Request::write(zone), Request::Read];
+        let Queued { zone, requests } = Queued::steps(zone, steps);
+        Queued { zone, requests: [check, requests].concat() }
     }
 }
 
@@ -96,7 +103,7 @@ impl Budget {
         rows.iter_mut().for_each(|row| row.moved(&budget, now_ms));
         let mut at_ms = now_ms;
         loop {
-            let of_all_ms = budget.of_user(1, at_ms).until_ms;
+            let of_all_ms = budget.of_user(Share::Controller, 1, at_ms).until_ms;
             let shared = SHARED.map(|request| (budget.of_scope(&request, 1, at_ms).until_ms, request));
             let when = |row: &Row<'_>| {
                 let next = row.next()?;

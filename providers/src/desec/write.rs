@@ -6,13 +6,13 @@
 
 use super::api::{ADDITIVE_TTL_S, Own, Stored, is_additive};
 use crate::error::ProviderError;
-use crate::{Change, Rdata, Wanted, rdata};
+use crate::{Change, Rdata, Wanted, rdata, wanted};
 use hickory_proto::rr::RecordType;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Of all accounts.
-const TTL_MAX_S: u32 = 86_400;
+pub(super) const TTL_MAX_S: u32 = 86_400;
 
 fn unsupported(what: &str) -> ProviderError {
     ProviderError::Unsupported { what: what.to_owned() }
@@ -30,14 +30,10 @@ pub(super) fn check(wanted: &[Wanted]) -> Result<(), ProviderError> {
             Wanted::Partly { with, .. } => with,
         };
         let whole = matches!(one, Wanted::Exactly { .. });
-        // Where the algorithm is (RFC 8078 §4).
-        let algorithm_at = match one.rtype() {
-            RecordType::NS if whole && records.is_empty() => return Err(without_ns()),
-            RecordType::CDS => 2,
-            RecordType::CDNSKEY => 3,
-            _ => continue,
-        };
-        if records.iter().any(|rdata| rdata.get(algorithm_at) == Some(&0)) {
+        if one.rtype() == RecordType::NS && whole && records.is_empty() {
+            return Err(without_ns());
+        }
+        if !records.iter().all(|rdata| may_be_stored(one.rtype(), rdata)) {
             return Err(unsupported(
                 "DNSSEC is not ended by CDS at deSEC: it always publishes CDS and CDNSKEY of its own key, and a parent has to \
                  reject those beside one that asks for no DS. Take the DS away at the registrar",
@@ -45,6 +41,16 @@ pub(super) fn check(wanted: &[Wanted]) -> Result<(), ProviderError> {
         }
     }
     Ok(())
+}
+
+/// Whether a record is one that is stored at all: not one that asks for no DS (RFC 8078 §4).
+pub(super) fn may_be_stored(rtype: RecordType, rdata: &Rdata) -> bool {
+    let algorithm_at = match rtype {
+        RecordType::CDS => 2,
+        RecordType::CDNSKEY => 3,
+        _ => return true,
+    };
+    rdata.get(algorithm_at) != Some(&0)
 }
 
 /// What can be had: own CDS and CDNSKEY records are always there, whether they are asked for or not.
@@ -102,40 +108,41 @@ pub(super) fn plan(
 }
 
 /// A TTL that is taken. Where deSEC serves its own whatever is stored, that one is stored.
-fn ttl_s_of(rtype: RecordType, wanted_s: u32, minimum_s: u32) -> u32 {
+pub(super) fn ttl_s_of(rtype: RecordType, wanted_s: u32, minimum_s: u32) -> u32 {
     let ttl_s = if is_additive(rtype) { ADDITIVE_TTL_S } else { wanted_s };
     ttl_s.min(TTL_MAX_S).max(minimum_s)
 }
 
-/// A change of a TTL by a second: the smallest that makes deSEC publish the zone anew. The records are not said, so that
-/// they stay as they are, whoever else writes to them.
-pub(super) fn nudge(rtype: RecordType, ttl_s: u32, minimum_s: u32) -> Result<Vec<u8>, ProviderError> {
-    let ttl_s = match ttl_s ^ 1 {
-        other if other > TTL_MAX_S => ttl_s.saturating_sub(1),
-        other if other < minimum_s => ttl_s.saturating_add(1),
-        other => other,
-    };
-    body(&[json!({ "subname": "", "type": rtype.to_string(), "ttl": ttl_s })])
-}
-
-/// A write of these sets that says nothing of them. What is not there is left out: it would have to be written as empty, and
-/// would be deleted if somebody else has just made it.
+/// A write of these sets that says nothing of them.
 pub(super) fn nothing(types: &[RecordType]) -> Result<Vec<u8>, ProviderError> {
     let entries: Vec<Value> = types.iter().map(|rtype| json!({ "subname": "", "type": rtype.to_string() })).collect();
     body(&entries)
 }
 
-/// That a set which is not there be gone.
-pub(super) fn gone(subname: &str, rtype: RecordType, minimum_s: u32) -> Result<Vec<u8>, ProviderError> {
-    let ttl_s = ttl_s_of(rtype, ADDITIVE_TTL_S, minimum_s);
-    body(&[json!({ "subname": subname, "type": rtype.to_string(), "ttl": ttl_s, "records": [] })])
+/// A write of all types that Chorus writes that changes nothing: those that are `there` as they are, the others as absent.
+pub(super) fn unchanged(there: &[RecordType]) -> Result<Vec<u8>, ProviderError> {
+    let entry = |rtype: &RecordType| match there.contains(rtype) {
+        true => json!({ "subname": "", "type": rtype.to_string() }),
+        false => absent("", *rtype),
+    };
+    body(&wanted::TYPES.iter().map(entry).collect::<Vec<Value>>())
 }
 
-fn body(entries: &[Value]) -> Result<Vec<u8>, ProviderError> {
+/// That a set which is not there be gone.
+pub(super) fn gone(subname: &str, rtype: RecordType) -> Result<Vec<u8>, ProviderError> {
+    body(&[absent(subname, rtype)])
+}
+
+/// The largest TTL is permitted in every zone.
+fn absent(subname: &str, rtype: RecordType) -> Value {
+    json!({ "subname": subname, "type": rtype.to_string(), "ttl": TTL_MAX_S, "records": [] })
+}
+
+pub(super) fn body(entries: &[Value]) -> Result<Vec<u8>, ProviderError> {
     serde_json::to_vec(entries).map_err(|e| ProviderError::Unsupported { what: e.to_string() })
 }
 
-fn text(rtype: RecordType, rdata: &Rdata) -> Result<String, ProviderError> {
+pub(super) fn text(rtype: RecordType, rdata: &Rdata) -> Result<String, ProviderError> {
     let what = || format!("a {rtype} record is wanted that is none ({} octets)", rdata.len());
     rdata::to_text(rtype, rdata).ok_or_else(|| ProviderError::Unsupported { what: what() })
 }
@@ -227,16 +234,5 @@ mod tests {
             assert_eq!(check(&[partly(rtype, &[], &[text])]), Ok(()));
         }
         assert_eq!(check(&[partly(CSYNC, &["0 0 NS"], &[])]), Ok(()));
-    }
-
-    #[test]
-    fn a_nudge_changes_the_ttl_by_one_and_the_next_one_changes_it_back() {
-        let ttl_s = |before: u32, minimum_s| {
-            let body: Value = serde_json::from_slice(&nudge(CDS, before, minimum_s).unwrap()).unwrap();
-            assert_eq!((&body[0]["type"], body[0].get("records")), (&json!("CDS"), None));
-            body[0]["ttl"].as_u64().unwrap()
-        };
-        assert_eq!((ttl_s(3600, 3600), ttl_s(3601, 3600)), (3601, 3600));
-        assert_eq!((ttl_s(86_400, 900), ttl_s(901, 901), ttl_s(902, 901)), (86_399, 902, 903));
     }
 }

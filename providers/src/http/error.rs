@@ -7,6 +7,22 @@
 use crate::error::{Category, Doing, NotAsWanted, not_as_wanted};
 use std::net::IpAddr;
 
+/// Whose interface it is: each has words of its own for its credential and its permissions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interface {
+    PowerDns,
+    Desec,
+}
+
+impl Interface {
+    fn credential(self) -> &'static str {
+        match self {
+            Interface::PowerDns => "API key",
+            Interface::Desec => "token",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RestError {
     /// The address is that of this machine, of a network behind it, or of nobody. Nothing was sent.
@@ -22,16 +38,16 @@ pub enum RestError {
     Tls { server: String, reason: String },
 
     /// HTTP 401.
-    #[error("{server} does not accept the API key (HTTP 401)")]
-    KeyRefused { server: String },
+    #[error("{server} does not accept the {} (HTTP 401)", interface.credential())]
+    KeyRefused { server: String, interface: Interface },
 
     /// HTTP 403: it knows the key, or does not care for it, and forbids this.
-    #[error("{server} forbids {doing} {zone} with this API key or from this machine (HTTP 403)")]
-    Forbidden { server: String, zone: String, doing: Doing },
+    #[error("{server} forbids {doing} {zone} {} (HTTP 403)", forbidden_by(*interface))]
+    Forbidden { server: String, zone: String, doing: Doing, interface: Interface },
 
     /// HTTP 404.
     #[error("{server} does not know the zone {zone} (HTTP 404 for {doing} it)")]
-    NoSuchZone { server: String, zone: String, doing: Doing },
+    NoSuchZone { server: String, zone: String, doing: Doing, interface: Interface },
 
     /// HTTP 400, 409, 422 and the like, for a write: nothing was done.
     #[error("{server} refuses {doing} {zone} (HTTP {status}): {reason}")]
@@ -169,17 +185,26 @@ impl RestError {
                 "Check that the URL has the name that is in the server's certificate, that the certificate is valid, and \
                  that this machine's certificate store has its issuer."
             }
-            KeyRefused { .. } => {
-                "Hand in the API key again (PowerDNS: `api-key` in pdns.conf; deSEC: a token that is neither expired nor \
-                 bound to other subnets)."
+            KeyRefused { interface: Interface::PowerDns, .. } => {
+                "Hand in the API key again (`api-key` in pdns.conf) with `chorus operator rotate`."
             }
-            Forbidden { .. } => {
-                "Check what the key may do, and from where (PowerDNS: `webserver-allow-from`, or the proxy before it; \
-                 deSEC: the token's policies have to permit DNSKEY, CDS, CDNSKEY, CSYNC and NS at the zone's own name)."
+            KeyRefused { interface: Interface::Desec, .. } => {
+                "Hand in a token with `chorus operator rotate` that exists, is not expired, and whose allowed subnets include \
+                 this machine."
             }
-            NoSuchZone { .. } => {
+            Forbidden { interface: Interface::PowerDns, .. } => {
+                "Check what the API key may do, and from where (`webserver-allow-from`, or the proxy before it)."
+            }
+            Forbidden { interface: Interface::Desec, .. } => {
+                "Add policies to the token that permit it to write DNSKEY, CDS, CDNSKEY, CSYNC and NS at the zone's own name \
+                 (subname \"\"). Policies are per domain: each zone needs its own five, or a policy without a domain."
+            }
+            NoSuchZone { interface: Interface::PowerDns, .. } => {
                 "Check that the zone is there, spelled exactly so, and that the URL and the server id are those of its \
-                 interface (PowerDNS: `api=yes`; the server id is `localhost`. deSEC: a zone of the token's own account)."
+                 interface (`api=yes`; the server id is `localhost`)."
+            }
+            NoSuchZone { interface: Interface::Desec, .. } => {
+                "Check that the zone is a domain of the token's own account, spelled exactly so."
             }
             Rejected { .. } => "The reason is the server's own. Its log may have more.",
             TooManyRequests { .. } => "Nothing needs to be done: it is tried again later.",
@@ -192,8 +217,8 @@ impl RestError {
                  is tried again."
             }
             Unpublished { .. } => {
-                "Nothing needs to be done: it is forced out with the next try. If it stays so, ask the provider's support why \
-                 the zone is not handed on to its name servers."
+                "Chorus makes it publish the zone again, until every name server shows the change. If it stays so, ask the \
+                 provider's support why the zone is not handed on to its name servers."
             }
             Failing { .. } => "The server's log, or that of the proxy before it, has the reason. It is tried again.",
             Redirected { .. } => "Give the URL that the server is really at; redirections are not followed.",
@@ -213,5 +238,12 @@ impl RestError {
             Malformed { .. } => "Check that the URL is that of the provider's interface, and not of a web page.",
         };
         text.to_owned()
+    }
+}
+
+fn forbidden_by(interface: Interface) -> &'static str {
+    match interface {
+        Interface::PowerDns => "with this API key or from this machine",
+        Interface::Desec => "by the token's policies",
     }
 }

@@ -9,7 +9,7 @@ mod error;
 mod nets;
 mod reach;
 
-pub use error::RestError;
+pub use error::{Interface, RestError};
 pub use ipnet::IpNet;
 pub use nets::AllowedNets;
 pub use reach::{trusting_nobody, trusting_only, trusting_this_machine};
@@ -129,6 +129,7 @@ pub(crate) struct Http {
     secret: ApiKey,
     client: reqwest::Client,
     answer_timeout_ms: u64,
+    interface: Interface,
 }
 
 impl fmt::Debug for Http {
@@ -141,6 +142,8 @@ pub(crate) struct Reply {
     pub status: u16,
     /// Whether the content type says so.
     pub json: bool,
+    /// Whether the content type says that it is a web page.
+    pub html: bool,
     pub retry_after_s: Option<u32>,
     /// Where lists go on (RFC 8288), as it was sent.
     pub link: Option<String>,
@@ -158,7 +161,7 @@ pub(crate) struct NoReply {
 
 impl Http {
     /// `header` is the one that carries the key, after `scheme` (`"Token "`, or nothing).
-    pub fn new(config: &HttpConfig, header: HeaderName, scheme: &str) -> Result<Http, Unusable> {
+    pub fn new(config: &HttpConfig, header: HeaderName, scheme: &str, interface: Interface) -> Result<Http, Unusable> {
         let no_url = || Unusable::NoUrl(config.url.clone());
         let base = Url::parse(&config.url).map_err(|_| Unusable::NoUrl(String::from("the given text")))?;
         if !base.username().is_empty() || base.password().is_some() {
@@ -195,7 +198,7 @@ impl Http {
             .build()
             .map_err(|e| Unusable::NoTls(e.to_string()))?;
         let (key, secret) = ((header, key), config.key.clone());
-        Ok(Http { base, server, key, secret, client, answer_timeout_ms: config.answer_timeout_ms })
+        Ok(Http { base, server, key, secret, client, answer_timeout_ms: config.answer_timeout_ms, interface })
     }
 
     pub fn server(&self) -> &str {
@@ -232,6 +235,7 @@ impl Http {
         let mut reply = Reply {
             status: response.status().as_u16(),
             json: header(CONTENT_TYPE).is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/json")),
+            html: header(CONTENT_TYPE).is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html")),
             retry_after_s: header(RETRY_AFTER).and_then(|seconds| seconds.parse().ok()),
             link: header(LINK).map(str::to_owned),
             body: Zeroizing::new(Vec::new()),
@@ -250,6 +254,15 @@ impl Http {
         RestError::Malformed { server: self.server.clone(), reason }
     }
 
+    /// That `what` should be JSON, and is not.
+    pub fn not_json(&self, reply: &Reply, what: &str) -> RestError {
+        let status = reply.status;
+        self.malformed(match reply.html {
+            true => format!("{what} should be JSON, and a web page came (HTTP {status}, text/html)"),
+            false => format!("{what} should be JSON, and something else came (HTTP {status})"),
+        })
+    }
+
     /// What a status means. For a write, 5xx and 408 leave open whether it was done; all other errors are a no. The reason
     /// for it is the member `error` of an object.
     pub fn judge(&self, reply: &Reply, zone: &str, doing: Doing) -> Result<(), RestError> {
@@ -260,11 +273,13 @@ impl Http {
     pub fn judge_by(&self, reply: &Reply, zone: &str, doing: Doing, reason: ReasonIn) -> Result<(), RestError> {
         let (server, zone, status) = (self.server.clone(), zone.to_owned(), reply.status);
         Err(match status {
+            // A proxy's sign-in page: the interface itself had no part in it.
+            200..=299 if reply.html => self.not_json(reply, "the answer"),
             200..=299 => return Ok(()),
             300..=399 => RestError::Redirected { server, zone, doing, status },
-            401 => RestError::KeyRefused { server },
-            403 => RestError::Forbidden { server, zone, doing },
-            404 => RestError::NoSuchZone { server, zone, doing },
+            401 => RestError::KeyRefused { server, interface: self.interface },
+            403 => RestError::Forbidden { server, zone, doing, interface: self.interface },
+            404 => RestError::NoSuchZone { server, zone, doing, interface: self.interface },
             408 | 500..=599 => RestError::Failing { server, zone, doing, status },
             429 => RestError::TooManyRequests { server, retry_after_s: reply.retry_after_s },
             400..=499 if doing == Doing::Updating => {
@@ -333,7 +348,7 @@ mod tests {
 
     fn http(url: &str, nets: AllowedNets) -> Result<Http, Unusable> {
         let key = ApiKey::from_text("do-not-print-me").unwrap();
-        Http::new(&HttpConfig::new(url, key, nets), HeaderName::from_static("x-api-key"), "")
+        Http::new(&HttpConfig::new(url, key, nets), HeaderName::from_static("x-api-key"), "", Interface::PowerDns)
     }
 
     fn refused(url: &str) -> &'static str {
@@ -385,7 +400,7 @@ mod tests {
     fn the_key_is_not_printed() {
         let key = ApiKey::from_text(" do-not-print-me\n").unwrap();
         let config = HttpConfig::new("https://a.test", key.clone(), AllowedNets::public_only());
-        let http = Http::new(&config, HeaderName::from_static("x-api-key"), "Token ").unwrap();
+        let http = Http::new(&config, HeaderName::from_static("x-api-key"), "Token ", Interface::Desec).unwrap();
         assert_eq!(http.key.1.to_str().unwrap(), "Token do-not-print-me");
         let shown = format!("{key:?} {config:#?} {http:?} {:?}", http.key);
         assert!(shown.contains("hidden") && !shown.contains("do-not"), "{shown}");
@@ -397,7 +412,7 @@ mod tests {
     fn reason(json: bool, body: &str) -> String {
         let http = http("https://a.test", AllowedNets::public_only()).unwrap();
         let body = Zeroizing::new(body.as_bytes().to_vec());
-        let reply = Reply { status: 422, json, retry_after_s: None, link: None, body };
+        let reply = Reply { status: 422, json, html: false, retry_after_s: None, link: None, body };
         match http.judge(&reply, "b.test.", Doing::Updating).unwrap_err() {
             RestError::Rejected { reason, .. } => reason,
             other => panic!("{other:?}"),

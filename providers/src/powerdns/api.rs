@@ -116,7 +116,7 @@ impl Api<'_> {
     /// The error of a parser repeats values: only where it stopped is told.
     fn parse<T: DeserializeOwned>(&self, reply: &Reply, what: &str) -> Result<T, RestError> {
         if !reply.json {
-            return Err(self.http.malformed(format!("{what} should be JSON, and are something else")));
+            return Err(self.http.not_json(reply, what));
         }
         let stopped =
             |e: serde_json::Error| format!("{what} are not as expected (line {}, column {})", e.line(), e.column());

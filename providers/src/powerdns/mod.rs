@@ -14,7 +14,7 @@ mod api;
 mod write;
 
 use crate::error::{Doing, NotAsWanted, ProviderError};
-use crate::http::{Http, HttpConfig, RestError, Unusable};
+use crate::http::{Http, HttpConfig, Interface, RestError, Unusable};
 use crate::wanted::{self, absolute, types_of};
 use crate::{
     ADDRESS_BELOW, APEX_TEXT, CHECK_LABEL, Capabilities, CdsControl, Change, ForeignDnskey, Listing, Provider, Rdata,
@@ -80,7 +80,7 @@ impl Apex {
 impl PowerDns {
     /// `server_id` is `localhost` for every PowerDNS that is asked directly.
     pub fn new(config: &HttpConfig, server_id: &str) -> Result<PowerDns, Unusable> {
-        let http = Http::new(config, HeaderName::from_static("x-api-key"), "")?;
+        let http = Http::new(config, HeaderName::from_static("x-api-key"), "", Interface::PowerDns)?;
         Ok(PowerDns { http, server_id: server_id.to_owned() })
     }
 
@@ -130,7 +130,7 @@ impl PowerDns {
         };
         match self.http.judge(&reply, &api.zone.to_string(), Doing::Updating) {
             Ok(()) => Ok(None),
-            Err(failing @ RestError::Failing { .. }) => Ok(Some(failing.to_string())),
+            Err(unsure @ (RestError::Failing { .. } | RestError::Malformed { .. })) => Ok(Some(unsure.to_string())),
             Err(refusal) => Err(refusal),
         }
     }

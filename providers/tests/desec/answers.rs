@@ -1,6 +1,8 @@
 //! What is answered to a write, and what is made of it.
 
-use crate::desec::{LIMITED_TOKEN, TOKEN, config, interface, provider, provider_at, provider_with, start};
+use crate::desec::{
+    ELSEWHERE_TOKEN, LIMITED_TOKEN, TOKEN, config, interface, provider, provider_at, provider_with, start,
+};
 use crate::proxy::{Fault, proxy};
 use crate::records::{csync, dnskeys, exactly, new_key, ns};
 use crate::served;
@@ -42,6 +44,8 @@ fn each_answer_to_a_write_is_told_from_the_others() {
             ("503 Service Unavailable", html, "<html>", "outcome-unknown", ReadBack, "HTTP 503"),
             // Somebody between, who says yes and does nothing.
             ("200 OK", json, "[]", "update-ignored", AskHuman, "CSYNC (1 missing)"),
+            // A page to sign in at.
+            ("200 OK", html, "<html>", "outcome-unknown", ReadBack, "a web page came (HTTP 200, text/html)"),
         ];
         for (status, kind, body, code, category, words) in answers {
             let length = body.len();
@@ -118,16 +122,26 @@ fn a_token_that_may_not_write_a_type_changes_nothing() {
     alone(|| async {
         let server = start().await;
         let limited = provider_with(LIMITED_TOKEN, Arc::new(Unlimited));
-        limited.probe(&zone()).await.unwrap();
+        // DNSKEY, CDS and CDNSKEY are not there yet, and the token may not write them: the probe says so, and changes nothing.
+        let elsewhere = provider_with(ELSEWHERE_TOKEN, Arc::new(Unlimited));
+        let before = provider().list(&zone()).await.unwrap();
+        for unable in [&limited, &elsewhere] {
+            let refused = unable.probe(&zone()).await.unwrap_err();
+            assert_eq!((refused.code(), refused.category()), ("update-refused", Category::AskHuman));
+            assert!(refused.to_string().contains("by the token's policies"), "{refused}");
+            assert!(refused.advice().contains("per domain"), "{}", refused.advice());
+        }
+        provider().probe(&zone()).await.unwrap();
+        assert_eq!(provider().list(&zone()).await.unwrap(), before);
         let wanted = [dnskeys(&[&new_key(256)], &[]), exactly(CSYNC, [csync()])];
         let refused = limited.apply(&zone(), &wanted).await.unwrap_err();
         assert_eq!((refused.code(), refused.category()), ("update-refused", Category::AskHuman));
-        assert!(refused.advice().contains("the token's policies"), "{}", refused.advice());
+        assert!(refused.advice().contains("policies to the token"), "{}", refused.advice());
         assert!(server.state().stored("CSYNC").is_none());
         assert_eq!(limited.apply(&zone(), &wanted[1..]).await.unwrap().len(), 1);
         let unknown = provider_with("another-token", Arc::new(Unlimited)).probe(&zone()).await.unwrap_err();
         assert_eq!(unknown.code(), "api-key-refused");
-        assert!(unknown.advice().contains("neither expired"), "{}", unknown.advice());
+        assert!(unknown.to_string().contains("the token") && unknown.advice().contains("not expired"), "{unknown}");
     });
 }
 

@@ -167,8 +167,8 @@ async fn interface(provider: &dyn Provider, zone: &Name) -> Check {
         Err(e) => Check {
             code: e.code().into(),
             // Which says nothing of what is permitted.
-            outcome: if e.is_put_off() { Outcome::Warn } else { Outcome::Fail },
-            text: e.to_string(),
+            outcome: if e.is_put_off() { Outcome::Untried } else { Outcome::Fail },
+            text: if e.is_put_off() { format!("not tried: {e}") } else { e.to_string() },
             fix: Some(e.advice()),
         },
     }
@@ -264,6 +264,16 @@ fn of_trial(error: TrialError, operator: &OperatorRecord) -> Refusal {
                 "see that all its servers follow; then run `chorus operator check --write` again, which takes it away";
             Refusal::new(RefusalKind::Conflict, "trial-left-over", error.to_string())
                 .with_fix(fix)
+                .with_operator(&operator.name)
+        }
+        TrialError::LeftOver { ref reason, .. } => {
+            let wait = match reason.as_ref() {
+                TrialError::Provider(e) => e.advice(),
+                _ => String::new(),
+            };
+            let fix = format!("run the same command again: it takes them out first. {wait}");
+            Refusal::new(RefusalKind::Conflict, "trial-left-over", error.to_string())
+                .with_fix(fix.trim_end().to_owned())
                 .with_operator(&operator.name)
         }
         TrialError::Unsigned(_) => {

@@ -3,13 +3,13 @@
 //! Invariant: a transition starts only on a world that was observed under the zone's lock, passed preflight, and whose
 //! operators take updates.
 
-use super::check::findings;
+use super::check::{findings, foreign_keys};
 use super::control::{at_rest, wanted};
 use super::under_way::expected;
 use super::{Controller, learn_ttls, no_operator, of_engine, of_store, plain, show};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire;
-use crate::engine::{Picture, Status, summary};
+use crate::engine::{Picture, Status, leftovers, summary};
 use crate::model::dns::{Name, rdata_text, stored};
 use crate::model::group::{
     ForecastStep, Group, Refused, Standing, World, algorithm_name, algorithm_number, algorithms_of, forecast,
@@ -50,6 +50,7 @@ impl Controller {
         if inspection.is_some() {
             found.extend(self.shared_interfaces(&wished.known).await?);
         }
+        found.extend(foreign_keys(&wished.known));
         let refusals: Vec<wire::Check> = found.into_iter().filter_map(check).collect();
         let forecast = forecast(&world);
         let nothing = wished.from == wished.to && roll.is_none() && wished.known.transition.is_none();
@@ -132,7 +133,8 @@ impl Controller {
         self.probe(&known).await?;
         let inspection = self.inspect(&mut known).await?;
         let world = World { algorithm: roll, ..known.world() };
-        let errors = findings(&world, &inspection).into_iter().filter(|f| f.severity == Severity::Error);
+        let found = findings(&world, &inspection).into_iter().chain(foreign_keys(&known));
+        let errors = found.filter(|f| f.severity == Severity::Error);
         let refused: Vec<Refused> = errors.map(refused_for).collect();
         if !refused.is_empty() {
             return Err(refusal(name, refused));
@@ -178,15 +180,23 @@ impl Controller {
 
     /// What a trial placed would count as its operator's own. One that is under way holds the zone's lock.
     async fn no_trial_left_over(&self, name: &Name) -> Result<(), Refusal> {
-        let (trials, zone) = (self.engine.ports().store.trials().await.map_err(of_store)?, stored(name));
-        let Some(trial) = trials.into_iter().find(|trial| trial.zone == zone) else { return Ok(()) };
-        let (zone, operator) = (plain(name), trial.operator);
-        let text = format!("what a trial placed in {zone} at {operator} may still be there: it came to no end");
-        let fix = format!("run `chorus operator check {operator} --zone {zone} --write` again, or restart the daemon");
+        let Some((operator, text, fix)) = self.trial_left_over(name).await? else { return Ok(()) };
         Err(Refusal::new(RefusalKind::Conflict, "trial-left-over", text)
             .with_fix(fix)
-            .with_zone(zone)
+            .with_zone(plain(name))
             .with_operator(operator))
+    }
+
+    /// A trial in this zone that came to no end: its operator, what it may have left, and what to do.
+    pub(super) async fn trial_left_over(&self, name: &Name) -> Result<Option<(String, String, String)>, Refusal> {
+        let (trials, zone) = (self.engine.ports().store.trials().await.map_err(of_store)?, name.to_string());
+        let Some(trial) = trials.into_iter().find(|trial| trial.zone == zone) else { return Ok(None) };
+        let (zone, operator) = (plain(name), trial.operator);
+        let left = leftovers(name, &trial.before);
+        let text =
+            format!("what a trial placed in {zone} at {operator} may still be there, for it was interrupted: {left}");
+        let fix = format!("run `chorus operator check {operator} --zone {zone} --write` again, or restart the daemon");
+        Ok(Some((operator, text, fix)))
     }
 
     pub(super) async fn answer(&self, name: &Name, with_transition: bool) -> Result<wire::SetAnswer, Refusal> {

@@ -7,8 +7,9 @@ use super::{Controller, of_engine, plain};
 use crate::api::service::Refusal;
 use crate::api::wire;
 use crate::engine::Picture;
-use crate::model::dns::{Name, Rdata, RecordType};
+use crate::model::dns::{Dnskey, Name, Rdata, RecordSet, RecordType};
 use crate::model::group::{World, forecast, is_present};
+use crate::model::history::Kind;
 use crate::model::preflight::{self, Answered, Contents, Finding, Inspection, Severity, Unlisted};
 use crate::observe::ask::Asker;
 use crate::observe::inspect::inspect;
@@ -43,6 +44,10 @@ impl Controller {
         let mut findings = findings(&World { algorithm: roll, ..known.world() }, &inspection);
         findings.extend(self.shared_interfaces(&known).await?);
         findings.extend(self.permissions(&known).await?);
+        findings.extend(foreign_keys(&known));
+        if let Some((_, text, fix)) = self.trial_left_over(name).await? {
+            findings.push(Finding { code: "trial-left-over", severity: Severity::Error, text, fix });
+        }
         findings.sort_by_key(|finding| finding.severity);
         Ok(wire::ZoneCheck {
             zone: plain(name),
@@ -61,8 +66,14 @@ impl Controller {
         let zone = known.record.name.clone();
         let (mut listings, mut unlisted) = (BTreeMap::new(), BTreeMap::new());
         for (operator, provider) in self.providers(known).await? {
+            let tells_own_keys = provider.capabilities().tells_own_keys;
             let (ttl_s, listed) = match provider.list(&zone).await {
-                Ok(Some(listing)) => (Ok(largest_ttl_s(&listing)), Some(contents(listing))),
+                Ok(Some(listing)) => {
+                    if tells_own_keys {
+                        known.stored_keys.insert(operator.name.clone(), stored_keys(&listing));
+                    }
+                    (Ok(largest_ttl_s(&listing)), Some(contents(listing)))
+                }
                 // It is larger than what is compared: its TTLs are looked at all the same.
                 Ok(None) => (provider.largest_ttl_s(&zone).await, None),
                 Err(e) => (Err(e), None),
@@ -134,6 +145,46 @@ impl Controller {
 
 pub(super) fn findings(world: &World<'_>, inspection: &Inspection) -> Vec<Finding> {
     preflight::check(world, inspection, &forecast(world))
+}
+
+/// Where an interface tells an operator's own keys from others, those that it has stored are others'.
+fn stored_keys(listing: &Listing) -> RecordSet {
+    let stored = listing.values().filter(|set| set.rtype == RecordType::DNSKEY).flat_map(|set| &set.records);
+    stored.map(|wire| Rdata::from_canonical(wire.clone())).collect()
+}
+
+/// Keys that an interface says are not its operator's own, and that no other operator of the zone has. The DNSKEY RRset does not
+/// tell whose they are: Chorus would share them, and request a DS for them.
+pub(super) fn foreign_keys(known: &Picture) -> Vec<Finding> {
+    let world = known.world();
+    let mut findings = Vec::new();
+    for (operator, stored) in &known.stored_keys {
+        let placed = world.member(operator).and_then(|member| member.placements.get(&Kind::Dnskey));
+        let others: RecordSet =
+            known.members.keys().filter(|name| *name != operator).flat_map(|name| world.own_keys(name)).collect();
+        let servers = known.members.get(operator).map(|member| member.servers.as_slice()).unwrap_or_default();
+        let signs = |key: &Rdata| {
+            let mut spans = servers.iter().filter_map(|server| known.history.current(server, Kind::Dnskey));
+            spans.any(|span| span.served.signers.contains(key))
+        };
+        for key in
+            stored.iter().filter(|key| !others.contains(*key) && !placed.is_some_and(|placed| placed.contains(*key)))
+        {
+            let Some(read) = Dnskey::read(key).filter(|_| !signs(key)) else { continue };
+            findings.push(Finding {
+                code: "key-stored-foreign",
+                severity: Severity::Error,
+                text: format!(
+                    "{operator} has the DNSKEY of key {} stored for {}: it is none of {operator}'s own keys, and no other operator \
+                     of the zone has it",
+                    read.key_tag(),
+                    plain(&known.record.name)
+                ),
+                fix: format!("delete it from the DNSKEY RRset at {operator}, or add the operator whose key it is first"),
+            });
+        }
+    }
+    findings
 }
 
 fn contents(listing: Listing) -> Contents {

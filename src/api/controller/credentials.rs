@@ -3,16 +3,13 @@
 //!
 //! Invariant: a credential that has not been tried in a zone takes no other one's place. No answer and no error holds one.
 
-use super::operators::{name_servers, usable};
+use super::operators::{name_servers, no_requests, usable};
 use super::{Controller, key_name, no_operator, of_engine, of_store, plain, zone_name};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire::{KeyRotated, OperatorChange, OperatorRotate, OperatorRotated, OperatorShow};
 use crate::model::dns::{Name, plain_of_stored, read_name};
 use crate::store::{Interface, OperatorRecord, SealError, StoreError};
 use std::collections::BTreeSet;
-
-/// In so many of an operator's zones a new credential is tried: it is good for all of them, or for none, with most servers.
-const ZONES_TRIED: usize = 5;
 
 impl Controller {
     pub(super) async fn set_operator(&self, name: &str, change: OperatorChange) -> Result<OperatorShow, Refusal> {
@@ -34,9 +31,10 @@ impl Controller {
                 url: new_url.unwrap_or_else(|| url.clone()),
                 server_id: new_server_id.unwrap_or_else(|| server_id.clone()),
             },
-            (Interface::Desec { url }, None, new_url, None) => {
-                Interface::Desec { url: new_url.unwrap_or_else(|| url.clone()) }
-            }
+            (Interface::Desec { url, account }, None, new_url, None) => Interface::Desec {
+                url: new_url.unwrap_or_else(|| url.clone()),
+                account: change.account.clone().or_else(|| account.clone()).filter(|account| !account.is_empty()),
+            },
             (Interface::Desec { .. }, None, _, Some(_)) => return Err(not_its("server id")),
             (Interface::PowerDns { .. } | Interface::Desec { .. }, Some(_), ..) => {
                 return Err(not_its("address for updates"));
@@ -62,8 +60,15 @@ impl Controller {
             self.no_alias(name, &new).await?;
             operator.name_servers = new;
         }
+        if interface.account().is_none() && (change.account.is_some() || change.requests_per_day.is_some()) {
+            return Err(not_its("limits of requests"));
+        }
+        if change.requests_per_day == Some(0) {
+            return Err(no_requests());
+        }
         operator.interface = interface;
         self.store().set_operator(&operator).await.map_err(of_store)?;
+        self.set_limit(&operator, change.requests_per_day).await?;
         self.look_again(name).await?;
         self.show_operator(name).await
     }
@@ -95,8 +100,11 @@ impl Controller {
             zones.push(zone_name(zone)?);
         }
         let its = ports.store.zones_of(name).await.map_err(of_store)?;
-        zones.extend(its.iter().filter_map(|zone| read_name(zone).ok()).take(ZONES_TRIED));
-        zones.dedup();
+        for zone in its.iter().filter_map(|zone| read_name(zone).ok()) {
+            if !zones.contains(&zone) {
+                zones.push(zone);
+            }
+        }
         if zones.is_empty() {
             let text = format!("operator {name} is in no zone in which its new credential could be tried");
             return Err(Refusal::new(RefusalKind::Invalid, "no-zone-to-try", text)
@@ -108,7 +116,7 @@ impl Controller {
             nonce
         };
         self.store().stage_secret(&operator, rotate.secret.expose().as_bytes(), nonce()).await.map_err(of_store)?;
-        if let Err(refusal) = self.try_staged(&operator, &zones).await {
+        if let Err(refusal) = self.try_staged(&operator, &zones, &rotate.secret).await {
             self.store().drop_staged(name).await.map_err(of_store)?;
             return Err(refusal);
         }
@@ -116,17 +124,6 @@ impl Controller {
         tracing::info!(operator = %name, "a new credential is used from now on");
         self.look_again(name).await?;
         Ok(OperatorRotated { operator: name.to_owned(), tried_in: zones.iter().map(plain).collect() })
-    }
-
-    async fn try_staged(&self, operator: &OperatorRecord, zones: &[Name]) -> Result<(), Refusal> {
-        let provider = self.engine.ports().providers.staged(operator).await.map_err(|e| of_engine(e.into()))?;
-        for zone in zones {
-            provider.probe(zone).await.map_err(|e| {
-                let text = format!("the new credential is not used, the old one stays: {e}");
-                Refusal::new(RefusalKind::Preflight, e.code(), text).with_fix(e.advice()).with_zone(plain(zone))
-            })?;
-        }
-        Ok(())
     }
 
     pub(super) async fn new_master_key(&self) -> Result<KeyRotated, Refusal> {

@@ -276,7 +276,8 @@ const LEAVE: [&[Step]; 5] = [
     &[Step::NameServers],
     &[Step::AwaitDelegation],
     &[Step::AwaitLastQuestion, Step::AwaitLeaverKeys],
-    &[Step::AwaitDsGone],
+    // The parent is asked first: until then the operators publish CDS without the leaver's keys.
+    &[Step::AwaitDsGone, Step::AskForDs],
     &[Step::AwaitLeaverAnswers],
 ];
 

@@ -19,6 +19,7 @@ mod reports;
 mod requests;
 mod show;
 mod timeline;
+mod tried;
 mod under_way;
 mod zones;
 
@@ -36,13 +37,15 @@ pub struct Controller {
     engine: Arc<Engine>,
     /// Of two who change an operator at once, one is first.
     credentials: Arc<tokio::sync::Mutex<()>>,
+    /// The credential that was last tried, and where it was good.
+    tried: Arc<tokio::sync::Mutex<tried::Tried>>,
     /// Who asks.
     caller: Caller,
 }
 
 impl Controller {
     pub fn new(engine: Arc<Engine>) -> Controller {
-        Controller { engine, credentials: Arc::default(), caller: Caller::local(None) }
+        Controller { engine, credentials: Arc::default(), tried: Arc::default(), caller: Caller::local(None) }
     }
 
     /// The store, for what is changed because somebody asks for it: the log has their name.
@@ -110,6 +113,7 @@ impl Service for Controller {
             caller: caller.clone(),
             engine: self.engine.clone(),
             credentials: self.credentials.clone(),
+            tried: self.tried.clone(),
         })
     }
 

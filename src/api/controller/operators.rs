@@ -51,7 +51,7 @@ impl Controller {
         }
         let (interface, secret) = interface(&add)?;
         let of_provider = match &interface {
-            Interface::Desec { url } if url == desec::URL && add.name_servers.is_empty() => {
+            Interface::Desec { url, .. } if url == desec::URL && add.name_servers.is_empty() => {
                 let named = |host: &&str| NameServer { host: (*host).to_owned(), addresses: Vec::new() };
                 desec::NAME_SERVERS.iter().map(named).collect()
             }
@@ -64,6 +64,8 @@ impl Controller {
         let mut nonce = [0; 24];
         ports.random.fill(&mut nonce);
         self.store().add_operator(&record, secret.expose().as_bytes(), nonce).await.map_err(of_store)?;
+        let per_day = add.api.as_ref().and_then(|api| api.requests_per_day);
+        self.set_limit(&record, per_day).await?;
         self.shown(record).await
     }
 
@@ -83,7 +85,8 @@ impl Controller {
         }
         checks.extend(self.names(&zone, &operator).await);
         checks.extend(self.keys_are_apart(&operator, &zone).await?);
-        let provider = self.engine.ports().providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
+        let providers = &self.engine.ports().providers;
+        let provider = providers.for_person(&operator).await.map_err(|e| of_engine(e.into()))?;
         let probed = provider.probe(&zone).await;
         if probed.is_ok() && self.serves_keys_untried(&operator, provider.as_ref(), &zone).await? {
             let text = format!(
@@ -97,7 +100,7 @@ impl Controller {
         }
         checks.push(match probed {
             Ok(()) => passed("update-permitted", permitted(&operator.interface, &plain(&zone))),
-            Err(e) if e.is_put_off() => warned(e.code(), e.to_string(), &e.advice()),
+            Err(e) if e.is_put_off() => untried(e.code(), format!("not tried: {e}"), &e.advice()),
             Err(e) => failed(e.code(), e.to_string(), &e.advice()),
         });
         checks.push(match provider.largest_ttl_s(&zone).await {
@@ -107,6 +110,9 @@ impl Controller {
                 "the interface does not list the zone: the largest TTL is not known, and taken for one day".into(),
                 "say --data-ttl-max",
             ),
+            Err(e) if e.is_put_off() => {
+                untried("largest-ttl", format!("the largest TTL was not looked for: {e}"), &e.advice())
+            }
             Err(e) => {
                 let what =
                     if e.forbids_listing() { "the zone may not be listed" } else { "the zone could not be listed" };
@@ -117,6 +123,12 @@ impl Controller {
             }
         });
         Ok(OperatorTest { operator: name.to_owned(), zone: plain(&zone), checks })
+    }
+
+    /// The limit of requests of the operator's account, where the user says one. It counts for all operators of the account.
+    pub(super) async fn set_limit(&self, operator: &OperatorRecord, per_day: Option<u32>) -> Result<(), Refusal> {
+        let Some((account, per_day)) = operator.interface.account().zip(per_day) else { return Ok(()) };
+        self.store().set_requests_per_day(&account, per_day).await.map_err(of_store)
     }
 
     /// One address over both transports.
@@ -190,6 +202,10 @@ impl Controller {
         let specs = Spec::parse_all(operator.name_servers.iter().map(String::as_str))
             .map_err(|_| damaged("the name servers"))?;
         let provider = operator.interface.provider().to_owned();
+        let per_day = match operator.interface.account() {
+            Some(account) => Some(self.engine.ports().store.requests_per_day(&account).await.map_err(of_store)?),
+            None => None,
+        };
         let (update, tsig, api) = match operator.interface {
             Interface::Rfc2136 { update, tsig_name, tsig_algorithm, .. } => {
                 let algorithms = [TsigAlgorithm::HmacSha256, TsigAlgorithm::HmacSha384, TsigAlgorithm::HmacSha512];
@@ -198,8 +214,13 @@ impl Controller {
                 let algorithm = algorithm.ok_or_else(|| damaged("the algorithm"))?;
                 (Some(update), Some(TsigShow { name: tsig_name, algorithm }), None)
             }
-            Interface::PowerDns { url, server_id } => (None, None, Some(ApiShow { url, server_id: Some(server_id) })),
-            Interface::Desec { url } => (None, None, Some(ApiShow { url, server_id: None })),
+            Interface::PowerDns { url, server_id } => {
+                let (server_id, account, requests_per_day) = (Some(server_id), None, None);
+                (None, None, Some(ApiShow { url, server_id, account, requests_per_day }))
+            }
+            Interface::Desec { url, account } => {
+                (None, None, Some(ApiShow { url, server_id: None, account, requests_per_day: per_day }))
+            }
         };
         Ok(OperatorShow {
             name: operator.name.clone(),
@@ -258,7 +279,11 @@ fn interface(add: &OperatorAdd) -> Result<(Interface, &SecretText), Refusal> {
             Ok((interface, &api.key))
         }
         ("desec", None, None, Some(api)) => {
-            let interface = Interface::Desec { url: api.url.clone().unwrap_or_else(|| desec::URL.to_owned()) };
+            let url = api.url.clone().unwrap_or_else(|| desec::URL.to_owned());
+            let interface = Interface::Desec { url, account: api.account.clone() };
+            if api.requests_per_day == Some(0) {
+                return Err(no_requests());
+            }
             usable(&interface, &api.key)?;
             Ok((interface, &api.key))
         }
@@ -292,7 +317,7 @@ pub(super) fn usable(interface: &Interface, secret: &SecretText) -> Result<(), R
                 Err(e) => Err(invalid("bad-url", e.to_string(), "write it like https://pdns.example.net")),
             }
         }
-        Interface::Desec { url } => {
+        Interface::Desec { url, .. } => {
             let key = ApiKey::from_text(secret.expose())
                 .map_err(|e| invalid("bad-secret", e.to_string(), "give the token as deSEC showed it"))?;
             let config = HttpConfig::new(url, key, AllowedNets::public_only());
@@ -310,7 +335,7 @@ fn permitted(interface: &Interface, zone: &str) -> String {
             format!("{update} takes updates of {zone} signed with {tsig_name}")
         }
         Interface::PowerDns { url, .. } => format!("{url} takes updates of {zone} with the API key"),
-        Interface::Desec { url } => format!("{url} takes updates of {zone} with the token"),
+        Interface::Desec { url, .. } => format!("{url} takes updates of {zone} with the token"),
     }
 }
 
@@ -320,6 +345,16 @@ pub(super) fn passed(code: &str, text: String) -> Check {
 
 pub(super) fn warned(code: &str, text: String, fix: &str) -> Check {
     Check { code: code.to_owned(), outcome: Outcome::Warn, text, fix: Some(fix.to_owned()) }
+}
+
+fn untried(code: &str, text: String, fix: &str) -> Check {
+    Check { code: code.to_owned(), outcome: Outcome::Untried, text, fix: Some(fix.to_owned()) }
+}
+
+/// A limit that would let nothing through.
+pub(super) fn no_requests() -> Refusal {
+    let text = String::from("an account without any request a day cannot be driven");
+    Refusal::new(RefusalKind::Invalid, "bad-interface", text).with_fix("say how many it may make")
 }
 
 pub(super) fn failed(code: &str, text: String, fix: &str) -> Check {

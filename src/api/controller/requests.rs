@@ -8,6 +8,7 @@ use crate::api::wire;
 use crate::engine::Picture;
 use crate::model::dns::{Name, read_name};
 use crate::model::group::{ForecastStep, forecast};
+use crate::model::history::Kind;
 use crate::model::time::Time;
 use chorus_providers::WritesAhead;
 
@@ -25,7 +26,8 @@ impl Controller {
             }
             let mut queue = self.ahead(&operator.name, &known.record.name).await?;
             let zones_ahead = queue.len();
-            queue.push(WritesAhead { zone: known.record.name.clone(), writes });
+            let begins = known.transition.is_none();
+            queue.push(WritesAhead { zone: known.record.name.clone(), writes, begins });
             let Some(needs) = provider.needs(&queue).await.and_then(|needs| needs.last().copied()) else { continue };
             all.push(wire::Requests {
                 operator: operator.name,
@@ -51,16 +53,21 @@ impl Controller {
             let Ok((stored, _)) = ports.recall(&zone).await else { continue };
             let writes = writes_at(&forecast(&stored.world()).steps, operator);
             if writes > 0 {
-                queue.push(WritesAhead { zone, writes });
+                queue.push(WritesAhead { zone, writes, begins: false });
             }
         }
         Ok(queue)
     }
 }
 
-/// What a step changes at one operator is one write.
+/// What a step changes at one operator is one write. A CSYNC is taken out again, once the parent has acted on it.
 fn writes_at(steps: &[ForecastStep], operator: &str) -> usize {
-    steps.iter().filter(|step| step.writes.iter().any(|write| write.operator == operator)).count()
+    let of_step = |step: &ForecastStep| {
+        let mut writes = step.writes.iter().filter(|write| write.operator == operator).peekable();
+        let any = usize::from(writes.peek().is_some());
+        any + usize::from(writes.any(|write| write.kind == Kind::Csync && !write.add.is_empty()))
+    };
+    steps.iter().map(of_step).sum()
 }
 
 fn count(of: usize) -> u32 {

@@ -8,8 +8,13 @@ use super::under_way;
 use crate::api::wire::{self, At};
 use crate::engine::{Certificate, Picture, Status, awaited, state_of};
 use crate::model::chain::Exposure;
-use crate::model::dns::{Dnskey, Rdata, RecordSet, RecordType, cds_for, key_that_ds_belongs_to, key_that_ds_validates, ns_name, plain_of_stored, rdata_text, unhex};
-use crate::model::group::{Group, KeyRole, PARENT_SERVES_ZONE, ParentMode, Phase, Rolling, Standing, Step, World, algorithm_name, rolling};
+use crate::model::dns::{
+    Dnskey, Rdata, RecordSet, RecordType, cds_for, key_that_ds_belongs_to, key_that_ds_validates, ns_name,
+    plain_of_stored, rdata_text, unhex,
+};
+use crate::model::group::{
+    Group, KeyRole, PARENT_SERVES_ZONE, ParentMode, Phase, Rolling, Standing, Step, World, algorithm_name, rolling,
+};
 use crate::model::history::{Failure, Kind, Server, Who};
 use crate::model::parent::ParentProfile;
 use crate::model::policy::DATA_TTL_MAX_UNKNOWN_S;

@@ -94,7 +94,12 @@ impl Controller {
             Some(_) => None,
             None => self.engine.ports().store.last_transition(name).await.map_err(of_store)?,
         };
-        Ok(show::zone(&known, &status, last.as_ref(), self.engine.ports().clock.now()))
+        let mut shown = show::zone(&known, &status, last.as_ref(), self.engine.ports().clock.now());
+        if let Some((_, text, fix)) = self.trial_left_over(name).await?.filter(|_| known.transition.is_none()) {
+            shown.waiting_for = Some(wire::WaitingFor { code: "trial-left-over".into(), text, until: None });
+            shown.next = Some(fix);
+        }
+        Ok(shown)
     }
 
     pub(super) async fn set_policy(

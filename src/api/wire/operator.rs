@@ -107,6 +107,13 @@ pub struct ApiAdd {
     pub url: Option<String>,
     #[serde(default = "only_server")]
     pub server_id: String,
+    /// `desec`: which of several accounts the token belongs to, in your own words. Operators without one at the same URL use
+    /// the same account: its limits of requests are counted for all of them together.
+    #[serde(default)]
+    pub account: Option<String>,
+    /// `desec`: how many requests a day the account may make, where deSEC has set another limit than its usual 2000.
+    #[serde(default)]
+    pub requests_per_day: Option<u32>,
     pub key: SecretText,
 }
 
@@ -149,6 +156,10 @@ impl OperatorAdd {
             #[serde(skip_serializing_if = "Option::is_none")]
             url: Option<&'a str>,
             server_id: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            account: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            requests_per_day: Option<u32>,
             key: &'a str,
         }
         #[derive(Serialize)]
@@ -168,7 +179,13 @@ impl OperatorAdd {
         let tsig = self.tsig.as_ref();
         let tsig = tsig.map(|t| Tsig { name: &t.name, algorithm: t.algorithm, secret: t.secret.expose() });
         let api = self.api.as_ref();
-        let api = api.map(|a| Api { url: a.url.as_deref(), server_id: &a.server_id, key: a.key.expose() });
+        let api = api.map(|a| Api {
+            url: a.url.as_deref(),
+            server_id: &a.server_id,
+            account: a.account.as_deref(),
+            requests_per_day: a.requests_per_day,
+            key: a.key.expose(),
+        });
         let (name, provider, name_servers) = (&self.name, &self.provider, &self.name_servers);
         let own_keys_apart = self.own_keys_apart;
         serde_json::to_vec(&Body { name, provider, update: self.update, tsig, own_keys_apart, api, name_servers })
@@ -189,6 +206,12 @@ pub struct OperatorChange {
     pub url: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_id: Option<String>,
+    /// `desec`: which of several accounts the token belongs to, in your own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// `desec`: how many requests a day the account may make.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_day: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name_servers: Option<Vec<NameServer>>,
 }
@@ -294,6 +317,12 @@ pub struct ApiShow {
     pub url: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_id: Option<String>,
+    /// Which of several accounts at this URL, where the user told them apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// How many requests a day the account may make, with all its operators together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_day: Option<u32>,
 }
 
 /// `GET /operators/{name}`.
@@ -325,6 +354,8 @@ pub enum Outcome {
     Pass,
     Warn,
     Fail,
+    /// It could not be tried now, and says nothing.
+    Untried,
 }
 
 /// One thing that was looked at, and what was found.

@@ -128,7 +128,12 @@ pub fn operator(operator: &OperatorShow) -> String {
 
 pub fn operator_test(test: &OperatorTest, look: &Look) -> String {
     let failed = test.checks.iter().filter(|check| check.outcome == Outcome::Fail).count();
+    let untried = test.checks.iter().any(|check| check.outcome == Outcome::Untried);
     let verdict = match failed {
+        0 if untried => look.paint(
+            Colour::Waiting,
+            &format!("Whether {} can take part in {} could not be tried.", test.operator, test.zone),
+        ),
         0 => look.paint(Colour::Good, &format!("{} can take part in {}.", test.operator, test.zone)),
         1 => look.paint(Colour::Bad, &format!("{} cannot take part in {}: a check failed.", test.operator, test.zone)),
         n => {
@@ -146,6 +151,7 @@ pub(super) fn checks(checks: &[crate::api::wire::Check], look: &Look) -> String 
             Outcome::Pass => look.paint(Colour::Good, "pass"),
             Outcome::Warn => look.paint(Colour::Waiting, "warn"),
             Outcome::Fail => look.paint(Colour::Bad, "FAIL"),
+            Outcome::Untried => look.paint(Colour::Waiting, "not tried"),
         };
         let _ = writeln!(text, "{outcome}  {:width$}  {}", check.code, check.text);
         if let Some(fix) = &check.fix {

@@ -290,7 +290,6 @@ pub fn policy(policy: &ZonePolicy) -> String {
     }
     let profile = policy.parent_profile.as_deref().unwrap_or("any");
     let _ = writeln!(text, "{:16}  {profile:12}  what the parent takes", "parent-profile");
-    }
     if !policy.delegation.is_empty() {
         let _ = writeln!(text, "delegation        {}, as you confirmed it", policy.delegation);
     }

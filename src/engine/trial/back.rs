@@ -4,7 +4,7 @@
 //! what it has accepted some moments later, so what is not seen is deleted all the same, and after a write that was accepted
 //! and not seen the servers are looked at for a while longer.
 
-use super::{Engine, EngineError, LOOK_AGAIN, SERVED_WITHIN, TrialError, addresses, steps};
+use super::{Engine, EngineError, LOOK_AGAIN, SERVED_WITHIN, TrialError, addresses, left_over, steps};
 use crate::model::dns::{Name, Rdata, read_name, stored};
 use crate::model::history::{History, Kind, Server};
 use crate::store::Trial;
@@ -30,7 +30,7 @@ impl Engine {
     pub async fn end_trial_in(&self, zone: &Name, operator: &str) -> Result<(), TrialError> {
         let (trials, zone) = (self.ports().store.trials().await.map_err(EngineError::from)?, stored(zone));
         match trials.iter().find(|trial| trial.zone == zone && trial.operator == operator) {
-            Some(trial) => self.end_trial(trial).await,
+            Some(trial) => self.end_trial(trial).await.map_err(|reason| left_over(trial, reason)),
             None => Ok(()),
         }
     }

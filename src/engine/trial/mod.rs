@@ -12,7 +12,7 @@ mod steps;
 use super::status::Status;
 use super::{Engine, EngineError, PlaceError, addresses};
 use crate::model::ability::{self, Ability};
-use crate::model::dns::{Name, Rdata, RecordSet, ns_rdata, read_name, stored};
+use crate::model::dns::{Name, Rdata, RecordSet, ns_rdata, plain_of_stored, read_name, stored};
 use crate::model::group::{Member, ParentMode, Scope, Standing, World, entry_keys};
 use crate::model::history::{History, Kind, Lifetimes, Outcome, Server};
 use crate::model::policy::Policy;
@@ -25,6 +25,8 @@ use key::like;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use steps::Step;
+pub use steps::leftovers;
+pub(super) use steps::placed;
 
 /// So long an operator's servers may lag before what was written counts as not served.
 const SERVED_WITHIN: Duration = Duration::from_secs(60);
@@ -58,6 +60,9 @@ pub enum TrialError {
     /// It is tried again at the next check and at the next start.
     #[error("what was placed to try {operator} could not be taken away everywhere; still there: {left}")]
     LeftBehind { operator: String, left: String },
+    /// What was placed could not be taken away.
+    #[error("{left}: the trial in {zone} at {operator} was interrupted ({reason})")]
+    LeftOver { operator: String, zone: String, left: String, reason: Box<TrialError> },
 }
 
 fn was_seen_in(tried: &[Tried], ability: Ability) -> bool {
@@ -66,6 +71,20 @@ fn was_seen_in(tried: &[Tried], ability: Ability) -> bool {
 
 fn unknown(ability: Ability, evidence: &str) -> Tried {
     Tried { ability, is_there: None, evidence: evidence.to_owned(), forced_ttl_s: None }
+}
+
+/// What is still seen there says more than what may be there.
+fn left_over(trial: &Trial, reason: TrialError) -> TrialError {
+    if matches!(reason, TrialError::LeftBehind { .. }) {
+        return reason;
+    }
+    let zone = read_name(&trial.zone).unwrap_or_default();
+    TrialError::LeftOver {
+        operator: trial.operator.clone(),
+        zone: plain_of_stored(&trial.zone),
+        left: leftovers(&zone, &trial.before),
+        reason: Box::new(reason),
+    }
 }
 
 impl Engine {
@@ -95,7 +114,8 @@ impl Engine {
                 tried.push(unknown(step.ability, "not tried: there was nothing to give up"));
             }
         }
-        self.put_back(&trial, provider.as_ref(), &servers).await?;
+        let back = self.put_back(&trial, provider.as_ref(), &servers).await;
+        back.map_err(|reason| left_over(&trial, reason))?;
         Ok(tried)
     }
 

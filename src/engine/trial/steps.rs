@@ -4,7 +4,9 @@
 //! out: whatever else has changed meanwhile stays as it is.
 
 use crate::model::ability::Ability;
-use crate::model::dns::{Name, Rdata, RecordSet, RecordType, cds_for, hex, ns_rdata, unhex};
+use crate::model::dns::{
+    Dnskey, Name, Rdata, RecordSet, RecordType, cds_for, hex, ns_name, ns_rdata, rdata_text, unhex,
+};
 use crate::model::history::Kind;
 use crate::store::Before;
 use chorus_providers::{Rrset, Wanted};
@@ -85,7 +87,7 @@ pub(super) fn back(zone: &Name, before: &Before, now: &[Rrset]) -> Vec<Wanted> {
 
 /// All records that a trial places, by type: those that go with a key before the key, because BIND keeps no CDS without a key
 /// of its algorithm.
-pub(super) fn placed(zone: &Name, before: &Before) -> Vec<(Kind, RecordSet)> {
+pub fn placed(zone: &Name, before: &Before) -> Vec<(Kind, RecordSet)> {
     let foreign = Rdata::from_canonical(unhex(&before.foreign).unwrap_or_default());
     let kinds = [Kind::Cds, Kind::Cdnskey, Kind::Csync, Kind::Ns, Kind::Dnskey];
     kinds.map(|kind| (kind, ours(zone, &foreign, before, kind))).to_vec()
@@ -94,6 +96,22 @@ pub(super) fn placed(zone: &Name, before: &Before) -> Vec<(Kind, RecordSet)> {
 /// The name server that a trial takes out.
 pub(super) fn taken_out(before: &Before) -> Option<Rdata> {
     before.own_ns.as_deref().and_then(unhex).map(Rdata::from_canonical)
+}
+
+/// What a trial that came to no end may have left, in words.
+pub fn leftovers(zone: &Name, before: &Before) -> String {
+    let foreign = Rdata::from_canonical(unhex(&before.foreign).unwrap_or_default());
+    let tag = Dnskey::read(&foreign).map_or_else(|| "of the trial".to_owned(), |key| key.key_tag().to_string());
+    let csync = ours(zone, &foreign, before, Kind::Csync);
+    let csync = csync.iter().map(|rdata| rdata_text(Kind::Csync.record_type(), rdata)).collect::<Vec<_>>().join(", ");
+    let mut text = format!(
+        "the DNSKEY of key {tag}, its CDS and CDNSKEY, the CSYNC {csync} and the name server ns.chorus-check.invalid. may be there"
+    );
+    let own_ns = before.own_ns.as_deref().and_then(unhex).map(Rdata::from_canonical);
+    if let Some(host) = own_ns.and_then(|ns| ns_name(&ns).ok()) {
+        text.push_str(&format!(", and its own name server {host} may be missing in its NS RRset"));
+    }
+    text
 }
 
 /// TTL and records as they were.

@@ -41,7 +41,9 @@ pub(super) fn not_found_alike(scene: &Scene<'_>, planned: &[Planned]) -> Vec<Obj
             let pairs = span.served.records.iter().filter_map(host_address);
             let addresses: BTreeSet<IpAddr> = pairs.filter(|(of, _)| *of == host).map(|(_, address)| address).collect();
             if let Some(stranger) = addresses.iter().find(|address| !is_observed(scene, &host, **address)) {
-                objections.push(objection(format!("{host} would be named, and Chorus does not observe its address {stranger}")));
+                objections.push(objection(format!(
+                    "{host} would be named, and Chorus does not observe its address {stranger}"
+                )));
             }
             if server.who != Who::Public {
                 inside.insert(addresses);

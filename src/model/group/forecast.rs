@@ -6,7 +6,7 @@
 use super::Standing;
 use super::algorithm::{algorithm_name, algorithms_of, is_of, may_ask, may_retire, may_share};
 use super::desired::{cds_and_cdnskey, csync, placed_keys};
-use super::guards::last_question;
+use super::guards::{is_in_no_cache, last_question};
 use super::ladder::is_admitted;
 use super::standing::standing;
 use super::view::{Memo, Shown, World};
@@ -174,7 +174,7 @@ impl Plan<'_, '_> {
                 span.served.records.iter().any(|ds| key_that_ds_validates(world.zone, ds, &needed).is_some())
             })
         };
-        let keys_dead = self.dead(Kind::Dnskey, |span| union.is_subset(&span.served.records));
+        let keys_dead = self.dead_at(|s| !self.unasked(s), Kind::Dnskey, |span| union.is_subset(&span.served.records));
         let ds_dead = self.dead(Kind::Ds, all_ds);
         self.at = self.at.max(keys_dead).max(ds_dead);
     }
@@ -325,7 +325,19 @@ impl Plan<'_, '_> {
 
     /// When what `fresh` does not accept is dead, if it is served until the present step at the longest.
     fn dead(&self, kind: Kind, fresh: impl Fn(&Span) -> bool) -> Time {
-        let stale = self.world.history.may_be_served(kind).filter(|(_, span)| !fresh(span));
+        self.dead_at(|_| true, kind, fresh)
+    }
+
+    /// Whether no resolver ever queried the operator of a server: no cache has anything of it (see `guards::is_in_no_cache`).
+    fn unasked(&self, server: &Server) -> bool {
+        let Some(track) = self.world.history.track(server, Kind::Dnskey) else { return false };
+        // Until the step at which it is named.
+        let ended = |span: &Span| Span { until: Some(span.until.unwrap_or(self.at)), ..span.clone() };
+        track.spans.iter().all(|span| is_in_no_cache(self.world, server, &ended(span)))
+    }
+
+    fn dead_at(&self, at: impl Fn(&Server) -> bool, kind: Kind, fresh: impl Fn(&Span) -> bool) -> Time {
+        let stale = self.world.history.may_be_served(kind).filter(|(server, span)| at(server) && !fresh(span));
         let ends = stale.map(|(server, span)| {
             self.world.lifetimes.death_after(span.until.unwrap_or(self.at), server, kind, &span.served)
         });
@@ -336,6 +348,7 @@ impl Plan<'_, '_> {
         let spans = self.world.history.spans(kind);
         humantime::format_duration(
             spans
+                .filter(|(server, _)| kind != Kind::Dnskey || !self.unasked(server))
                 .map(|(server, span)| self.world.lifetimes.outlives(server, kind, &span.served))
                 .max()
                 .unwrap_or_default(),
@@ -360,7 +373,9 @@ impl Plan<'_, '_> {
     fn numbers(&mut self, kinds: &[Kind]) {
         let lifetimes = self.world.lifetimes;
         let largest = |kind: Kind| {
-            let ttls = self.world.history.spans(kind).map(|(server, span)| lifetimes.ttl_s(server, kind, &span.served));
+            let spans = self.world.history.spans(kind);
+            let spans = spans.filter(|(server, _)| kind != Kind::Dnskey || !self.unasked(server));
+            let ttls = spans.map(|(server, span)| lifetimes.ttl_s(server, kind, &span.served));
             let what =
                 if kind == Kind::Data { "largest TTL of any answer".to_owned() } else { format!("largest {kind} TTL") };
             (what, ttls.max().unwrap_or(0))

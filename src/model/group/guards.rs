@@ -75,7 +75,7 @@ pub fn may_serve(world: &World<'_>, joiners: &[&String]) -> Guard {
     for (server, span) in spans_of_members(world, Kind::Dnskey).filter(|_| !world.leaves_out(Switch::Dnskey)) {
         let Who::Operator(at) = &server.who else { continue };
         let whose = if joiners.contains(&at) { Switch::DnskeyAtNewcomer } else { Switch::DnskeyAtOthers };
-        if world.leaves_out(whose) {
+        if world.leaves_out(whose) || joiners.contains(&at) && is_in_no_cache(world, server, span) {
             continue;
         }
         let (Some(span), Some(needed)) = (&clipped(span, server, &ends), needed.get(at)) else { continue };
@@ -414,6 +414,14 @@ fn could_be_asked(world: &World<'_>, server: &Server, span: &Span) -> bool {
         .may_be_served(Kind::Delegation)
         .chain(spans_of_members(world, Kind::Ns).filter(|(at, _)| at.who != server.who));
     delegated.into_iter().any(|(_, ns)| before_its_end(ns) && world.names(&ns.served.records, operator))
+}
+
+/// Whether a version that its server no longer serves was never in any cache: no delegation and no NS RRset of another operator
+/// named the operator then or before, under this address or another operator's. A joining operator has such versions.
+pub(super) fn is_in_no_cache(world: &World<'_>, server: &Server, span: &Span) -> bool {
+    let shared = world.members.values().flat_map(|member| &member.servers);
+    let shared = shared.filter(|other| other.who != server.who && other.address == server.address).count() > 0;
+    span.until.is_some() && !shared && !could_be_asked(world, server, span)
 }
 
 fn spans_of_members<'a>(world: &World<'a>, kind: Kind) -> impl Iterator<Item = (&'a Server, &'a Span)> + use<'a> {

@@ -35,7 +35,7 @@ fn severity(scene: Scene<'_>) -> Severity {
     if scene.world.parent == ParentMode::Scan { Severity::Error } else { Severity::Warning }
 }
 
-fn signer(scene: Scene<'_>, operator: &String) -> Option<Finding> {
+fn signer(scene: Scene<'_>, operator: &str) -> Option<Finding> {
     let text = cds_not_accepted(scene.world, operator)?;
     let severity = if scene.is_desired(operator) { severity(scene) } else { Severity::Warning };
     Some(Finding { severity, ..error("cds-signer", text, SIGNER_FIX) })

@@ -18,7 +18,7 @@ async fn store() -> Store {
 
 async fn with_operators(store: Store) -> Store {
     for name in ["a", "b", "c"] {
-        let interface = Interface::Desec { url: String::new() };
+        let interface = Interface::Desec { url: String::new(), account: None };
         let record = OperatorRecord { name: name.into(), interface, name_servers: vec![], created_at: Time(0) };
         store.add_operator(&record, b"secret", [0; 24]).await.unwrap();
     }

@@ -170,7 +170,7 @@ pub struct Operator {
     silent: Option<(UdpSocket, TcpListener)>,
     udp_only: Option<UdpOnly>,
     /// The API of the stand-in for deSEC.
-    _desec: Option<desec::Server>,
+    pub desec: Option<desec::Server>,
     own_keys: Vec<DNSKEY>,
 }
 
@@ -189,7 +189,7 @@ impl Operator {
         let udp_only = (spec.second == Second::UdpOnly).then(|| UdpOnly::start(v6(number), v4(number)));
         let desec = (server == Server::Desec).then(|| powerdns::start_desec(spec, number, &hosts(spec.name)));
         let (secondary, own_keys) = (None, Vec::new());
-        Self { spec, server, number, key, onlooker, dir, process, secondary, silent, udp_only, _desec: desec, own_keys }
+        Self { spec, server, number, key, onlooker, dir, process, secondary, silent, udp_only, desec, own_keys }
     }
 
     /// Signed, and with the CDS that the server publishes by itself; remembers the keys of this moment as its own.

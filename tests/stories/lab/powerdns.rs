@@ -157,6 +157,8 @@ pub fn start_desec(spec: OperatorSpec, number: u8, hosts: &[String]) -> desec::S
     ];
     let mut state = desec::State::new(at, &sets);
     state.minimum_ttl_s = ttl_s;
+    // deSEC's own limits, by the machine's clock.
+    (state.throttle, state.now_ms) = (Some(desec::Throttle::new(2000)), 0);
     desec::Server::start(SocketAddr::new(v4(number), DESEC_PORT), state)
 }
 

@@ -5,7 +5,7 @@
 
 mod stand_in;
 
-pub use stand_in::{LIMITED_TOKEN, MINIMUM_TTL_S, State, TOKEN, Throttle, Trouble, ask};
+pub use stand_in::{ELSEWHERE_TOKEN, LIMITED_TOKEN, MINIMUM_TTL_S, State, TOKEN, Throttle, Trouble, ask};
 
 use crate::pdns;
 use crate::servers::zone;

@@ -3,7 +3,8 @@
 //!
 //! For tests only. Particular to it are: own DNSKEY, CDS (digest types 2 and 4) and CDNSKEY that are served beside the
 //! stored ones and never shown among them; TTL 3600 for these; atomic bulk writes with four shapes of errors; a store that is
-//! ahead of what is served (late, or stuck after a failure); pages; throttling. It knows one zone and has no accounts.
+//! ahead of what is served (late, or stuck after a failure), or behind it (rolled back after the primary had it); writes that
+//! hang and are done late; pages; throttling; policies of tokens. It knows one zone and has no accounts.
 //! What is stored is in `State`, which a test may change; rules are in `routes`.
 
 mod canonical;
@@ -25,6 +26,8 @@ use std::thread::JoinHandle;
 pub const TOKEN: &str = "1234567890abcdefGHJKMNPQrstu";
 /// May write CSYNC and NS, and nothing else.
 pub const LIMITED_TOKEN: &str = "a-token-that-may-write-little";
+/// Has policies for another domain only, and reads all of them.
+pub const ELSEWHERE_TOKEN: &str = "a-token-for-some-other-domain";
 pub const MINIMUM_TTL_S: u64 = 3600;
 
 /// The zone, and the real PowerDNS that signs and serves it.
@@ -54,6 +57,9 @@ pub enum Trouble {
     Primary,
     /// What is behind it cannot: the change is stored, not published, and the answer is JSON.
     Distribution,
+    /// The signing server has the change, what stores it fails after that: it is not stored, it is served with the next change
+    /// of anything, and the answer is a page.
+    RolledBack,
 }
 
 pub struct State {
@@ -65,8 +71,11 @@ pub struct State {
     pub unpublished: BTreeSet<Key>,
     /// For so many writes.
     pub trouble: Option<(Trouble, usize)>,
-    /// The zone says that it was published although it was not.
-    pub says_published: bool,
+    /// What the signing server has of a set in place of what is stored.
+    pub signer_has: BTreeMap<Key, Option<Set>>,
+    /// The next write is answered and done so many milliseconds later; another one of the zone meanwhile meets it.
+    pub hangs_ms: Option<u64>,
+    pub hanging: bool,
     /// So many writes meet another one.
     pub conflicts: usize,
     /// Changes stay unpublished, although the API says that all is well, until this is off and `publish` is called.
@@ -74,7 +83,7 @@ pub struct State {
     pub throttle: Option<Throttle>,
     /// Whether a refusal says for how long.
     pub retry_after: bool,
-    /// Unix milliseconds, for throttling.
+    /// Unix milliseconds, for throttling; 0: those of the machine's clock.
     pub now_ms: u64,
     pub page: usize,
     /// Which types a token may write at the zone's name; all where there is none.
@@ -97,14 +106,20 @@ impl State {
             published_us: 0,
             unpublished: BTreeSet::new(),
             trouble: None,
-            says_published: false,
+            signer_has: BTreeMap::new(),
+            hangs_ms: None,
+            hanging: false,
             conflicts: 0,
             late: false,
             throttle: None,
             retry_after: true,
             now_ms: 1_800_000_000_000,
             page: 500,
-            tokens: BTreeMap::from([(TOKEN, None), (LIMITED_TOKEN, Some(BTreeSet::from(["CSYNC", "NS"])))]),
+            tokens: BTreeMap::from([
+                (TOKEN, None),
+                (LIMITED_TOKEN, Some(BTreeSet::from(["CSYNC", "NS"]))),
+                (ELSEWHERE_TOKEN, Some(BTreeSet::new())),
+            ]),
             says: None,
             log: Vec::new(),
             last_us: 1_800_000_000_000_000,
@@ -148,6 +163,12 @@ impl State {
         self.sets.get(&(String::new(), rtype.to_owned()))
     }
 
+    /// For throttling.
+    pub fn clock_ms(&self) -> u64 {
+        let since = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        if self.now_ms > 0 { self.now_ms } else { u64::try_from(since().as_millis()).unwrap_or_default() }
+    }
+
     /// Requests that were made, without their query and status, since the last time.
     pub fn requests(&mut self) -> Vec<String> {
         let path = |line: &String| line.split(['?', ' ']).take(2).collect::<Vec<_>>().join(" ");
@@ -160,7 +181,11 @@ impl State {
             "" => format!("{}.", self.at.zone),
             _ => format!("{subname}.{}.", self.at.zone),
         };
-        let set = |key: &Key| match self.sets.get(key) {
+        let has = |key: &Key| match self.signer_has.get(key) {
+            Some(other) => other.as_ref(),
+            None => self.sets.get(key),
+        };
+        let set = |key: &Key| match has(key) {
             None => json!({ "name": name(&key.0), "type": key.1, "changetype": "DELETE" }),
             Some(set) => {
                 let records: Vec<Value> =
@@ -214,6 +239,13 @@ impl Server {
                 std::thread::spawn(move || {
                     let Some(request) = http::receive(&mut stream) else { return };
                     let mut state = shared.lock().unwrap();
+                    if let Some(late_ms) = state.hangs_ms.take_if(|_| request.method != "GET") {
+                        state.hanging = true;
+                        drop(state);
+                        std::thread::sleep(std::time::Duration::from_millis(late_ms));
+                        state = shared.lock().unwrap();
+                        state.hanging = false;
+                    }
                     let response = routes::answer(&mut state, &request);
                     let query: Vec<String> =
                         request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();

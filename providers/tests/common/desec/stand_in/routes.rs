@@ -28,7 +28,7 @@ pub fn answer(state: &mut State, request: &Request) -> Response {
             true => ("dns_api_cheap", None),
             false => ("dns_api_per_domain_expensive", path.first().copied()),
         };
-        let now_ms = state.now_ms;
+        let now_ms = state.clock_ms();
         if let Some(Err(wait_s)) = state.throttle.as_mut().map(|throttle| throttle.admit(scope, zone, now_ms)) {
             let refused = Response::detail(429, &format!("Too much. Come again in {wait_s} seconds."));
             return if state.retry_after { refused.with("Retry-After", wait_s) } else { refused };
@@ -230,8 +230,8 @@ fn write(state: &mut State, token: &str, method: &str, body: Value, bulk: bool) 
     if asked.iter().any(|one| misplaced(&one.key) && !one.records.is_empty()) {
         return Response::json(400, &json!(["Not at this name."]));
     }
-    if state.conflicts > 0 {
-        state.conflicts -= 1;
+    if state.conflicts > 0 || state.hanging {
+        state.conflicts = state.conflicts.saturating_sub(1);
         return Response::detail(409, "duplicate key value violates unique constraint");
     }
     store(state, asked, if method == "POST" { 201 } else { 200 })
@@ -243,6 +243,15 @@ fn store(state: &mut State, asked: Vec<Asked>, status: u16) -> Response {
     state.trouble =
         state.trouble.and_then(|(trouble, times)| Some((trouble, times.checked_sub(1).filter(|n| *n > 0)?)));
     if trouble == Some(Trouble::Primary) {
+        return Response::html(500);
+    }
+    if trouble == Some(Trouble::RolledBack) {
+        let (created_us, touched_us) = (state.tick_us(), state.tick_us());
+        for Asked { key, ttl_s, records } in asked {
+            let set = (!records.is_empty()).then(|| super::Set { ttl_s, records, created_us, touched_us });
+            state.signer_has.insert(key.clone(), set);
+            state.unpublished.insert(key);
+        }
         return Response::html(500);
     }
     let (mut created, mut updated, mut changed) = (Vec::new(), Vec::new(), Vec::new());
@@ -268,11 +277,9 @@ fn store(state: &mut State, asked: Vec<Asked>, status: u16) -> Response {
         state.put(key, ttl_s, records);
     }
     if !changed.is_empty() {
+        changed.iter().for_each(|key| drop(state.signer_has.remove(key)));
         state.unpublished.extend(changed);
         if trouble == Some(Trouble::Distribution) {
-            if state.says_published {
-                state.published_us = state.tick_us();
-            }
             return Response::detail(500, "Internal error.");
         }
         if state.late {
