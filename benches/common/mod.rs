@@ -13,7 +13,7 @@ use chorus::model::time::Time;
 use chorus::store::{ParentRecord, Summary, UNFINISHED, ZoneState};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What a hundred zones are in, one after the other: mostly at rest.
@@ -51,8 +51,13 @@ pub fn found(class: i64, now: Time) -> (Status, Summary) {
     let text =
         "every DNSKEY set without key 4711 of b has to be dead: TTL 3600, last seen at ns1.a.example (192.0.2.1:53)";
     let waits = WaitingFor { step, code: code.into(), text: text.into(), until };
-    let exposure =
-        Exposure { from: now, until: Time::MAX, what: "answers of b beside keys of a".into(), servers: vec![] };
+    let exposure = Exposure {
+        from: now,
+        until: Time::MAX,
+        what: "answers of b beside keys of a".into(),
+        servers: vec![],
+        insecure: false,
+    };
     let keys = [hex(key(257, 1).as_wire()), hex(key(257, 2).as_wire())];
     let status = Status {
         observed_at: Some(now),
@@ -102,6 +107,7 @@ fn spans() -> Vec<(&'static str, String, String, Kind, Served)> {
                 Kind::Csync => (RecordSet::new(), None),
                 Kind::Ns => (ns.clone(), Some(256)),
                 Kind::Data => (RecordSet::new(), Some(256)),
+                Kind::Glue | Kind::Addresses => (RecordSet::new(), None),
             };
             let signers = signer.into_iter().map(|flags| key(flags, number)).collect();
             let served = Served { records, ttl_s: 3600, signers, expires: Some(Time(1_900_000_000_000)) };
@@ -227,6 +233,9 @@ fn certificate(now: i64) -> Certificate {
         pairs: 400,
         smallest_slack_ms: Some(60_000),
         smallest_slack_what: Some("DNSKEY at ns1.a.example".into()),
+        margin: None,
+        not_looked_at: Vec::new(),
+        left: BTreeSet::new(),
         assumptions: vec!["resolvers keep nothing longer than its TTL and three days of serving stale".into(); 12],
     }
 }

@@ -1,8 +1,9 @@
 //! What a person should look at and change after a refusal: settings as BIND 9.18 to 9.21, Knot 3.2 to 3.5 and PowerDNS 4.7 to 5.1
 //! call them.
 //!
-//! Advice is for the server at hand, as far as what it did tells which one it is: Knot says BADKEY where others say REFUSED, and
-//! only PowerDNS and BIND with `inline-signing yes` compare prerequisites with another DNSKEY RRset than they serve.
+//! Advice is for the server at hand, as far as what it did tells which one it is: Knot says BADKEY where others say REFUSED,
+//! PowerDNS does not sign that it refuses a key that it does not know, and only PowerDNS and BIND with `inline-signing yes`
+//! compare prerequisites with another DNSKEY RRset than they serve.
 //!
 //! Each piece of advice was tried on those servers. Errors whose remedy is not a setting say what to wait for or whom to
 //! ask. Nothing here decides anything: programs go by [`ProviderError::category`].
@@ -39,6 +40,12 @@ impl ProviderError {
                 format!("{which} Let both machines keep time by NTP (for example `timedatectl set-ntp true`).")
             }
             ProviderError::Refused { zone, doing: Doing::Updating, keys_apart: true, .. } => inline_before_9_20(zone),
+            ProviderError::Refused { zone, doing: Doing::Updating, signed: false, .. } => format!(
+                "The refusal is not signed, as PowerDNS does: it does not know the key, its secret is another one, or the \
+                 zone does not permit it. Compare name and secret with `pdnsutil list-tsig-keys`; {zone} needs the metadata \
+                 `TSIG-ALLOW-DNSUPDATE` (the key's name) and `ALLOW-DNSUPDATE-FROM` (this machine's address), and the \
+                 server `dnsupdate=yes`."
+            ),
             ProviderError::Refused { zone, doing: Doing::Updating, .. } => format!(
                 "BIND permits it with `update-policy {{ grant \"KEY.\" name {zone} DNSKEY CDS CDNSKEY CSYNC NS; }};` in \
                  the zone, PowerDNS with `dnsupdate=yes` and the zone's metadata `TSIG-ALLOW-DNSUPDATE` (the key's name) \

@@ -99,9 +99,16 @@ pub enum ProviderError {
     },
 
     /// RCODE 5. A person permits it at the server. `rtype` where it is known that the type made the difference; `keys_apart` as
-    /// in [`ProviderError::Ignored`].
+    /// in [`ProviderError::Ignored`]. Only PowerDNS leaves the refusal of a signed update unsigned.
     #[error("{server} refuses {doing} {zone}{}", of_type(*rtype))]
-    Refused { server: SocketAddr, zone: String, doing: Doing, rtype: Option<RecordType>, keys_apart: bool },
+    Refused {
+        server: SocketAddr,
+        zone: String,
+        doing: Doing,
+        rtype: Option<RecordType>,
+        keys_apart: bool,
+        signed: bool,
+    },
 
     /// RCODE 9 without a TSIG error, or an answer that is not authoritative: the zone is not served there, or its name
     /// is that of a part of a zone. A person corrects the address or sets the zone up.

@@ -191,12 +191,7 @@ fn line(transition: &TransitionShow) -> String {
     match &transition.waiting_for {
         Some(waiting) => {
             let until = waiting.until.map(|until| format!(", until {until}")).unwrap_or_default();
-            // A step that is being brought about is its own reason: "STEP: being brought about".
-            let text = waiting
-                .text
-                .strip_prefix(step.as_str())
-                .map_or(waiting.text.as_str(), |rest| rest.trim_start_matches([':', ' ']));
-            format!("{start}: {text}{until}")
+            format!("{start}: {}{until}", waiting.text)
         }
         None => start,
     }

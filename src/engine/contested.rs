@@ -7,7 +7,7 @@ use super::picture::Picture;
 use super::status::{Status, WaitingFor};
 use super::turn::Engine;
 use super::writes::what;
-use crate::model::dns::{RecordSet, key_label, key_of_ds};
+use crate::model::dns::{RecordSet, key_label, key_that_ds_belongs_to};
 use crate::model::group::{Change, Decision, REPAIRS_MAX, WITHIN, Wait, Write, held_until, pusher, second_writer};
 use crate::model::history::{Kind, Server};
 use crate::model::time::Time;
@@ -112,7 +112,9 @@ fn synchronised(known: &Picture, write: &Write) -> Option<(String, RecordSet)> {
         for record in removed {
             let key = match kind {
                 Kind::Dnskey | Kind::Cdnskey => Some(record),
-                Kind::Cds => published.iter().find(|key| key_of_ds(world.zone, &record, [*key]).is_some()).cloned(),
+                Kind::Cds => {
+                    published.iter().find(|key| key_that_ds_belongs_to(world.zone, &record, [*key]).is_some()).cloned()
+                }
                 _ => None,
             };
             keys.insert(key?);

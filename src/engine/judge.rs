@@ -3,6 +3,7 @@
 use super::picture::Picture;
 use crate::model::chain::{Exposure, Scene, judge};
 use crate::model::dns::{Name, stored};
+use crate::model::group::last_question;
 use crate::model::history::{Changes, Lifetimes};
 use crate::model::resolution::Resolution;
 use crate::model::time::Time;
@@ -27,10 +28,19 @@ pub struct Certificate {
     pub pairs: u64,
     pub smallest_slack_ms: Option<u64>,
     pub smallest_slack_what: Option<String>,
+    /// The smallest margin, as a sentence: between which two versions it was, and when each expired or appeared.
+    #[serde(default)]
+    pub margin: Option<String>,
     pub assumptions: Vec<String>,
     /// The resolution that the transition ended with; `None` in certificates from before there was one.
     #[serde(default)]
     pub resolution: Option<Resolution>,
+    /// What could make the verdict wrong and was not looked at: one sentence each.
+    #[serde(default)]
+    pub not_looked_at: Vec<String>,
+    /// The operators that have left, of those that resolvers could query and that answered to the end.
+    #[serde(default)]
+    pub left: BTreeSet<String>,
 }
 
 fn done() -> String {
@@ -87,15 +97,10 @@ fn from(known: &Picture) -> Time {
 pub fn certificate(known: &Picture, transition: &TransitionRecord, resolution: Resolution, now: Time) -> Certificate {
     let judged = judge(&scene(known), transition.started_at, now);
     let policy = &known.record.policy;
-    let verdict = if judged.exposures.is_empty() {
-        format!(
-            "no resolver could have failed: {} pairs of versions were tested, and all that do not go together were kept apart",
-            judged.pairs
-        )
-    } else {
-        format!("{} pairs of versions that do not go together could have met in a cache", judged.exposures.len())
-    };
-    let data: Vec<String> = known.members.keys().map(|op| format!("{op} {}", known.lifetimes.data_ttl(op))).collect();
+    let not_looked_at = not_looked_at(known);
+    let verdict = verdict(judged.exposures.len(), judged.pairs, &not_looked_at);
+    let data: Vec<String> =
+        known.members.keys().map(|op| format!("{op} {} s", known.lifetimes.data_ttl_s(op))).collect();
     let assumptions = vec![
         format!(
             "resolvers keep records for no longer than their TTL and at most {} s, and serve them stale for at most {} s more",
@@ -122,9 +127,62 @@ pub fn certificate(known: &Picture, transition: &TransitionRecord, resolution: R
         smallest_slack_ms: judged
             .smallest_slack
             .as_ref()
-            .map(|(slack, _)| u64::try_from(slack.as_millis()).unwrap_or(u64::MAX)),
-        smallest_slack_what: judged.smallest_slack.map(|(_, what)| what),
+            .map(|slack| u64::try_from(slack.margin().as_millis()).unwrap_or(u64::MAX)),
+        smallest_slack_what: judged.smallest_slack.as_ref().map(|slack| slack.what.clone()),
+        margin: judged.smallest_slack.as_ref().map(ToString::to_string),
         assumptions,
-        resolution: Some(resolution),
+        not_looked_at,
+        left: left(known),
     }
+}
+
+/// One sentence. That no resolver could have failed is only said where everything was looked at that could make it false.
+fn verdict(exposures: usize, pairs: u64, not_looked_at: &[String]) -> String {
+    let kept_apart = format!(
+        "of {pairs} pairs of RRset versions that were checked, no two incompatible ones could be in caches at the same time"
+    );
+    match (exposures, not_looked_at) {
+        (0, []) => format!("no resolver could have failed: {kept_apart}"),
+        (0, some) => format!(
+            "nothing that was observed could make a resolver fail: {kept_apart}; but not everything was looked at: {}",
+            some.join("; ")
+        ),
+        (1, _) => "1 pair of incompatible RRset versions could have been cached together".into(),
+        (n, _) => format!("{n} pairs of incompatible RRset versions could have been cached together"),
+    }
+}
+
+/// What could make the verdict wrong and was not looked at.
+fn not_looked_at(known: &Picture) -> Vec<String> {
+    let mut not: Vec<String> = Vec::new();
+    let mut silent: BTreeMap<String, (Time, String)> = BTreeMap::new();
+    for (server, _, track) in known.history.tracks() {
+        let Some(trouble) = &track.trouble else { continue };
+        let text = format!("{server} of {} {} since {}", server.who, trouble.failure, trouble.since);
+        let known = silent.entry(server.to_string()).or_insert_with(|| (trouble.since, text.clone()));
+        if trouble.since < known.0 {
+            *known = (trouble.since, text);
+        }
+    }
+    not.extend(silent.into_values().map(|(_, text)| format!("{text}, so what it serves is not known")));
+    let unknown = |operator: &&String| {
+        known.record.policy.data_ttl_max_s.is_none() && !known.lifetimes.zone_ttls_s.contains_key(*operator)
+    };
+    not.extend(known.members.keys().filter(unknown).map(|operator| {
+        format!(
+            "the largest TTL in the zone at {operator} is not known, because its zone cannot be listed: {} s was assumed",
+            known.lifetimes.data_ttl_s(operator)
+        )
+    }));
+    not
+}
+
+/// The leavers that some resolver could query, and that answered to the end.
+fn left(known: &Picture) -> BTreeSet<String> {
+    let world = known.world();
+    let could_be_queried = |leaver: &&String| {
+        let gone = world.member(leaver).is_none_or(|member| member.unreachable);
+        !gone && last_question(&world, leaver).from.is_some_and(|last| last > Time::MIN)
+    };
+    world.leavers().filter(could_be_queried).cloned().collect()
 }

@@ -4,8 +4,9 @@
 //! part of the verdict in between. An address that does not answer ends nothing.
 
 use super::picture::{EngineError, Picture};
+use super::security::is_secure;
 use super::status::{Status, WaitingFor};
-use super::turn::{Engine, is_secure};
+use super::turn::Engine;
 use crate::model::dns::proof::Flaw;
 use crate::model::dns::{Name, RecordType, type_text};
 use crate::model::group::Step;

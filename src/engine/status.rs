@@ -29,6 +29,12 @@ pub struct Unanswered {
     pub failure: Failure,
 }
 
+impl std::fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}, since {}", self.server, self.failure, self.since)
+    }
+}
+
 /// A set that was written at an operator, with each moment at which that changed something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrittenLately {

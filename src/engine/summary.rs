@@ -19,8 +19,14 @@ pub fn is_begun(status: &Status, transition: &TransitionRecord) -> bool {
 /// What a running transition waits for.
 pub fn awaited<'s>(status: &'s Status, transition: &TransitionRecord) -> Option<&'s WaitingFor> {
     // Somebody may have resumed it since the last turn.
-    let holds = |wait: &&WaitingFor| transition.paused || wait.code != "paused";
-    alarm(status).or_else(|| status.waiting.iter().find(holds)).filter(|_| is_begun(status, transition))
+    // An alarm of before may be why it was begun only now.
+    let looked = status.observed_at.is_some_and(|at| at >= transition.started_at);
+    let holds = |wait: &&WaitingFor| {
+        (transition.paused || wait.code != "paused") && (looked || !ALARMS.contains(&wait.code.as_str()))
+    };
+    let worst = |wait: &&WaitingFor| wait.code != "ds-digest-mismatch";
+    let first = alarm(status).filter(holds).filter(worst).or_else(|| status.waiting.iter().find(holds));
+    first.filter(|_| is_begun(status, transition))
 }
 
 /// What a running transition is doing.
@@ -42,16 +48,35 @@ pub fn is_at_rest(status: &Status, members: usize, transition: Option<&Transitio
         && (status.settled || members == 1 && unanswering(status).is_none() && alarm(status).is_none())
 }
 
-/// What an operator asks of the parent by itself that breaks the zone, or that the parent never does: reported whatever else
-/// is awaited, and of a zone with a single operator as well.
+/// What an operator asks of the parent by itself that breaks the zone, or that the parent never does, and a DS that no resolver
+/// can use: reported of a zone with a single operator as well.
 pub fn alarm(status: &Status) -> Option<&WaitingFor> {
-    let of = |code: &str| status.waiting.iter().find(|wait| wait.code == code);
-    of("cds-delete").or_else(|| of("cds-signer"))
+    ALARMS.iter().find_map(|code| status.waiting.iter().find(|wait| wait.code == *code))
 }
 
+/// The worst first.
+const ALARMS: [&str; 3] = ["cds-delete", "cds-signer", "ds-digest-mismatch"];
+
 /// An address of an operator that does not answer as it should.
-pub fn unanswering(status: &Status) -> Option<&Unanswered> {
+fn unanswering(status: &Status) -> Option<&Unanswered> {
     status.unanswered.iter().find(|one| matches!(one.server.who, Who::Operator(_)))
+}
+
+/// The operators that do not answer as they should: of each the address that has failed for the longest time.
+pub fn failing(status: &Status) -> BTreeMap<&str, &Unanswered> {
+    longest(status, |_| true)
+}
+
+fn longest(status: &Status, counts: impl Fn(&Unanswered) -> bool) -> BTreeMap<&str, &Unanswered> {
+    let mut longest: BTreeMap<&str, &Unanswered> = BTreeMap::new();
+    for one in status.unanswered.iter().filter(|one| counts(one)) {
+        let Who::Operator(operator) = &one.server.who else { continue };
+        let found = longest.entry(operator).or_insert(one);
+        if one.since < found.since {
+            *found = one;
+        }
+    }
+    longest
 }
 
 /// What some resolver may fail by at the time of the last look. Those of a running transition that are over are kept for its
@@ -75,6 +100,7 @@ pub fn summary(status: &Status, members: usize, transition: Option<&TransitionRe
     let reason = match (&status.trouble, awaited) {
         (Some(_), _) => UNFINISHED.to_owned(),
         (None, Some(wait)) => wait.code.clone(),
+        (None, None) if members == 1 && transition.is_none() && status.secure == Some(false) => "zone-insecure".into(),
         (None, None) => String::new(),
     };
     Summary {
@@ -90,16 +116,8 @@ pub fn summary(status: &Status, members: usize, transition: Option<&TransitionRe
 
 /// Operators of which an address does not answer: the longest silent one of each.
 fn silent(status: &Status) -> BTreeMap<String, String> {
-    let mut longest: BTreeMap<&str, (Time, String)> = BTreeMap::new();
-    for one in status.unanswered.iter().filter(|one| one.failure == Failure::Silent) {
-        let Who::Operator(operator) = &one.server.who else { continue };
-        let text = format!("{} {}, since {}", one.server, one.failure, one.since);
-        let found = longest.entry(operator).or_insert_with(|| (one.since, text.clone()));
-        if one.since < found.0 {
-            *found = (one.since, text);
-        }
-    }
-    longest.into_iter().map(|(operator, (_, text))| (operator.to_owned(), text)).collect()
+    let silent = longest(status, |one| one.failure == Failure::Silent);
+    silent.into_iter().map(|(operator, one)| (operator.to_owned(), one.to_string())).collect()
 }
 
 pub fn state_of(wait: &WaitingFor) -> ZoneState {
@@ -162,6 +180,18 @@ mod tests {
         assert!(!is_at_rest(&status, 1, None));
         let parent = Unanswered { server: Server { who: Who::Parent, ..silent.server.clone() }, ..silent };
         assert!(is_at_rest(&Status { unanswered: vec![parent], ..status }, 1, None));
+    }
+
+    #[test]
+    fn alone_a_zone_that_asks_for_the_removal_of_its_ds_is_not_at_rest_and_needs_somebody() {
+        for code in ["cds-delete", "cds-signer", "ds-digest-mismatch"] {
+            let wait = WaitingFor { step: Step::AskForDs, code: code.into(), text: "why".into(), until: None };
+            let status = Status { settled: false, waiting: vec![wait], ..looked_at() };
+            assert!(!is_at_rest(&status, 1, None), "{code}");
+            let found = summary(&status, 1, None, Time::from_s(1000));
+            assert_eq!((found.state, found.reason.as_str()), (ZoneState::Unsettled, code));
+            assert!(found.needs_somebody());
+        }
     }
 
     #[test]

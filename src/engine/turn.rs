@@ -304,7 +304,7 @@ impl Engine {
         let now = self.ports.clock.now();
         for (operator, standing) in &decision.standings {
             if memory.status.standings.get(operator).is_some_and(|before| before != standing) {
-                let text = format!("{operator} is {standing:?}");
+                let text = format!("{operator} is {}", standing.label());
                 tracing::info!(%zone, %operator, "{text}");
                 self.ports.store.add_event(zone, now, "standing", &text, transition, Some(operator)).await?;
             }
@@ -448,6 +448,10 @@ impl Engine {
         let zone = &known.record.name;
         let certificate = certificate(known, transition, resolution, now);
         let text = certificate.verdict.clone();
+        // First, so that no page shows what the transition waited for last beside its end.
+        let running = summary(status, known.members.len(), Some(transition), now);
+        self.ports.store.set_status(zone, now, &status.write(), &running).await?;
+        let transition = &TransitionRecord { departed: certificate.left.clone(), ..transition.clone() };
         let certificate = serde_json::to_string(&certificate).unwrap_or_default();
         let found = summary(status, known.members.len(), None, now);
         self.ports.store.end_transition(zone, transition, &certificate, now, &text, &found).await?;

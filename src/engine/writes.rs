@@ -9,8 +9,8 @@ use super::status::{Status, WaitingFor, WrittenLately};
 use super::turn::Engine;
 use crate::model::chain::{Planned, Scene, check};
 use crate::model::dns::{Rdata, RecordSet};
-use crate::model::group::{Change, Decision, REPAIRS_MAX, Standing, WITHIN, Write, held_until};
-use crate::model::history::{Kind, LAG_MAX, Sent, Sent as InFlight, Server};
+use crate::model::group::{Change, Decision, Standing, WITHIN, Write};
+use crate::model::history::{Kind, LAG_MAX, Sent as InFlight, Server};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
 use crate::store::MemberRecord;
@@ -187,12 +187,12 @@ impl Engine {
         let sent = sent(&planned, write, now);
         self.ports.store.intend(&known.record.name, &write.operator, &[], &sent, now).await?;
         known.sent(&write.operator, &sent);
-        match self.send(known, write, provider.as_ref()).await {
-            Ok(Some(text)) => {
+        match self.send(known, write, provider.as_ref(), attempts).await {
+            Ok(Sent::Changed(text)) => {
                 written.changed = true;
                 written.done.push(Done { at: self.ports.clock.now(), operator: write.operator.clone(), text });
             }
-            Ok(None) => {}
+            Ok(Sent::PublishedAgain | Sent::Nothing) => {}
             Err(e) => {
                 tracing::info!(zone = %known.record.name, operator = %write.operator, "copies stay there: {e}");
                 if !e.may_have_been_done() {

@@ -44,13 +44,18 @@ impl Resolution {
 
 /// Whether a validator uses this DS: digest type and algorithm are implemented everywhere (RFC 4035 §5.2, RFC 9904, RFC 9905).
 pub fn is_used(ds: &Rdata) -> bool {
-    Ds::read(ds).is_some_and(|ds| matches!(ds.digest_type, 2 | 4) && matches!(ds.algorithm, 8 | 10 | 13 | 14 | 15))
+    Ds::read(ds).is_some_and(|ds| matches!(ds.digest_type, 2 | 4) && is_usable_algorithm(ds.algorithm))
+}
+
+/// Whether signatures of this algorithm are verified here.
+pub fn is_usable_algorithm(algorithm: u8) -> bool {
+    matches!(algorithm, 8 | 10 | 13 | 14 | 15)
 }
 
 /// Why no DS of this set leads to a key that signs the DNSKEY RRset; `None` when one does.
 pub fn no_chain(zone: &Name, ds: &RecordSet, keys: &RecordSet, signers: &RecordSet) -> Option<String> {
     let leads =
-        |ds: &Rdata, key: &Rdata| Ds::read(ds).zip(Dnskey::read(key)).is_some_and(|(ds, key)| ds.covers(zone, &key));
+        |ds: &Rdata, key: &Rdata| Ds::read(ds).zip(Dnskey::read(key)).is_some_and(|(ds, key)| ds.validates(zone, &key));
     if ds.iter().any(|ds| signers.iter().any(|key| leads(ds, key))) {
         return None;
     }

@@ -8,6 +8,7 @@ use crate::model::dns::{Name, Rdata, RecordSet, RecordType, Rrsig, name_text, ty
 use crate::model::history::Failure;
 use crate::model::time::Time;
 use crate::observe::transport::{Protocol, Transport};
+use chorus_providers::rfc2136::read_message;
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{DNSClass, RData, Record};
 use std::net::SocketAddr;
@@ -160,7 +161,7 @@ fn read(id: u16, question: &Question, octets: &[u8]) -> Result<Reply, Failure> {
     if is_response && is_truncated && has_question {
         return Ok(Reply::Truncated);
     }
-    let message = Message::from_vec(octets).map_err(|e| Failure::Malformed(e.to_string()))?;
+    let message = read_message(octets).map_err(Failure::Malformed)?;
     if message.metadata.message_type != MessageType::Response {
         return malformed("a question instead of an answer");
     }

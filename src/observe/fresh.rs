@@ -4,10 +4,10 @@
 //! Invariant: nothing that Chorus believes of the zone is used where the wire says it. Configured addresses stand in only
 //! for a name that cannot be looked up, and that is put down.
 
-use crate::model::dns::{Name, RecordSet, RecordType, ns_name};
+use crate::model::dns::{Dnskey, Name, Rdata, RecordSet, RecordType, ns_name};
 use crate::model::history::{Failure, Server, Who};
 use crate::model::preflight::{Inspected, Validity};
-use crate::model::resolution::{Resolution, is_used, no_chain};
+use crate::model::resolution::{Resolution, is_usable_algorithm, is_used, no_chain};
 use crate::observe::ask::{Asker, Question, answer, rrset};
 use crate::observe::inspect::inspect;
 use crate::observe::resolve::{DNS_PORT, Resolve};
@@ -105,6 +105,12 @@ fn ds_set(
     let parent = start.parent_zone.to_ascii();
     let keys = match dnskey.map(|message| keys(start.parent_zone, message, now)) {
         Ok(Ok((keys, _))) if !keys.is_empty() => keys,
+        Ok(Err(Some(_))) if !dnskey.is_ok_and(|message| is_verifiable(message)) => {
+            found.untried.push(format!(
+                "the signature of the DS RRset: {parent} has no key of an algorithm that is verified here"
+            ));
+            return Ok(set);
+        }
         Ok(Err(Some(flaw))) => return Err(flaw.to_string()),
         Ok(Ok(_)) => {
             found.untried.push(format!("the signature of the DS RRset: {parent} is not signed"));
@@ -120,6 +126,13 @@ fn ds_set(
     let mut apex = start.parent_zone.to_lowercase();
     apex.set_fqdn(true);
     checked(&apex, &keys, now, &question.name, RecordType::DS, message).map(|_| set).map_err(|flaw| flaw.to_string())
+}
+
+/// Whether a key of this answer has an algorithm that signatures are verified with.
+fn is_verifiable(message: &Message) -> bool {
+    let keys = message.answers.iter().filter(|record| record.record_type() == RecordType::DNSKEY);
+    keys.filter_map(|record| Rdata::of(&record.data).ok())
+        .any(|rdata| Dnskey::read(&rdata).is_some_and(|key| is_usable_algorithm(key.algorithm)))
 }
 
 /// Takes the name servers and their glue out of a referral (RFC 1034 §4.3.2).

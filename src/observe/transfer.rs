@@ -5,12 +5,10 @@
 
 use crate::model::dns::{Name, Rdata, RecordSet, address_in, address_rdata, ns_name};
 use crate::model::history::{Kind, Outcome, Sample, Served, Server};
-use crate::observe::ask::{Asker, Question, judge};
+use crate::observe::ask::{Asker, Question, Reply, judge};
 use hickory_proto::op::Message;
 use hickory_proto::rr::{DNSClass, Record, RecordType};
 use std::collections::{BTreeMap, BTreeSet};
-
-use super::ask::Reply;
 
 /// Octets beyond which a parent zone is not read to its end: what a registry has cannot be transferred in every round.
 const OCTETS_MAX: usize = 64 * 1024 * 1024;

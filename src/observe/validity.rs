@@ -3,7 +3,7 @@
 //! Invariant: what does not validate is asked again, with the DNSKEY RRset, before it counts: a zone that was signed again
 //! between two answers is not bogus. Names that turn out to belong to another zone are left to that zone.
 
-use crate::model::dns::proof::{Fault, Flaw, Proven, Response, ZoneKeys, prove};
+use crate::model::dns::proof::{Fault, Flaw, Proven, Response, ZoneKeys, denies, prove};
 use crate::model::dns::{Name, RecordSet, RecordType, SignedSet, verify};
 use crate::model::history::{Failure, Server};
 use crate::model::preflight::Validity;
@@ -12,6 +12,7 @@ use crate::observe::ask::{Asker, Question, answer};
 use crate::observe::transport::Protocol;
 use futures::future::{join, join_all};
 use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::Record;
 
 /// Answers that are asked for again. When so many are still wrong, the others are believed to be.
 const ASKED_AGAIN_MAX: usize = 12;
@@ -58,6 +59,7 @@ pub(super) async fn verified(
     let are_others_wrong = again.iter().all(Option::is_some);
     validity.flaws.extend(again.into_iter().flatten());
     validity.flaws.extend(unasked.filter(|_| are_others_wrong));
+    validity.flaws.extend(denied(asker, zone, server, protocol, asked).await);
     validity.flaws.dedup();
     validity
 }
@@ -82,6 +84,36 @@ pub(super) fn keys(zone: &Name, message: &Message, now: Time) -> Result<(RecordS
     let fault =
         if served.signatures.is_empty() { Fault::Unsigned } else { Fault::BadSignature(verification.reasons()) };
     Err(Some(Flaw { name: zone.clone(), rtype: RecordType::DNSKEY, fault }))
+}
+
+/// RRsets that are served, and that the NSEC or NSEC3 record of their name denies.
+async fn denied(asker: Asker<'_>, zone: &Name, server: &Server, protocol: Protocol, asked: &[Asked<'_>]) -> Vec<Flaw> {
+    let messages = || asked.iter().filter_map(|(name, rtype, message)| Some((*name, *rtype, message.as_ref().ok()?)));
+    let seen: Vec<Record> = messages().flat_map(|(_, _, message)| denials(message)).collect();
+    let contradicted = messages().filter(|(name, rtype, message)| {
+        has(message, name, *rtype) && *rtype != RecordType::RRSIG && denies(zone, &seen, name, *rtype)
+    });
+    let again = contradicted.take(ASKED_AGAIN_MAX).map(|(name, rtype, _)| async move {
+        // A type that no name has: the answer brings the denial of this name alone.
+        let questions = [Question::new(name, rtype), Question::new(name, RecordType::NULL)];
+        let [positive, negative] =
+            questions.map(|question| async move { asker.ask_for_any(server.address, protocol, &question).await });
+        let (positive, negative) = join(positive, negative).await;
+        let own = denials(&negative.ok()?);
+        let why = "its NSEC or NSEC3 record says that the type is not there, and it is served";
+        let is_denied = has(&positive.ok()?, name, rtype) && denies(zone, &own, name, rtype);
+        is_denied.then(|| Flaw { name: name.clone(), rtype, fault: Fault::Unproven(why.into()) })
+    });
+    join_all(again).await.into_iter().flatten().collect()
+}
+
+fn denials(message: &Message) -> Vec<Record> {
+    let is_denial = |record: &&Record| matches!(record.record_type(), RecordType::NSEC | RecordType::NSEC3);
+    message.authorities.iter().filter(is_denial).cloned().collect()
+}
+
+fn has(message: &Message, name: &Name, rtype: RecordType) -> bool {
+    message.answers.iter().any(|record| record.name == *name && record.record_type() == rtype)
 }
 
 /// What one answer proves with these keys.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: when a transition has ended, nothing is: no operator of the group serves a key, a CDS or a name server of an
 //! operator outside it, and the parent has no DS and no delegation for one. What is still in progress then (a key roll, the
-//! zone at the operator that left, which may be switched off) is of those who are in, or served by those who are not. Only
+//! zone at the operator that left, which its owner may have switched off) is of those who are in, or served by those who are not. Only
 //! what the last round of observation could see counts at the end. Later on, a DS may appear that the parent had read of
 //! before a join was undone: an extra one harms nobody, and CDS asks it out again.
 //! Where an operator broke its word, what follows is its own doing.

@@ -191,6 +191,7 @@ impl Interface {
                 doing: chorus_providers::Doing::Updating,
                 rtype: None,
                 keys_apart: false,
+                signed: true,
             }),
             (true, true) => Ok(world),
         }

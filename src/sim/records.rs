@@ -419,6 +419,7 @@ impl Records for Memory {
             let running = running_as(tables, zone, transition)?;
             running.state = transition.aim.end();
             running.ended_at = Some(at);
+            running.departed.clone_from(&transition.departed);
             running.certificate = Some(certificate.to_owned());
             let kind = format!("transition-{}", running.state.as_str());
             zone_of(tables, &zone.to_string())?.members.retain(|_, member| member.wanted != Standing::Outside);

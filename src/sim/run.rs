@@ -295,7 +295,8 @@ impl Play {
             return;
         };
         let Some(transition) = shown.transition.filter(|transition| !transition.state.is_over()) else { return };
-        let ends = transition.ends_at.as_ref().is_some_and(|ends| ends.earliest <= ends.expected);
+        let ends = transition.ends_at.as_ref().is_some_and(|ends| ends.earliest <= ends.expected)
+            || transition.ends_after.as_ref().is_some_and(|after| !after.what.is_empty());
         let undo = transition.undo_takes.is_some() || transition.aim == "undoing";
         let stop = transition.stop.as_ref().is_some_and(|stop| !stop.serving.is_empty());
         let why = transition.waiting_for.as_ref().is_some_and(|wait| !wait.text.is_empty() && !wait.code.is_empty());
@@ -359,7 +360,7 @@ impl Play {
                     && (last.from.contains_key(&label(number)) || last.to.contains_key(&label(number)))
             });
             if left && !members.contains(&number) && !self.owner.plans() {
-                // The last step says that it may be switched off.
+                // No resolver queries it any more: its owner switches it off.
                 world.set_serving(number, false, false);
             }
         }

@@ -94,6 +94,8 @@ pub struct TransitionRecord {
     pub certificate: Option<String>,
     /// When it was to end, as it began.
     pub forecast: Option<Forecasted>,
+    /// Once it has ended: the operators that left, of those that resolvers could query and that answered to the end.
+    pub departed: BTreeSet<String>,
 }
 
 /// From one algorithm to another, by their numbers.
@@ -170,11 +172,13 @@ struct Row {
     certificate: Option<String>,
     forecast_earliest: Option<i64>,
     forecast_expected: Option<i64>,
+    departed: Option<String>,
 }
 
 fn read(row: Row) -> Result<TransitionRecord, StoreError> {
     let aims = [Aim::Going, Aim::Stopping, Aim::Undoing];
     let forecast = row.forecast_earliest.zip(row.forecast_expected);
+    let departed = row.departed.as_deref().map(|text| read_json("transition", &row.id, text)).transpose()?;
     Ok(TransitionRecord {
         forecast: forecast
             .map(|(earliest, expected)| Forecasted { earliest: Time(earliest), expected: Time(expected) }),
@@ -192,6 +196,7 @@ fn read(row: Row) -> Result<TransitionRecord, StoreError> {
         author: row.author,
         reason: row.reason,
         certificate: row.certificate,
+        departed: departed.unwrap_or_default(),
     })
 }
 
@@ -311,7 +316,7 @@ impl Store {
         let state = transition.aim.end().as_str();
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let ended = sqlx::query(
-            "UPDATE transitions SET state = $5, ended_at = $2, certificate = $3
+            "UPDATE transitions SET state = $5, ended_at = $2, certificate = $3, departed = $6
              WHERE id = $1 AND version = $4 AND state = 'running'",
         )
         .bind(&transition.id)
@@ -319,6 +324,7 @@ impl Store {
         .bind(certificate)
         .bind(transition.version)
         .bind(state)
+        .bind(json("transition", &transition.id, &transition.departed)?)
         .execute(&mut *tx)
         .await?;
         if ended.rows_affected() == 0 {
@@ -346,7 +352,7 @@ impl Store {
     pub async fn last_transition(&self, zone: &Name) -> Result<Option<TransitionRecord>, StoreError> {
         let row: Option<Row> = sqlx::query_as(
             "SELECT id, zone, author, reason, from_group, to_group, state, aim, rest, paused, algorithm, version, started_at,
-                    ended_at, forecast_earliest, forecast_expected, NULL AS certificate
+                    ended_at, forecast_earliest, forecast_expected, departed, NULL AS certificate
              FROM transitions WHERE zone = $1 ORDER BY started_at DESC, id DESC LIMIT 1",
         )
         .bind(stored(zone))

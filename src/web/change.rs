@@ -90,6 +90,18 @@ struct PlanPage {
 }
 
 impl PlanPage {
+    /// The operator that is to leave, if it does not answer: then the page leads to the way without its cooperation.
+    fn dead_leaver(&self) -> Option<&str> {
+        let code = "leaver-unreachable";
+        let check = self.check.iter().flat_map(|check| &check.findings).any(|finding| finding.code == code);
+        let plan = self.plan.iter().flat_map(|plan| &plan.refusals).any(|refusal| refusal.code == code);
+        match self.choice.kind.as_str() {
+            "leave" if check || plan => Some(&self.choice.operator),
+            "replace" if check || plan => Some(&self.choice.old),
+            _ => None,
+        }
+    }
+
     /// Whether preflight or plan say that it would be refused.
     fn stands_in_the_way(&self) -> bool {
         let check = self.check.as_ref().is_some_and(|check| check.refused);

@@ -73,6 +73,7 @@ pub struct PolicyFields {
     /// `scan`, `manual`, or empty: as it is.
     #[serde(default)]
     pub parent: String,
+    #[serde(default)]
     pub sample_every: String,
 }
 

@@ -65,16 +65,6 @@ pub async fn certificate(here: Here, Path(zone): Path<String>, Query(query): Que
     html(&CertificatePage { page, certificate })
 }
 
-impl CertificatePage {
-    /// `None`: nothing incompatible was ever served.
-    fn slack(&self) -> Option<String> {
-        self.certificate.smallest_slack_s.map(|seconds| {
-            let sign = if seconds < 0 { "−" } else { "" };
-            format!("{sign}{}", markup::length(seconds.unsigned_abs()))
-        })
-    }
-}
-
 #[derive(Template)]
 #[template(path = "check.html")]
 struct CheckPage {

@@ -5,7 +5,7 @@
 //! say: what is here only keeps people from asking in vain, and tells them why.
 
 use super::markup::{length, people};
-use crate::api::wire::{At, EndsAt, Takes, TransitionShow, TransitionState, Verb, ZoneShow};
+use crate::api::wire::{At, EndsAt, LeftShow, Takes, TransitionShow, TransitionState, Verb, ZoneShow};
 
 /// A button, or the reason why there is none.
 pub struct Button {
@@ -88,6 +88,7 @@ pub enum Done {
     Ends(EndsAt, Option<&'static str>),
     Ended(At, &'static str),
     Sentence(&'static str),
+    Unknown(String),
 }
 
 pub fn done(zone: &ZoneShow) -> Done {
@@ -109,27 +110,24 @@ pub fn done(zone: &ZoneShow) -> Done {
     match (&transition.ends_at, transition.ends_earliest) {
         (Some(ends), _) => Done::Ends(ends.clone(), but),
         (None, Some(earliest)) => Done::Ends(EndsAt { earliest, expected: earliest }, but),
-        (None, None) => Done::Sentence(match (transition.paused, transition.state) {
-            (true, _) => "Not as long as it is paused: resume it, stop it or undo it.",
-            (_, TransitionState::Blocked) => "Not before somebody has done what is said above.",
-            _ => "That is not known yet: it hangs on what is waited for, which has no end that could be counted.",
-        }),
+        (None, None) => match (&transition.ends_after, transition.paused, transition.state) {
+            (Some(after), ..) => {
+                Done::Unknown(format!("Unknown. It takes at least {} after {}.", length(after.at_least_s), after.what))
+            }
+            (None, true, _) => Done::Sentence("Not as long as it is paused: resume it, stop it or undo it."),
+            (_, _, TransitionState::Blocked) => Done::Sentence("Not before the problem above is solved."),
+            _ => Done::Sentence("Unknown: it depends on an event without a fixed end time."),
+        },
     }
 }
 
-/// Resolvers that serve what is stale (RFC 8767) may know an operator that long after nothing names it any more, and ask it.
-const STALE_AT_MOST_S: u64 = 7 * 86_400;
-
-/// Who was in the last transition and is out now, and when those servers may be switched off.
+/// The operators that left in the last transition and are still out, and when their servers may be switched off.
 pub fn switched_off(zone: &ZoneShow) -> Option<(Vec<String>, At)> {
     let last = zone.transition.as_ref().filter(|transition| transition.state.is_over())?;
-    let at = At::known(last.ended?.time().plus_s(STALE_AT_MOST_S))?;
-    let is_out =
-        |name: &&String| !last.target.contains(name) && !zone.operators.iter().any(|one| one.operator == **name);
-    let mut left: Vec<String> = last.from.iter().chain(&last.to).filter(is_out).cloned().collect();
-    left.sort();
-    left.dedup();
-    (!left.is_empty()).then_some((left, at))
+    let is_out = |left: &&LeftShow| !zone.operators.iter().any(|one| one.operator == left.operator);
+    let left: Vec<&LeftShow> = last.left.iter().filter(is_out).collect();
+    let at = left.iter().map(|left| left.unused_from).max_by_key(|at| at.time())?;
+    Some((left.iter().map(|left| left.operator.clone()).collect(), at))
 }
 
 fn how_it_ended(state: TransitionState) -> &'static str {

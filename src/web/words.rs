@@ -4,7 +4,7 @@
 
 use crate::api::wire::{
     AbilityShow, Actor, DsState, ForecastReport, KeyShow, Outcome, ParentMode, RollState, ServerShow, Severity,
-    StepState, WaitingFor,
+    StepState,
 };
 
 /// A state's name, as words.
@@ -19,13 +19,6 @@ pub fn state(state: &str) -> &str {
         "waiting-operator" => "waiting for an operator",
         other => other,
     }
-}
-
-/// A verdict where what is waited for stands beside it: without saying that once more.
-pub fn verdict_beside_reason<'v>(verdict: &'v str, waiting: Option<&WaitingFor>) -> &'v str {
-    let reason = waiting.map_or("", |waiting| waiting.text.as_str());
-    let said = verdict.strip_suffix(reason).map(|said| said.trim_end_matches([' ', ':', ';']));
-    said.filter(|said| !said.is_empty()).unwrap_or(verdict)
 }
 
 /// A state's mark: never colour alone. The class of the stylesheet and the sign before the words.

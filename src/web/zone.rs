@@ -66,11 +66,6 @@ impl ZonePage {
         ways::under_way(&self.zone)
     }
 
-    /// Without what is waited for, which stands right below: on a telephone there is no room to say it twice.
-    fn verdict(&self) -> &str {
-        words::verdict_beside_reason(&self.zone.verdict, self.zone.waiting_for.as_ref())
-    }
-
     /// Exposures that are not over.
     fn exposures(&self) -> impl Iterator<Item = &Exposure> {
         let now = self.zone.now;

@@ -71,6 +71,9 @@ pub struct Controller {
 impl Controller {
     pub fn new(size: &Size, without: &[Switch]) -> Controller {
         let policy = Policy {
+            delegation: String::new(),
+            parent_profile: None,
+            parent_manual: None,
             slack_s: 0,
             stale_s: 0,
             data_ttl_max_s: Some(size.ttls.data.into()),
@@ -112,6 +115,7 @@ impl Controller {
             Kind::Ns => ttls.ns,
             // The SOA record does not show the largest TTL of the zone.
             Kind::Data => 1,
+            Kind::Glue | Kind::Addresses => 0,
         };
         ttl.into()
     }

@@ -54,7 +54,7 @@ impl Horizon {
             Kind::Cds | Kind::Cdnskey => ttls.cds + self.pipeline + ttls.ds,
             Kind::Ns => ttls.ns + answers,
             Kind::Delegation => ttls.delegation + answers,
-            Kind::Csync => self.longest(),
+            Kind::Csync | Kind::Glue | Kind::Addresses => self.longest(),
         }
     }
 

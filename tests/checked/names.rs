@@ -74,7 +74,7 @@ impl Names {
             Kind::Ds | Kind::Cds => &self.ds,
             Kind::Ns | Kind::Delegation => &self.ns,
             Kind::Csync => std::slice::from_ref(&self.csync),
-            Kind::Data => &[],
+            Kind::Data | Kind::Glue | Kind::Addresses => &[],
         }
     }
 

@@ -91,6 +91,8 @@ pub fn transition(state: TransitionState) -> TransitionShow {
         paused: false,
         version: 1,
         ends_at: Some(EndsAt { earliest: at(100_000), expected: at(186_400) }),
+        ends_after: None,
+        left: Vec::new(),
         undo_takes: Some(Takes { earliest_s: 3660, expected_s: 3660 }),
         stop: Some(StopShow {
             serving: vec!["a".to_owned()],
@@ -126,6 +128,7 @@ pub fn zone() -> ZoneShow {
         zone: "example.org".to_owned(),
         verdict: "Signed by a, b is joining; waiting until resolvers have forgotten the DNSKEY set without b's keys."
             .to_owned(),
+        headline: "Signed by a, b is joining".to_owned(),
         rest: false,
         state: "waiting-guard".to_owned(),
         waiting_for: transition(TransitionState::WaitingGuard).waiting_for,
@@ -137,12 +140,14 @@ pub fn zone() -> ZoneShow {
                 standing: Standing::Serving,
                 wanted: Standing::Serving,
                 unreachable: false,
+                silent: None,
             },
             OperatorStanding {
                 operator: "b".to_owned(),
                 standing: Standing::Outside,
                 wanted: Standing::Serving,
                 unreachable: false,
+                silent: None,
             },
         ],
         transition: Some(transition(TransitionState::WaitingGuard)),
@@ -181,6 +186,7 @@ pub fn zone() -> ZoneShow {
 pub fn zone_at_rest() -> ZoneShow {
     let mut zone = zone();
     zone.verdict = "Signed and served by a, the parent agrees: nothing to do.".to_owned();
+    zone.headline = zone.verdict.clone();
     zone.rest = true;
     (zone.state, zone.waiting_for) = ("exposed".to_owned(), None);
     zone.rolls = Vec::new();
@@ -202,11 +208,29 @@ pub fn exposure() -> Exposure {
     }
 }
 
+/// The wait for one kind of RRset, as a plan shows it.
+fn guard(rtype: &str, ttl_s: u64, until_s: i64) -> Guard {
+    Guard {
+        code: "guard-ttl".to_owned(),
+        text: format!(
+            "Waiting to add b to the NS RRset: resolvers may still have cached the {rtype} RRset without key 40977 \
+             (TTL {ttl_s} s, served by ns2.a.example until 2026-11-22T10:00:00Z at the earliest)"
+        ),
+        numbers: vec![
+            GuardNumber { what: format!("largest {rtype} TTL"), seconds: ttl_s },
+            GuardNumber { what: "serve-stale allowance".to_owned(), seconds: 259_200 },
+            GuardNumber { what: "slack".to_owned(), seconds: 60 },
+        ],
+        until: Some(at(until_s)),
+    }
+}
+
 pub fn zones() -> ZoneList {
     let show = zone();
     let busy = ZoneSummary {
         zone: show.zone,
         verdict: show.verdict,
+        headline: show.headline,
         rest: false,
         desired: show.desired,
         state: "waiting-guard".to_owned(),
@@ -219,6 +243,7 @@ pub fn zones() -> ZoneList {
     let rest = ZoneSummary {
         zone: "a-much-longer-name.example".to_owned(),
         verdict: "Signed and served by a, the parent agrees: nothing to do.".to_owned(),
+        headline: "Signed and served by a, the parent agrees: nothing to do.".to_owned(),
         rest: true,
         desired: vec!["a".to_owned()],
         transition: None,
@@ -287,7 +312,8 @@ pub fn timeline() -> Timeline {
         ],
         guards: vec![TimelineGuard {
             code: "guard-ttl".to_owned(),
-            text: "b may be named as name server when no cache holds the DS set without a DS for b".to_owned(),
+            text: "Waiting to add b to the NS RRset: resolvers may still have cached the DS RRset without a DS for b"
+                .to_owned(),
             opens_at: Some(at(3060)),
         }],
         steps: vec![
@@ -393,6 +419,7 @@ pub fn plan() -> Plan {
                     write("b", "DNSKEY", &["257 3 13 oJMRESz5E4gY... ; 11201 of a"], &[]),
                 ],
                 guard: None,
+                guards: Vec::new(),
                 earliest: None,
             },
             Step {
@@ -401,15 +428,8 @@ pub fn plan() -> Plan {
                 state: StepState::Ahead,
                 actor: Actor::Parent,
                 writes: vec![write("a", "CDS", &["40977 13 2 9F1E..."], &["0 0 0 00"])],
-                guard: Some(Guard {
-                    code: "guard-ttl".to_owned(),
-                    text: "every DNSKEY set without key 40977 is dead".to_owned(),
-                    numbers: vec![
-                        GuardNumber { what: "largest DNSKEY TTL, at ns2.a.example".to_owned(), seconds: 3600 },
-                        GuardNumber { what: "stale".to_owned(), seconds: 259_200 },
-                        GuardNumber { what: "slack".to_owned(), seconds: 60 },
-                    ],
-                }),
+                guard: Some(guard("DS", 7200, 270_000)),
+                guards: vec![guard("DNSKEY", 3600, 262_860), guard("DS", 7200, 270_000)],
                 earliest: Some(at(262_860)),
             },
         ],
@@ -503,6 +523,13 @@ pub fn certificate() -> Certificate {
         pairs_checked: 1284,
         smallest_slack_s: Some(63),
         smallest_slack_what: Some("the DNSKEY set without key 40977 and the NS set with b".to_owned()),
+        margin: Some(
+            "the smallest margin was 63 s: the DNSKEY RRset of ns2.a.example (key 11201) had expired from all caches at \
+             2026-11-22T09:00:00Z, and the SOA answer of ns1.b.example (signed by key 55310), which is incompatible with it, could be \
+             cached from 2026-11-22T09:01:03Z on"
+                .to_owned(),
+        ),
+        not_looked_at: Vec::new(),
         assumptions: vec!["resolvers use expired records for no longer than 3 days".to_owned()],
         resolution: Some(Resolution {
             at: Some(at(-100)),

@@ -82,36 +82,6 @@ async fn a_limit_does_not_hide_what_failed_before_it() {
     world.assert_nobody_failed().await;
 }
 
-/// While addresses follow one after the other, a step may take long that is over in no time elsewhere.
-#[tokio::test]
-async fn the_number_of_the_step_never_goes_back() {
-    let world = World::adopted().await;
-    for operator in ["a", "b"] {
-        let mut state = world.lock();
-        let operator = state.operator(operator);
-        (operator.addresses[0].lag_ms, operator.addresses[1].lag_ms) = (1_000, 4_000);
-    }
-    for join in [true, false] {
-        if join {
-            world.join("b").await
-        } else {
-            world.leave("a").await
-        }
-        let mut numbers = Vec::new();
-        while !world.is_at_rest().await {
-            world.look().await;
-            let shown = world.shown().await;
-            numbers
-                .extend(shown.transition.filter(|running| running.ended.is_none()).map(|running| running.step_number));
-            world.lock().pass(500);
-        }
-        numbers.dedup();
-        assert!(numbers.is_sorted(), "{numbers:?}\n{}", world.story().await);
-        assert!(numbers.len() >= 4, "{numbers:?}");
-    }
-    world.assert_nobody_failed().await;
-}
-
 async fn with_zones(count: usize) -> World {
     let world = World::adopted().await;
     for n in 0..count {
@@ -217,6 +187,8 @@ async fn a_newcomer_that_nobody_could_query_has_nothing_in_caches_and_one_that_w
     assert!(world.comes_to_rest().await < long_ms / 10, "{}", world.story().await);
     // It was named: whoever queried it may have what it served alone.
     world.leave("b").await;
+    world.waits_for("guard-ttl").await;
+    world.lock().pass(long_ms + 100_000);
     world.comes_to_rest().await;
     {
         let mut state = world.lock();
@@ -227,10 +199,7 @@ async fn a_newcomer_that_nobody_could_query_has_nothing_in_caches_and_one_that_w
         b.zone.set(Kind::Ns, ns);
         state.publish("b");
     }
-    let left = world.elapsed();
-    world.join("b").await;
-    assert!(world.comes_to_rest().await - left > long_ms, "{}", world.story().await);
-    world.assert_nobody_failed().await;
+    waits_for_its_keys(&world).await;
 
     // Named in a's NS RRset, and not any more, before it is to join.
     let world = World::new().await;
@@ -246,7 +215,18 @@ async fn a_newcomer_that_nobody_could_query_has_nothing_in_caches_and_one_that_w
     slow(&world);
     names(&world, false);
     world.turn().await;
-    let adopted = world.elapsed();
+    waits_for_its_keys(&world).await;
+}
+
+/// b joins, and is not named before its own DNSKEY RRset has expired.
+async fn waits_for_its_keys(world: &World) {
     world.join("b").await;
-    assert!(world.comes_to_rest().await - adopted > long_ms, "{}", world.story().await);
+    let text = world.waits_for("guard-ttl").await;
+    assert!(text.contains("TTL 3600") && text.contains("b.example"), "{text}");
+    world.keeps_waiting_for("guard-ttl", 60_000).await;
+    assert!(!world.is_named("a", "b"));
+    world.lock().pass(3_600_000);
+    world.comes_to_rest().await;
+    assert!(world.is_named("a", "b"));
+    world.assert_nobody_failed().await;
 }

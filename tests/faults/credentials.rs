@@ -201,7 +201,7 @@ async fn secrets_are_in_no_answer_no_error_no_log_no_event_and_not_in_the_databa
     }
     let logged = log.0.lock().unwrap().clone();
     let told = String::from_utf8_lossy(&logged).into_owned();
-    assert!(told.contains("b is Serving"), "what happens is logged: {told}");
+    assert!(told.contains("b is serving"), "what happens is logged: {told}");
     assert_eq!(finds(&logged, &forms), None, "{told}");
     let mut looked_through = 0;
     for file in std::fs::read_dir(dir.path()).unwrap() {

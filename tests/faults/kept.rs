@@ -11,7 +11,7 @@ use chorus::store::{
 };
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const DAY_MS: i64 = 86_400_000;
@@ -52,6 +52,7 @@ fn transition(id: &str, started_at: Time) -> TransitionRecord {
         started_at,
         ended_at: None,
         certificate: None,
+        departed: BTreeSet::new(),
         forecast: Some(Forecasted { earliest: started_at.plus_s(5), expected: started_at.plus_s(9) }),
     }
 }

@@ -20,6 +20,7 @@ async fn line(world: &World) -> wire::ZoneSummary {
             let forecasts = wire::TransitionShow {
                 ends_earliest: None,
                 ends_at: None,
+                ends_after: None,
                 undo_takes: None,
                 stop: None,
                 ..running.clone()

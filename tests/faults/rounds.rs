@@ -14,7 +14,7 @@ async fn caches_are_empty_at(world: &World) -> i64 {
     world
         .until("only caches are waited for", async |world| {
             let waiting = world.status().await.waiting;
-            !waiting.is_empty() && waiting.iter().all(|wait| wait.until.is_some() && wait.text.contains(" stays "))
+            !waiting.is_empty() && waiting.iter().all(|wait| wait.until.is_some() && wait.text.starts_with("Keeping "))
         })
         .await;
     world.status().await.waiting.iter().filter_map(|wait| wait.until).map(|until| until.0).max().unwrap()

@@ -23,7 +23,9 @@ use chorus_providers::http::RestError;
 use chorus_providers::{
     Capabilities, CdsControl, Change, ForeignDnskey, Provider, ProviderError, Rrset, Wanted, WriteGrouping,
 };
-use hickory_proto::rr::RecordType;
+use hickory_proto::op::{Message, OpCode};
+use hickory_proto::rr::rdata::SOA;
+use hickory_proto::rr::{RData, Record, RecordType};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -242,8 +244,20 @@ impl State {
 
 #[async_trait]
 impl Transport for Outside {
-    async fn exchange(&self, _: SocketAddr, _: Protocol, _: &[u8]) -> Result<Vec<u8>, NoAnswer> {
-        Err(NoAnswer::Timeout)
+    /// The parent's servers say that they have the parent; nothing else is answered here.
+    async fn exchange(&self, address: SocketAddr, _: Protocol, query: &[u8]) -> Result<Vec<u8>, NoAnswer> {
+        let query = Message::from_vec(query).map_err(|_| NoAnswer::Timeout)?;
+        let asked = query.queries.first().ok_or(NoAnswer::Timeout)?;
+        let is_parents = self.lock().parent.addresses.iter().any(|at| at.server.address == address);
+        if !is_parents || asked.name != name("example.") || asked.query_type != RecordType::SOA {
+            return Err(NoAnswer::Timeout);
+        }
+        let soa = SOA::new(name("ns.example."), name("hostmaster.example."), 1, 60, 30, 86_400, 5);
+        let mut message = Message::response(query.metadata.id, OpCode::Query);
+        message.metadata.authoritative = true;
+        message.add_queries(query.queries.clone());
+        message.add_answers([Record::from_rdata(name("example."), 5, RData::SOA(soa))]);
+        message.to_vec().map_err(|_| NoAnswer::Timeout)
     }
 }
 
@@ -594,7 +608,7 @@ impl World {
     }
 
     /// For failed tests.
-    async fn story(&self) -> String {
+    pub async fn story(&self) -> String {
         let lines: Vec<String> = self.lock().log.iter().map(|(at, text)| format!("{at:>8} {text}")).collect();
         format!("{}\nat {} waiting for {:#?}", lines.join("\n"), self.elapsed(), self.waiting().await)
     }

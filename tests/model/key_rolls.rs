@@ -85,7 +85,7 @@ fn the_ds_of_a_key_that_was_given_up_stays_until_the_sets_that_it_alone_signed_a
     let decision = decide(&f.world(dead_s - 1));
     let wait = decision.waits.iter().find(|wait| wait.step == Step::AwaitLeaverKeys).expect("it is waited for");
     assert_eq!((wait.code, wait.until), ("guard-ttl", Some(Time::from_s(dead_s))));
-    assert!(wait.text.contains(&format!("the DS of key {} stays", tag(&old))), "{}", wait.text);
+    assert!(wait.text.contains(&format!("Keeping the DS of key {}", tag(&old))), "{}", wait.text);
     assert!(wait.text.contains("TTL 3600") && wait.text.contains("ns1.b."), "{}", wait.text);
     assert!(decision.parent_ds_keys.contains(&old), "who hands DS over by hand is told the same");
 

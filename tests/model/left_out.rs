@@ -154,7 +154,7 @@ fn a_parent_is_asked_by_a_server_that_lags_to_go_back_to_the_leaver() {
         }
         let waits = decide(&f.world(141)).waits;
         let last = waits.into_iter().find(|wait| wait.step == Step::AwaitLastQuestion).expect("it is waited for");
-        assert_eq!(last.text.contains("may still make of the CSYNC at ns2.a."), early, "{}", last.text);
+        assert_eq!(last.text.contains("requested by the CSYNC at ns2.a."), early, "{}", last.text);
         ends.push(last.until.expect("it ends"));
     }
     assert!(

@@ -5,6 +5,7 @@ mod abilities;
 mod algorithm_roll;
 mod ds_and_cds;
 mod edge;
+mod forecasts;
 mod guards_and_check_agree;
 mod histories;
 mod in_flight;

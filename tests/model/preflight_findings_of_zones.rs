@@ -147,7 +147,7 @@ fn listed_zones_are_compared_set_by_set_without_what_each_operator_has_for_itsel
 #[test]
 fn zones_that_are_not_listed_are_compared_by_sample_and_a_question_without_answer_shows_nothing() {
     let (f, mut inspection) = joining();
-    finds(&f, &inspection, Severity::Note, "zone-content-sampled", &["a and b does not", "1 names and types"]);
+    finds(&f, &inspection, Severity::Note, "zone-content-sampled", &["not listed at a and b", "1 names and types"]);
     of_b(&mut inspection, |seen| {
         seen.answers.insert((name("mail.child.example."), RecordType::A), Answered::NxDomain);
     });

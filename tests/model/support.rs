@@ -112,6 +112,7 @@ impl Fixture {
             (Who::Operator(o), Kind::Dnskey) => (RecordSet::from([keys(o).0]), self.key_ttl_s),
             (Who::Operator(o), Kind::Cds | Kind::Cdnskey) => (RecordSet::from([keys(o).0]), self.key_ttl_s),
             (Who::Operator(o), _) => (RecordSet::from([keys(o).1]), self.ns_ttl_s),
+            (Who::Public, _) => (RecordSet::new(), self.ns_ttl_s),
         };
         let signers = if records.is_empty() && kind != Kind::Data { RecordSet::new() } else { signers };
         let served = Served { records, ttl_s, signers, expires: None };

@@ -269,7 +269,7 @@ impl World {
                 set.iter().map(ds).collect()
             }
             Kind::Csync => set.iter().map(|_| Rdata::from_canonical(vec![0, 0, 0, 0, 0, 1, 0, 1, 0x20])).collect(),
-            Kind::Data => RecordSet::new(),
+            Kind::Data | Kind::Glue | Kind::Addresses => RecordSet::new(),
         }
     }
 

@@ -20,6 +20,8 @@ pub struct Made {
     pub zones: Option<ZoneList>,
     pub overview: Option<Overview>,
     pub zone: Option<ZoneShow>,
+    pub check: Option<ZoneCheck>,
+    pub certificate: Option<Certificate>,
     pub text: Option<String>,
 }
 
@@ -137,7 +139,7 @@ impl Service for Made {
     }
 
     async fn check(&self, _: &str, _: Option<Change>) -> Result<ZoneCheck, Refusal> {
-        self.with(sample::zone_check())
+        self.with(self.check.clone().unwrap_or_else(sample::zone_check))
     }
 
     async fn plan(&self, _: &str, _: Change) -> Result<Plan, Refusal> {
@@ -165,7 +167,8 @@ impl Service for Made {
     }
 
     async fn certificate(&self, _: &str, _: Option<&str>) -> Result<Certificate, Refusal> {
-        self.with(Certificate { exposures: vec![sample::exposure()], ..sample::certificate() })
+        let made = || Certificate { exposures: vec![sample::exposure()], ..sample::certificate() };
+        self.with(self.certificate.clone().unwrap_or_else(made))
     }
 }
 
@@ -330,6 +333,8 @@ async fn when_it_ends_and_what_if_it_is_stopped_is_answered_in_every_state() {
     let mut left = sample::zone();
     let ended =
         TransitionShow { target: vec!["b".to_owned()], ended: Some(sample::at(-5)), ..sample::transition(Done) };
+    let ended =
+        TransitionShow { left: vec![LeftShow { operator: "a".to_owned(), unused_from: sample::at(604_795) }], ..ended };
     left.operators.retain(|one| one.operator == "b");
     left.transition = Some(TransitionShow { from: vec!["a".to_owned()], to: vec!["b".to_owned()], ..ended });
     let service = Arc::new(Made { zone: Some(left), ..Made::default() });
@@ -345,8 +350,8 @@ async fn when_it_ends_and_what_if_it_is_stopped_is_answered_in_every_state() {
             assert!(page.text().contains(question), "{question} {what}");
         }
         let verbs: Vec<_> = page.elements.iter().filter(|e| e.get("class") == Some("why")).collect();
-        assert_eq!(verbs.len(), 6, "{what}");
-        for verb in ["pause", "resume", "stop", "undo", "try-now"] {
+        assert_eq!(verbs.len(), 7, "{what}");
+        for verb in ["pause", "resume", "stop", "undo", "try-now", "repair"] {
             let page = Page::read(&browser.get(&format!("/zones/example.org/{verb}")).await.text);
             page.check();
         }

@@ -10,7 +10,7 @@ use chorus::web::routes::{Declared, pages};
 use std::sync::Arc;
 
 /// Each page once. What they hold comes from the samples.
-pub const PATHS: [&str; 34] = [
+pub const PATHS: [&str; 35] = [
     "/",
     "/zones",
     "/zones?state=blocked&text=x",
@@ -30,6 +30,7 @@ pub const PATHS: [&str; 34] = [
     "/zones/slow.example/stop",
     "/zones/slow.example/undo",
     "/zones/slow.example/try-now",
+    "/zones/slow.example/repair",
     "/zones/example.org/policy",
     "/operators",
     "/operators/add",
@@ -244,6 +245,35 @@ async fn the_first_page_says_what_to_do_first() {
     let page = Page::read(&Browser::signed_in(service, Role::Viewer).get("/").await.text);
     page.check();
     assert!(page.text().contains("an administrator does these"));
+}
+
+#[tokio::test]
+async fn a_change_that_a_dead_leaver_stands_in_the_way_of_leads_to_the_way_without_it() {
+    let mut check = sample::zone_check();
+    check.refused = true;
+    check.findings[0].code = "leaver-unreachable".to_owned();
+    let service = Arc::new(crate::hostile::Made { check: Some(check), ..Default::default() });
+    let browser = Browser::signed_in(service, Role::Operator);
+    for choice in ["kind=leave&operator=b", "kind=replace&old=b&new=c"] {
+        let page = Page::read(&browser.get(&format!("/zones/example.org/change?{choice}")).await.text);
+        page.check();
+        let way = "/zones/example.org/change?kind=leave-unreachable&operator=b";
+        assert!(page.all("a").any(|link| link.get("href") == Some(way)), "{choice}: {}", page.text());
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_names_what_was_not_looked_at_and_its_margin_is_a_sentence() {
+    let certificate = chorus::api::wire::Certificate {
+        not_looked_at: vec!["ns1.b.example of b does not answer".to_owned()],
+        ..sample::certificate()
+    };
+    let service = Arc::new(crate::hostile::Made { certificate: Some(certificate), ..Default::default() });
+    let page = Page::read(&Browser::signed_in(service, Role::Viewer).get("/zones/example.org/certificate").await.text);
+    page.check();
+    for text in ["What was not looked at", "ns1.b.example of b does not answer", "the smallest margin was 63 s"] {
+        assert!(page.text().contains(text), "{text}: {}", page.text());
+    }
 }
 
 #[tokio::test]

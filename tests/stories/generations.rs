@@ -85,7 +85,8 @@ async fn check_writes_and_leaves_nothing(stage: &Stage, name: &str) {
     assert_eq!(output.status, 0, "{}{}", output.stdout, output.stderr);
     let told: serde_json::Value = serde_json::from_str(&output.stdout).expect("JSON");
     let abilities = told["abilities"].as_array().expect("abilities");
-    assert!(abilities.iter().all(|ability| ability["is_there"] == true), "{told:#}");
+    let are = |there: bool| abilities.iter().filter(|ability| ability["is_there"] == there).count();
+    assert!(are(true) >= 9 && are(false) == 0, "{told:#}");
     assert_eq!(whole(operator), before, "{name} is left as it was");
     stage.lab.tell(&format!("{name} was tried, and is as it was"));
 }

@@ -77,7 +77,7 @@ fn replacements_of_each_kind_are_undone_at_every_turn_of_the_ring() {
 /// A pair at rest, of which the first of the sides rolls all its keys, one after the other.
 fn rolled(name: &'static str, [rolling, beside]: [Player; 2]) {
     let rolls: &[Roll] = match rolling {
-        (_, Keys::Csk, _) => &[Roll::Csk],
+        (_, Keys::Csk | Keys::NoSep | Keys::NoSepAndStandby, _) => &[Roll::Csk],
         (_, Keys::KskZsk, _) => &[Roll::Zsk, Roll::Ksk],
     };
     in_own_network(2 * LIMIT, move || async move {

@@ -14,6 +14,7 @@ mod tcp;
 mod transfer;
 mod update;
 
+pub use records::read_message;
 pub use tcp::{ANSWER_TIMEOUT_MS, CONNECT_TIMEOUT_MS};
 pub use update::{Prerequisite, RecordChange, Update};
 
@@ -42,6 +43,7 @@ const TRIES: usize = 3;
 pub const SERVED_WITHIN_MS: u64 = 8_000;
 /// The first pause of those that grow.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+const LOOK_AGAIN_MAX: Duration = Duration::from_secs(1);
 
 /// How a server is reached.
 #[derive(Clone, Debug)]
@@ -143,8 +145,11 @@ impl Rfc2136 {
                 let rcode = answer.metadata.response_code;
                 // Knot does not sign that it does not serve a zone. A failed prerequisite is always signed.
                 if matches!(rcode, FormErr | NotAuth | NotImp | NotZone | Refused | ServFail)
-                    && let Err(refusal) = outcome(server, zone, doing, rtype, rcode)
+                    && let Err(mut refusal) = outcome(server, zone, doing, rtype, rcode)
                 {
+                    if let ProviderError::Refused { signed, .. } = &mut refusal {
+                        *signed = false;
+                    }
                     return refusal;
                 }
                 String::from("it has no signature")
@@ -184,7 +189,7 @@ impl Rfc2136 {
             }
             let now = pause.min(left);
             tokio::time::sleep(now).await;
-            (pause, left) = (pause * 2, left.saturating_sub(now));
+            (pause, left) = ((pause * 2).min(LOOK_AGAIN_MAX), left.saturating_sub(now));
         }
     }
 }
@@ -226,9 +231,8 @@ impl Provider for Rfc2136 {
             tracing::debug!(zone = %zone, server = %self.config.update, ?changes, ?submitted, ?apart, "update sent");
             match submitted {
                 Err(ProviderError::PrerequisiteFailed { .. }) => {
-                    for rtype in
-                        changes.iter().map(|change| change.rtype).filter(|rtype| guarded(*rtype)).collect::<Vec<_>>()
-                    {
+                    let types: Vec<_> = update.prerequisites.iter().map(|required| required.rtype).collect();
+                    for rtype in types {
                         if self.is_kept_apart(&zone, rtype).await? {
                             apart.push(rtype);
                         }
@@ -284,7 +288,7 @@ fn outcome(
     let zone = zone.to_string();
     Err(match rcode {
         NoError => return Ok(()),
-        Refused => ProviderError::Refused { server, zone, doing, rtype, keys_apart: false },
+        Refused => ProviderError::Refused { server, zone, doing, rtype, keys_apart: false, signed: true },
         NotAuth | NotZone => ProviderError::NotAuth { server, zone, doing },
         ServFail => ProviderError::ServFail { server, zone, doing, rtype, keys_apart: false },
         NXRRSet | YXRRSet | NXDomain | YXDomain if doing == Doing::Updating => {

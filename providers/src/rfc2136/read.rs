@@ -3,6 +3,7 @@
 //! Reading is not signed: a forged answer leads to prerequisites that fail at the server, or to a write that the
 //! observation of all servers does not confirm. Only authoritative answers are taken, a cache must not be read back.
 
+use super::records::read_message;
 use super::tcp::Connection;
 use super::{Rfc2136, outcome};
 use crate::Rrset;
@@ -40,7 +41,7 @@ impl Rfc2136 {
         connection.send(&octets).await?;
         let octets = connection.receive().await?;
         let malformed = |reason: String| ProviderError::Malformed { server, reason };
-        let answer = Message::from_vec(&octets).map_err(|e| malformed(e.to_string()))?;
+        let answer = read_message(&octets).map_err(malformed)?;
         if answer.metadata.id != question.metadata.id || answer.metadata.message_type != MessageType::Response {
             return Err(malformed(String::from("it does not belong to the question")));
         }

@@ -5,7 +5,7 @@
 
 use crate::rdata::canonical;
 use hickory_proto::op::Message;
-use hickory_proto::rr::{Name, Record, RecordType};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 
 const HEADER: usize = 12;
@@ -100,6 +100,48 @@ impl<'m> RawMessage<'m> {
     }
 }
 
+/// Stands for the type of a record that the library cannot read while it reads the others. Not assigned.
+const UNREADABLE: u16 = 65_279;
+
+/// A message as the library reads it, but for records whose RDATA it cannot read (a DNSKEY of another protocol than 3, for
+/// instance): those have their RDATA as it came.
+pub fn read_message(octets: &[u8]) -> Result<Message, String> {
+    let refused = match Message::from_vec(octets) {
+        Ok(message) => return Ok(message),
+        Err(e) => e.to_string(),
+    };
+    let header: [u8; HEADER] = self::octets(octets, 0)?;
+    let counts = |at: usize| usize::from(u16::from_be_bytes([header[at], header[at + 1]]));
+    let (mut copy, mut types, mut at) = (octets.to_vec(), Vec::new(), HEADER);
+    for _ in 0..counts(4) {
+        at = name(octets, at)?.1 + 4;
+    }
+    for _ in 0..counts(6) + counts(8) + counts(10) {
+        let (raw, end) = record(octets, at)?;
+        let (_, fixed) = name(octets, at)?;
+        if u16::from(raw.rtype) == UNREADABLE {
+            return Err(refused);
+        }
+        let readable = decoder(octets, at).is_ok_and(|mut decoder| Record::<RData>::read(&mut decoder).is_ok());
+        if let (false, Some(rtype)) = (readable, copy.get_mut(fixed..fixed + 2)) {
+            rtype.copy_from_slice(&UNREADABLE.to_be_bytes());
+            types.push(raw.rtype);
+        }
+        at = end;
+    }
+    let mut message = Message::from_vec(&copy).map_err(|_| refused)?;
+    let mut types = types.into_iter();
+    for record in message.answers.iter_mut().chain(&mut message.authorities).chain(&mut message.additionals) {
+        if let RData::Unknown { code, .. } = &mut record.data
+            && u16::from(*code) == UNREADABLE
+            && let Some(rtype) = types.next()
+        {
+            *code = rtype;
+        }
+    }
+    Ok(message)
+}
+
 /// A message of the header and the TSIG record alone.
 fn envelope(header: &[u8; HEADER], tsig: Option<&RawRecord<'_>>) -> Result<Message, String> {
     let [i1, i2, f1, f2, ..] = *header;
@@ -130,7 +172,7 @@ impl RawRecord<'_> {
     /// RDATA in canonical form, where it has the form of its type; else as it came.
     pub fn rdata(&self) -> Vec<u8> {
         let read = || {
-            let record = Record::read(&mut decoder(self.message, self.at)?).map_err(|e| e.to_string())?;
+            let record = Record::<RData>::read(&mut decoder(self.message, self.at)?).map_err(|e| e.to_string())?;
             canonical(&record.data)
         };
         read().unwrap_or_else(|_: String| self.rdata.to_vec())
@@ -140,5 +182,27 @@ impl RawRecord<'_> {
     pub fn soa_minimum(&self) -> Option<u32> {
         let minimum = self.rdata.last_chunk::<4>().filter(|_| self.rtype == RecordType::SOA);
         minimum.map(|octets| u32::from_be_bytes(*octets)).map(|ttl_s| if ttl_s > TTL_MAX { 0 } else { ttl_s })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_the_library_cannot_read_does_not_cost_the_others() {
+        // Two DNSKEYs: one of protocol 3, one of protocol 2 (RFC 4034 §2.1.2).
+        let mut message = vec![0, 7, 0x84, 0, 0, 0, 0, 2, 0, 0, 0, 0];
+        for protocol in [3, 2] {
+            message.extend(b"\x01a\x00\x00\x30\x00\x01\x00\x00\x00\x05\x00\x44\x01\x00");
+            message.extend([protocol, 13]);
+            message.extend([9; 64]);
+        }
+        let read = read_message(&message).unwrap();
+        let rdata: Vec<Vec<u8>> = read.answers.iter().map(|record| canonical(&record.data).unwrap()).collect();
+        assert_eq!(rdata.iter().map(|rdata| (rdata.len(), rdata[2])).collect::<Vec<_>>(), [(68, 3), (68, 2)]);
+        assert!(read.answers.iter().all(|record| record.record_type() == RecordType::DNSKEY && record.ttl == 5));
+        message.truncate(message.len() - 1);
+        assert!(read_message(&message).is_err());
     }
 }

@@ -48,6 +48,17 @@ fn powerdns_is_recognised_by_what_it_does() {
 }
 
 #[test]
+fn a_secret_that_powerdns_does_not_accept_is_told_with_the_settings_of_powerdns() {
+    alone(|| async {
+        let _server = start(&by_updates()).await;
+        let refused = provider_by_updates(ADDRESS, "another secret").probe(&zone()).await.unwrap_err();
+        assert_eq!((refused.code(), refused.category()), ("update-refused", Category::AskHuman), "{refused:?}");
+        let advice = refused.advice();
+        assert!(advice.contains("TSIG-ALLOW-DNSUPDATE") && !advice.contains("update-policy"), "{advice}");
+    });
+}
+
+#[test]
 fn a_name_server_in_capital_letters_cannot_be_taken_out_which_is_told() {
     alone(|| async {
         let _server = start(&by_updates()).await;

@@ -7,6 +7,7 @@ use crate::api::wire::{AbilityShow, At, Capabilities, Check, OperatorCheck, Outc
 use crate::engine::{Picture, TrialError, Tried};
 use crate::model::ability::{self, Ability, Known};
 use crate::model::dns::Name;
+use crate::model::group::DELETE_FIX;
 use crate::store::{Interface, OperatorRecord, StoreError};
 use chorus_providers::{self as providers, CdsControl, ForeignDnskey, Provider};
 use std::collections::BTreeMap;
@@ -275,6 +276,9 @@ fn of_trial(error: TrialError, operator: &OperatorRecord) -> Refusal {
             Refusal::new(RefusalKind::Conflict, "trial-left-over", error.to_string())
                 .with_fix(fix.trim_end().to_owned())
                 .with_operator(&operator.name)
+        }
+        TrialError::AsksToDelete(_) => {
+            Refusal::new(RefusalKind::Preflight, "cds-delete", error.to_string()).with_fix(DELETE_FIX)
         }
         TrialError::Unsigned(_) => {
             Refusal::new(RefusalKind::Preflight, "operator-unsigned", error.to_string()).with_fix("sign the zone there")

@@ -97,7 +97,7 @@ fn shared_interface(first: &OperatorRecord, second: &OperatorRecord) -> Option<F
             (url == to && server_id == id).then(|| format!("{url} (server {server_id})"))
         }
         // A deSEC has each name once.
-        (Interface::Desec { url }, Interface::Desec { url: to }) => (url == to).then(|| url.clone()),
+        (Interface::Desec { url, .. }, Interface::Desec { url: to, .. }) => (url == to).then(|| url.clone()),
         _ => None,
     }?;
     let (first, second) = (&first.name, &second.name);

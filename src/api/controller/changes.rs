@@ -3,17 +3,17 @@
 //! Invariant: a transition starts only on a world that was observed under the zone's lock, passed preflight, and whose
 //! operators take updates.
 
-use super::check::{findings, foreign_keys};
+use super::check::{cannot_leave, findings, foreign_keys};
 use super::control::{at_rest, wanted};
 use super::under_way::expected;
 use super::{Controller, learn_ttls, no_operator, of_engine, of_store, plain, show};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire;
 use crate::engine::{Picture, Status, leftovers, summary};
-use crate::model::dns::{Name, rdata_text, stored};
+use crate::model::dns::{Name, rdata_text};
 use crate::model::group::{
-    ForecastStep, Group, Refused, Standing, World, algorithm_name, algorithm_number, algorithms_of, forecast,
-    nearest_rest, preflight,
+    ForecastStep, ForecastWait, Group, Refused, Standing, World, algorithm_name, algorithm_number, algorithms_of,
+    dead_leavers, forecast, nearest_rest, preflight,
 };
 use crate::model::preflight::{Finding, Severity};
 use crate::observe::transport::Protocol;
@@ -51,6 +51,7 @@ impl Controller {
             found.extend(self.shared_interfaces(&wished.known).await?);
         }
         found.extend(foreign_keys(&wished.known));
+        found.extend(cannot_leave(&world, wished.known.transition.is_none()));
         let refusals: Vec<wire::Check> = found.into_iter().filter_map(check).collect();
         let forecast = forecast(&world);
         let nothing = wished.from == wished.to && roll.is_none() && wished.known.transition.is_none();
@@ -79,11 +80,15 @@ impl Controller {
             wire::Change::LeaveUnreachable(operator) => Some(operator.clone()),
             _ => None,
         };
-        let wished = self.wish(name, set.change).await?;
+        let mut wished = self.wish(name, set.change).await?;
         if wished.to.is_empty() {
             return Err(refusal(name, preflight(&wished.known.world())));
         }
         if let Some(operator) = &gone {
+            if !wished.known.world().is_lost(operator) {
+                // It may have fallen silent since the last turn.
+                self.engine.look(&mut wished.known, Protocol::Tcp).await;
+            }
             self.must_be_silent(name, operator, &wished.known)?;
         }
         if let (Some(operator), Some(running)) = (&gone, &wished.known.transition) {
@@ -130,6 +135,9 @@ impl Controller {
         if !refused.is_empty() {
             return Err(refusal(name, refused));
         }
+        if let Some((leaver, refused)) = dead_leavers(&known.world()).into_iter().next() {
+            return Err(refusal(name, vec![refused]).with_operator(leaver));
+        }
         self.probe(&known).await?;
         let inspection = self.inspect(&mut known).await?;
         let world = World { algorithm: roll, ..known.world() };
@@ -164,6 +172,7 @@ impl Controller {
             started_at,
             ended_at: None,
             certificate: None,
+            departed: BTreeSet::new(),
             forecast: Some(forecast),
         };
         let reason = transition.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
@@ -364,7 +373,19 @@ fn check(finding: Finding) -> Option<wire::Check> {
     Some(wire::Check { code: finding.code.to_owned(), outcome, text: finding.text, fix: Some(finding.fix) })
 }
 
+fn plan_guard(wait: ForecastWait) -> wire::Guard {
+    wire::Guard {
+        code: wait.code.into(),
+        text: wait.text,
+        numbers: wait.numbers.into_iter().map(|(what, seconds)| wire::GuardNumber { what, seconds }).collect(),
+        until: wait.until.and_then(wire::At::known),
+    }
+}
+
 fn plan_step(step: ForecastStep, number: u32) -> wire::Step {
+    let guards: Vec<wire::Guard> = step.waits.into_iter().map(plan_guard).collect();
+    // An end that is not known is later than any that is.
+    let last = guards.iter().max_by_key(|guard| (guard.until.is_none(), guard.until.map(wire::At::time)));
     let writes = step.writes.into_iter().map(|write| {
         let rtype = write.kind.record_type();
         let text = |set: &crate::model::dns::RecordSet| set.iter().map(|rdata| rdata_text(rtype, rdata)).collect();
@@ -386,11 +407,8 @@ fn plan_step(step: ForecastStep, number: u32) -> wire::Step {
             _ => wire::Actor::Chorus,
         },
         writes: writes.collect(),
-        guard: (!step.guard.is_empty()).then(|| wire::Guard {
-            code: "guard-ttl".into(),
-            text: step.guard,
-            numbers: step.numbers.into_iter().map(|(what, seconds)| wire::GuardNumber { what, seconds }).collect(),
-        }),
+        guard: last.cloned(),
+        guards,
         earliest: wire::At::known(step.earliest),
     }
 }

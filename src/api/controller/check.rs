@@ -8,7 +8,7 @@ use crate::api::service::Refusal;
 use crate::api::wire;
 use crate::engine::Picture;
 use crate::model::dns::{Dnskey, Name, Rdata, RecordSet, RecordType};
-use crate::model::group::{World, forecast, is_present};
+use crate::model::group::{Refused, World, dead_leavers, forecast, is_present};
 use crate::model::history::Kind;
 use crate::model::preflight::{self, Answered, Contents, Finding, Inspection, Severity, Unlisted};
 use crate::observe::ask::Asker;
@@ -26,6 +26,7 @@ impl Controller {
         name: &Name,
         change: Option<wire::Change>,
     ) -> Result<wire::ZoneCheck, Refusal> {
+        let begins = change.is_some();
         let (from, to, mut known, roll) = match change {
             Some(change) => {
                 let Wished { from, to, known, algorithm, .. } = self.wish(name, change).await?;
@@ -43,6 +44,8 @@ impl Controller {
         let inspection = self.inspect(&mut known).await?;
         let mut findings = findings(&World { algorithm: roll, ..known.world() }, &inspection);
         findings.extend(self.shared_interfaces(&known).await?);
+        let begins = begins && known.transition.is_none();
+        findings.extend(cannot_leave(&known.world(), begins));
         findings.extend(self.permissions(&known).await?);
         findings.extend(foreign_keys(&known));
         if let Some((_, text, fix)) = self.trial_left_over(name).await? {
@@ -185,6 +188,18 @@ pub(super) fn foreign_keys(known: &Picture) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The leavers that could not be made to leave, if the transition is only to begin.
+pub(super) fn cannot_leave(world: &World<'_>, begins: bool) -> Vec<Finding> {
+    let dead = if begins { dead_leavers(world) } else { Vec::new() };
+    let finding = |(_, refused): (String, Refused)| Finding {
+        code: refused.code,
+        severity: Severity::Error,
+        text: refused.text,
+        fix: refused.fix,
+    };
+    dead.into_iter().map(finding).collect()
 }
 
 fn contents(listing: Listing) -> Contents {

@@ -4,10 +4,10 @@
 //! Invariant: a credential that has not been tried in a zone takes no other one's place. No answer and no error holds one.
 
 use super::operators::{name_servers, no_requests, usable};
-use super::{Controller, key_name, no_operator, of_engine, of_store, plain, zone_name};
+use super::{Controller, key_name, no_operator, of_store, plain, zone_name};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire::{KeyRotated, OperatorChange, OperatorRotate, OperatorRotated, OperatorShow};
-use crate::model::dns::{Name, plain_of_stored, read_name};
+use crate::model::dns::{plain_of_stored, read_name};
 use crate::store::{Interface, OperatorRecord, SealError, StoreError};
 use std::collections::BTreeSet;
 

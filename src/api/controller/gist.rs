@@ -6,7 +6,7 @@
 use super::show;
 use crate::api::wire::{self, At};
 use crate::engine::{
-    BOGUS, Status, alarm, awaited, exposed, is_at_rest, is_begun, state_of_transition, summary, unanswering,
+    BOGUS, Status, alarm, awaited, exposed, failing, is_at_rest, is_begun, state_of_transition, summary,
 };
 use crate::model::group::{Group, NEEDS_REPAIR, Standing, Step, algorithm_name};
 use crate::model::time::Time;
@@ -50,50 +50,82 @@ impl Gist<'_> {
         waits.map(|wait| wait.text.clone()).collect()
     }
 
+    /// The first sentence that a person reads of the zone: the headline, and the reason.
     pub fn verdict(&self) -> String {
+        let Said { headline, reason, .. } = self.said();
+        match reason {
+            Some((joint, reason)) => format!("{headline}{joint}{reason}"),
+            None => headline,
+        }
+    }
+
+    /// The verdict without what is waited for, for a view that shows that beside it.
+    pub fn headline(&self) -> String {
+        let Said { headline, beside, .. } = self.said();
+        format!("{headline}{beside}")
+    }
+
+    fn said(&self) -> Said {
         let Gist { members, status, transition } = self;
         let operators: Vec<&str> = members.keys().map(String::as_str).collect();
         let by = joined(&operators);
         if let Some(trouble) = &status.trouble {
-            return format!("Cannot be looked after at the moment: {trouble}");
+            return Said::because("The last check of this zone failed".into(), ": ", trouble);
         }
         if let Some(exposure) = exposed(status).filter(|exposure| !exposure.insecure) {
-            return format!("Some resolvers may fail: {}", exposure.what);
+            return Said::whole(format!("Some resolvers may fail: {}", exposure.what));
         }
         if let Some(lost) = exposed(status) {
-            return match (status.secure, lost.until < Time::MAX) {
+            return Said::whole(match (status.secure, lost.until < Time::MAX) {
                 (Some(true), true) => format!("Secure again; some resolvers take it for unsigned until {}", lost.until),
                 _ => format!("Insecure since {}: {INSECURE}, and had one before", lost.from),
-            };
+            });
         }
         let alarm = alarm(status);
-        let waiting = alarm.or(status.waiting.first()).map(|wait| wait.text.as_str());
         match transition {
-            Some(running) if running.paused => {
-                format!("{}, paused: keys are still shared, nothing else is written", way(running))
-            }
+            Some(running) if running.paused => Said::whole(format!(
+                "{}, paused: Chorus still shares new keys between the operators and writes nothing else",
+                way(running)
+            )),
             Some(running) => {
                 let awaited = awaited(status, running).map(|wait| wait.text.as_str());
-                format!("{}: {}", way(running), awaited.unwrap_or("on its way"))
+                Said::because(way(running), ": ", awaited.unwrap_or("in progress"))
             }
-            None if status.observed_at.is_none() => "Not looked at yet".into(),
-            None if alarm.is_some() => format!("Signed by {by}; {}", waiting.unwrap_or_default()),
+            None if status.observed_at.is_none() => Said::whole("Not looked at yet".into()),
             None if let Some(bogus) = status.waiting.iter().find(|wait| wait.code == BOGUS) => {
-                format!("Signed by {by}; some resolvers fail: {}", bogus.text)
+                Said::because(format!("Signed by {by}{}", failures(status)), "; some resolvers fail: ", &bogus.text)
             }
-            None if members.len() == 1 && !self.rest() => {
-                let silent = unanswering(status).map(|one| format!("{} {}", one.server, one.failure));
-                format!("Served by {by}, of which {}", silent.unwrap_or_default())
+            None if alarm.is_some() => {
+                let text = alarm.map_or("", |wait| wait.text.as_str());
+                Said::because(format!("Signed by {by}{}", failures(status)), "; ", text)
             }
+            None if members.len() == 1 && !self.rest() => Said::whole(format!("Served by {by}{}", failures(status))),
             None if members.len() == 1 && status.secure == Some(false) => {
-                format!("Insecure: {INSECURE}; signed by {by}, nothing to do")
+                Said::whole(format!("Insecure: {INSECURE}; signed by {by}, nothing to do"))
             }
-            None if members.len() == 1 => format!("Signed by {by}, nothing to do"),
+            None if members.len() == 1 => Said::whole(format!("Signed by {by}, nothing to do")),
             None if status.secure == Some(false) => {
-                format!("Insecure: {INSECURE}; signed by {by}; {}", waiting.unwrap_or("being looked at"))
+                let waiting = status.waiting.first().map_or("being looked at", |wait| wait.text.as_str());
+                Said::because(format!("Insecure: {INSECURE}; signed by {by}{}", failures(status)), "; ", waiting)
             }
-            None if status.settled => format!("Signed by {by}, the parent agrees, nothing to do"),
-            None => format!("Signed by {by}; {}", waiting.unwrap_or("being looked at")),
+            None if status.settled => Said::whole(format!("Signed by {by}, the parent agrees, nothing to do")),
+            None => self.unsettled_group(&by),
+        }
+    }
+
+    /// Two or more operators without a transition, and something to wait for. An operator that does not answer is named
+    /// whatever is waited for: the others go on as they are.
+    fn unsettled_group(&self, by: &str) -> Said {
+        let status = self.status;
+        let failing = failures(status);
+        let signed = format!("Signed by {by}");
+        match status.waiting.first() {
+            // Its reason names the server.
+            Some(wait) if wait.code == "operator-unreachable" => {
+                Said { beside: failing, ..Said::because(signed, "; ", &wait.text) }
+            }
+            Some(wait) => Said::because(format!("{signed}{failing}"), "; ", &wait.text),
+            None => Said::because(format!("{signed}{failing}"), "; ", "being looked at"),
         }
     }
 
@@ -105,8 +137,14 @@ impl Gist<'_> {
 
     /// What is awaited without a transition; `None` at rest.
     pub fn unsettled(&self) -> Option<wire::WaitingFor> {
+        let insecure = || {
+            let text = format!("a DS at the parent: {INSECURE}");
+            let wait = wire::WaitingFor { code: "zone-insecure".into(), text, until: None };
+            Some(wait).filter(|_| self.status.secure == Some(false) && self.members.len() == 1)
+        };
         self.trouble()
             .or_else(|| alarm(self.status).or(self.status.waiting.first()).filter(|_| !self.rest()).map(waiting))
+            .or_else(insecure)
     }
 
     fn trouble(&self) -> Option<wire::WaitingFor> {
@@ -149,16 +187,34 @@ impl Gist<'_> {
         Course { way, number, step }
     }
 
+    /// Who or what has to act before the transition goes on, where nobody can know when that is.
+    pub fn open_end(&self, transition: &TransitionRecord) -> Option<String> {
+        let wait = awaited(self.status, transition);
+        let state = state_of_transition(self.status, transition);
+        match state {
+            ZoneState::Paused => Some("the transition is resumed".into()),
+            _ if self.status.trouble.is_some() => Some("the zone can be checked again".into()),
+            _ if wait.is_none_or(|wait| wait.until.is_some()) => None,
+            ZoneState::WaitingParent if wait.is_some_and(|wait| wait.code == "parent-manual") => {
+                Some("you have told the registrar and the parent has published it".into())
+            }
+            ZoneState::WaitingParent => Some("the parent has acted".into()),
+            ZoneState::WaitingOperator => Some("the operator has acted".into()),
+            ZoneState::Blocked => Some("the problem above is solved".into()),
+            ZoneState::WaitingGuard => Some("what is named above has been seen".into()),
+            ZoneState::Acting | ZoneState::Verifying | ZoneState::Exposed | ZoneState::Rest | ZoneState::Unsettled => {
+                None
+            }
+        }
+    }
+
     /// A transition without what takes its history: when it ends, and how long the ways out take.
     pub fn running(&self, transition: &TransitionRecord) -> wire::TransitionShow {
         let status = self.status;
         let Course { way, number, step } = self.course(transition);
         let rolling = transition.algorithm.is_some();
-        let starting = || wire::WaitingFor {
-            code: "acting".into(),
-            text: format!("{}: being brought about", title(step, rolling)),
-            until: None,
-        };
+        let starting =
+            || wire::WaitingFor { code: "acting".into(), text: "this step is in progress".into(), until: None };
         let waits = self.trouble().or_else(|| awaited(status, transition).map(waiting));
         wire::TransitionShow {
             state: on_the_wire(state_of_transition(status, transition)),
@@ -169,6 +225,32 @@ impl Gist<'_> {
             ..bare(transition)
         }
     }
+}
+
+/// A verdict in its parts, so that no view has to take a sentence apart.
+struct Said {
+    headline: String,
+    /// What a headline says where no reason follows it.
+    beside: String,
+    /// What joins it to the headline, and the reason itself.
+    reason: Option<(&'static str, String)>,
+}
+
+impl Said {
+    fn whole(headline: String) -> Said {
+        Said { headline, beside: String::new(), reason: None }
+    }
+
+    fn because(headline: String, joint: &'static str, reason: &str) -> Said {
+        Said { reason: Some((joint, reason.to_owned())), ..Said::whole(headline) }
+    }
+}
+
+/// The operators that do not answer as they should, each with one address, as the end of a sentence. Empty when all do.
+fn failures(status: &Status) -> String {
+    let each =
+        failing(status).into_values().map(|one| format!("; {} of {} {}", one.server, one.server.who, one.failure));
+    each.collect()
 }
 
 fn waiting(wait: &crate::engine::WaitingFor) -> wire::WaitingFor {
@@ -196,6 +278,8 @@ pub(super) fn bare(transition: &TransitionRecord) -> wire::TransitionShow {
         paused: transition.paused,
         version: transition.version,
         ends_at: None,
+        ends_after: None,
+        left: Vec::new(),
         undo_takes: None,
         stop: None,
     }
@@ -276,8 +360,7 @@ const LEAVE: [&[Step]; 5] = [
     &[Step::NameServers],
     &[Step::AwaitDelegation],
     &[Step::AwaitLastQuestion, Step::AwaitLeaverKeys],
-    // The parent is asked first: until then the operators publish CDS without the leaver's keys.
-    &[Step::AwaitDsGone, Step::AskForDs],
+    &[Step::AwaitDsGone],
     &[Step::AwaitLeaverAnswers],
 ];
 

@@ -82,6 +82,7 @@ fn line(row: ZoneRow) -> wire::ZoneSummary {
     wire::ZoneSummary {
         zone: shown(&row.name),
         verdict: gist.verdict(),
+        headline: gist.headline(),
         rest: gist.rest(),
         desired: gist.desired(),
         state: row.state.name().to_owned(),

@@ -6,7 +6,7 @@ use super::gist::{Gist, on_the_wire as state_on_the_wire};
 use super::plain;
 use super::under_way;
 use crate::api::wire::{self, At};
-use crate::engine::{Certificate, Picture, Status, awaited, state_of};
+use crate::engine::{Certificate, Picture, Status, awaited, failing, state_of};
 use crate::model::chain::Exposure;
 use crate::model::dns::{
     Dnskey, Rdata, RecordSet, RecordType, cds_for, key_that_ds_belongs_to, key_that_ds_validates, ns_name,
@@ -27,11 +27,13 @@ use std::net::SocketAddr;
 pub(super) fn zone(known: &Picture, status: &Status, last: Option<&TransitionRecord>, now: Time) -> wire::ZoneShow {
     let world = known.world();
     let gist = Gist { members: &known.record.members, status, transition: known.transition.as_ref() };
+    let failing = failing(status);
     let operators = known.members.iter().map(|(operator, member)| wire::OperatorStanding {
         operator: operator.clone(),
         standing: on_the_wire(status.standings.get(operator).copied().unwrap_or(Standing::Outside)),
         wanted: on_the_wire(member.wanted),
         unreachable: member.unreachable,
+        silent: failing.get(operator.as_str()).map(ToString::to_string),
     });
     let transition = match (&known.transition, last) {
         (Some(running), _) => Some(under_way::running(known, gist, running, now)),
@@ -41,6 +43,7 @@ pub(super) fn zone(known: &Picture, status: &Status, last: Option<&TransitionRec
     wire::ZoneShow {
         zone: plain(&known.record.name),
         verdict: gist.verdict(),
+        headline: gist.headline(),
         rest: gist.rest(),
         state: gist.state().name().into(),
         waiting_for: match &transition {
@@ -349,9 +352,17 @@ pub(super) fn certificate(certificate: &Certificate) -> wire::Certificate {
         pairs_checked: certificate.pairs,
         smallest_slack_s: certificate.smallest_slack_ms.map(|ms| i64::try_from(ms / 1000).unwrap_or(i64::MAX)),
         smallest_slack_what: certificate.smallest_slack_what.clone(),
+        margin: certificate.margin.clone().or_else(|| old_margin(certificate)),
         assumptions: certificate.assumptions.clone(),
         resolution: certificate.resolution.as_ref().map(resolution),
+        not_looked_at: certificate.not_looked_at.clone(),
     }
+}
+
+/// What a certificate from before there was a sentence knows.
+fn old_margin(certificate: &Certificate) -> Option<String> {
+    let (ms, what) = (certificate.smallest_slack_ms?, certificate.smallest_slack_what.as_ref()?);
+    Some(format!("the smallest margin between two incompatible versions was {} s: {what}", ms / 1000))
 }
 
 /// The record type behind a kind, as presentation format has it.

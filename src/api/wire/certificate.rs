@@ -50,8 +50,15 @@ pub struct Certificate {
     pub smallest_slack_s: Option<i64>,
     /// Which two versions that was between.
     pub smallest_slack_what: Option<String>,
+    /// The smallest margin as a sentence: which version had expired when, and which one appeared after it.
+    #[serde(default)]
+    pub margin: Option<String>,
     /// What was not observed but assumed: one sentence each.
     pub assumptions: Vec<String>,
+    /// What could make the verdict wrong and was not looked at: one sentence each. With any of these the verdict does not say
+    /// that no resolver could have failed.
+    #[serde(default)]
+    pub not_looked_at: Vec<String>,
     /// The resolution from the parent's servers down that the transition ended with. `None` in old certificates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,

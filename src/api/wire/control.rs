@@ -66,6 +66,23 @@ pub struct EndsAt {
     pub expected: super::At,
 }
 
+/// What the end of a way depends on, where its moment cannot be known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EndsAfter {
+    /// Such as "the parent acts".
+    pub what: String,
+    /// How long the way takes after that, if everybody acts at once.
+    pub at_least_s: u64,
+}
+
+/// An operator that has left, and that resolvers could query before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LeftShow {
+    pub operator: String,
+    /// No resolver queries it after this, not even one that serves stale delegations (RFC 8767).
+    pub unused_from: super::At,
+}
+
 /// Where a transition would stop, if it was stopped now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StopShow {

@@ -25,7 +25,7 @@ pub use access::{
 pub use audit::{AuditEntry, AuditPage, AuditQuery, AuditVerified};
 pub use certificate::{Certificate, Event, History, Resolution};
 pub use check::{CheckRequest, Finding, Severity, ZoneCheck};
-pub use control::{Control, EndsAt, StopShow, Takes, Verb};
+pub use control::{Control, EndsAfter, EndsAt, LeftShow, StopShow, Takes, Verb};
 pub use operator::{
     AbilityShow, ApiAdd, ApiShow, Capabilities, Check, KeyRotated, NameServer, OperatorAdd, OperatorChange,
     OperatorCheck, OperatorList, OperatorRotate, OperatorRotated, OperatorShow, OperatorTest, Outcome, SecretText,

@@ -101,6 +101,9 @@ pub struct Guard {
     pub text: String,
     #[serde(default)]
     pub numbers: Vec<GuardNumber>,
+    /// When it can end at the earliest; `None` when that depends on what has not been seen yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<At>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -111,8 +114,12 @@ pub struct Step {
     pub state: StepState,
     pub actor: Actor,
     pub writes: Vec<Write>,
-    /// What is awaited before the step is taken.
+    /// What is awaited before the step is taken; of several the one that ends last.
     pub guard: Option<Guard>,
+    /// Everything that is awaited before the step is taken, all of it at the same time: each with its own evidence and its
+    /// own end.
+    #[serde(default)]
+    pub guards: Vec<Guard>,
     /// When the guard can hold at the earliest; `None` when that is not ours to know.
     pub earliest: Option<At>,
 }

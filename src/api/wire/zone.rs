@@ -3,7 +3,7 @@
 //! `verdict`, `waiting_for.text` and every `trouble` are sentences that a person understands without this program's
 //! source; `waiting_for` is there whenever something is awaited.
 
-use super::{At, EndsAt, StopShow, Takes};
+use super::{At, EndsAfter, EndsAt, LeftShow, StopShow, Takes};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use utoipa::ToSchema;
@@ -102,6 +102,19 @@ pub enum Standing {
     Serving,
 }
 
+impl Standing {
+    /// The membership in words that people read; programs read the variant.
+    pub fn label(self) -> &'static str {
+        use crate::model::group::Standing as Model;
+        match self {
+            Standing::Outside => Model::Outside,
+            Standing::Trusted => Model::Trusted,
+            Standing::Serving => Model::Serving,
+        }
+        .label()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OperatorStanding {
     pub operator: String,
@@ -112,6 +125,10 @@ pub struct OperatorStanding {
     /// A person has said that it does not come back.
     #[serde(default)]
     pub unreachable: bool,
+    /// The address of the operator that failed first, how it failed, and since when: one sentence. `None` while every
+    /// address answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent: Option<String>,
 }
 
 fn outside() -> Standing {
@@ -212,9 +229,15 @@ pub struct TransitionShow {
     /// Counts what people did to it; to be sent back with the next verb.
     #[serde(default)]
     pub version: i64,
-    /// While it is under way: when it ends.
+    /// While it is under way, and can be known: when it ends.
     #[serde(default)]
     pub ends_at: Option<EndsAt>,
+    /// Instead of `ends_at`, while something is waited for whose end cannot be known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_after: Option<EndsAfter>,
+    /// When it has ended: who has left, of those that resolvers could query.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<LeftShow>,
     /// While it is under way and not being undone: how long the way back takes from now.
     #[serde(default)]
     pub undo_takes: Option<Takes>,
@@ -375,6 +398,9 @@ pub struct ZoneShow {
     pub zone: String,
     /// One sentence, the first that anybody should read.
     pub verdict: String,
+    /// The verdict without its reason, for a view that shows `waiting_for` beside it.
+    #[serde(default)]
+    pub headline: String,
     /// Whether this stays valid for ever with nobody acting.
     pub rest: bool,
     /// As in the list of zones: a state of `TransitionState`, or `rest`, `unsettled` or `exposed`.
@@ -415,6 +441,9 @@ pub struct ZoneShow {
 pub struct ZoneSummary {
     pub zone: String,
     pub verdict: String,
+    /// The verdict without its reason, for a view that shows `waiting_for` beside it.
+    #[serde(default)]
+    pub headline: String,
     pub rest: bool,
     pub desired: Vec<String>,
     pub transition: Option<TransitionShow>,

@@ -3,7 +3,6 @@
 use super::{Colour, Look, length, people};
 use crate::api::wire::{Certificate, Exposure, History, Resolution};
 use std::fmt::Write;
-use std::time::Duration;
 
 pub fn history(history: &History) -> String {
     if history.events.is_empty() {
@@ -15,7 +14,7 @@ pub fn history(history: &History) -> String {
         text.push_str("(there are older events)\n");
     }
     for event in &history.events {
-        // Most texts name the operator themselves: "wrote at a: ...", "a is Serving".
+        // Most texts name the operator themselves: "wrote at a: ...", "a is serving".
         let named = |name: &&String| !event.text.split([' ', ':', ',']).take(3).any(|word| word == name.as_str());
         let operator = event.operator.as_ref().filter(named).map(|name| format!("{name}: ")).unwrap_or_default();
         let _ = writeln!(text, "{}  {:width$}  {operator}{}", event.at, event.kind, event.text);
@@ -35,13 +34,15 @@ pub fn certificate(certificate: &Certificate, look: &Look) -> String {
     let _ = writeln!(text, "started         {}", certificate.started);
     let _ = writeln!(text, "ended           {} (took {})", certificate.ended, length(took));
     let _ = writeln!(text, "pairs checked   {}", certificate.pairs_checked);
-    if let Some(slack) = certificate.smallest_slack_s {
-        let readable = length(Duration::from_secs(slack.unsigned_abs()));
-        let short = if slack < 0 { "short by " } else { "" };
-        let between = certificate.smallest_slack_what.as_ref().map(|what| format!(": {what}")).unwrap_or_default();
-        let _ = writeln!(text, "kept apart by   {short}{readable} at the least{between}");
-    }
+    let margin = certificate.margin.as_deref().unwrap_or("nothing incompatible was ever served");
+    let _ = writeln!(text, "margin          {margin}");
     text.push_str(&exposures("exposures       ", &certificate.exposures));
+    if !certificate.not_looked_at.is_empty() {
+        text.push_str("not looked at:\n");
+    }
+    for not in &certificate.not_looked_at {
+        let _ = writeln!(text, "  - {not}");
+    }
     text.push_str("assumed, not observed:\n");
     for assumption in &certificate.assumptions {
         let _ = writeln!(text, "  - {assumption}");

@@ -2,7 +2,7 @@
 
 use super::operator::checks;
 use super::{Colour, Look, ahead, length, people};
-use crate::api::wire::{Actor, Guard, Outcome, Plan, Requests, Step, StepState};
+use crate::api::wire::{Actor, At, Guard, Outcome, Plan, Requests, Step, StepState};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub fn plan(plan: &Plan, look: &Look) -> String {
         (true, ..) => look.paint(Colour::Bad, "would be refused; nothing was changed"),
         (_, 0, _) => look.paint(Colour::Good, "nothing to change"),
         (_, n, Some(end)) => format!("{n} steps, ends {} at the earliest", ahead(end, plan.now)),
-        (_, n, None) => format!("{n} steps; when it ends is not ours to know"),
+        (_, n, None) => format!("{n} steps; when it ends is not known: it depends on what has not been seen yet"),
     };
     let _ = writeln!(text, "{}: {verdict}", look.paint(Colour::Bold, &from_to));
     text.push_str(&checks(&plan.refusals, look));
@@ -59,8 +59,8 @@ fn one(text: &mut String, step: &Step, plan: &Plan, look: &Look) {
         Actor::You => " (you act)",
     };
     let _ = writeln!(text, "{:>3}. {}{actor}{state}", step.number, look.paint(Colour::Bold, &step.title));
-    if let Some(guard) = &step.guard {
-        awaited(text, guard);
+    for guard in &step.guards {
+        awaited(text, guard, plan.now);
     }
     match step.earliest {
         Some(at) if step.state != StepState::Done => {
@@ -79,8 +79,9 @@ fn one(text: &mut String, step: &Step, plan: &Plan, look: &Look) {
     }
 }
 
-fn awaited(text: &mut String, guard: &Guard) {
-    let _ = writeln!(text, "     when      {} ({})", guard.text, guard.code);
+fn awaited(text: &mut String, guard: &Guard, now: At) {
+    let until = guard.until.map_or_else(String::new, |until| format!(", until {} at the earliest", ahead(until, now)));
+    let _ = writeln!(text, "     before    {} ({}){until}", guard.text, guard.code);
     for number in &guard.numbers {
         let seconds = number.seconds;
         let readable =

@@ -4,8 +4,8 @@ use super::grid::Grid;
 use super::past::exposures;
 use super::{Colour, Look, ago, ahead, exactly, length, people};
 use crate::api::wire::{
-    AlgorithmShow, At, DsState, KeyShow, ParentMode, RollShow, RollState, ServerShow, SetAnswer, Takes, TransitionShow,
-    TransitionState, ZoneList, ZonePolicy, ZoneShow, ZoneSummary,
+    AlgorithmShow, At, DsState, KeyShow, OperatorStanding, ParentMode, RollShow, RollState, ServerShow, SetAnswer,
+    Takes, TransitionShow, TransitionState, ZoneList, ZonePolicy, ZoneShow, ZoneSummary,
 };
 use std::fmt::Write;
 use std::time::Duration;
@@ -61,8 +61,11 @@ pub fn zone(zone: &ZoneShow, look: &Look) -> String {
     };
     let mut text = format!("{}: {}\n\n", look.paint(Colour::Bold, &zone.zone), look.paint(colour, &zone.verdict));
 
-    let standings: Vec<String> =
-        zone.operators.iter().map(|one| format!("{} {:?}", one.operator, one.standing)).collect();
+    let standing = |one: &OperatorStanding| {
+        let silent = if one.silent.is_some() { " (does not answer as it should)" } else { "" };
+        format!("{} {}{silent}", one.operator, one.standing.label())
+    };
+    let standings: Vec<String> = zone.operators.iter().map(standing).collect();
     let rest = if zone.rest { "a rest state: stays valid with nobody acting" } else { "not a rest state" };
     let _ = writeln!(text, "operators    {}", if standings.is_empty() { dash() } else { standings.join(", ") });
     let _ = writeln!(text, "desired      {} ({rest})", people(&zone.desired));
@@ -74,6 +77,16 @@ pub fn zone(zone: &ZoneShow, look: &Look) -> String {
     }
     if let Some(transition) = under_way {
         ways(&mut text, transition, zone.now);
+    }
+    for left in zone.transition.iter().flat_map(|transition| &transition.left) {
+        if !zone.operators.iter().any(|one| one.operator == left.operator) {
+            let _ = writeln!(
+                text,
+                "left         {}: may be switched off from {} on; until then resolvers that serve stale records may query it",
+                left.operator,
+                ahead(left.unused_from, zone.now)
+            );
+        }
     }
     if let Some(waiting) = under_way.and_then(|transition| transition.waiting_for.as_ref()) {
         let until = waiting.until.map(|until| format!(", until {}", ahead(until, zone.now))).unwrap_or_default();
@@ -158,6 +171,14 @@ fn ways(text: &mut String, transition: &TransitionShow, now: At) {
     };
     if let Some(ends) = &transition.ends_at {
         let _ = writeln!(text, "ends         {} at the earliest, about {}", ahead(ends.earliest, now), ends.expected);
+    }
+    if let Some(after) = &transition.ends_after {
+        let _ = writeln!(
+            text,
+            "ends         unknown: at least {} after {}",
+            length(Duration::from_secs(after.at_least_s)),
+            after.what
+        );
     }
     if let Some(undo) = &transition.undo_takes {
         let _ = writeln!(text, "undo takes   {}", about(undo));

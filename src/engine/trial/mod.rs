@@ -20,7 +20,7 @@ use crate::observe::ask::Asker;
 use crate::observe::round::observe_operator_server;
 use crate::observe::transport::Protocol;
 use crate::store::{OperatorRecord, Trial};
-use chorus_providers::{Category, Provider, ProviderError, Wanted};
+use chorus_providers::{Category, Provider, ProviderError, Rrset, Wanted};
 use key::like;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -53,6 +53,10 @@ pub enum TrialError {
     Place(#[from] PlaceError),
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    #[error(
+        "{0} serves a CDS or CDNSKEY record that asks the parent to remove every DS (RFC 8078 §4): it stands alone, so none can be tried beside it"
+    )]
+    AsksToDelete(String),
     #[error("{0} does not show the zone's keys")]
     Unanswered(String),
     #[error("{0} serves the zone without a key of its own: it has to be signed there")]
@@ -99,6 +103,10 @@ impl Engine {
         let hosts = servers.iter().map(|server| ns_rdata(&server.host)).collect();
         let types = steps::types();
         let read = self.patiently(|| provider.read(zone, &types)).await?;
+        let asks_to_delete = |set: &Rrset| set.records.iter().any(|octets| steps::asks_to_delete(set.rtype, octets));
+        if read.iter().any(asks_to_delete) {
+            return Err(TrialError::AsksToDelete(operator.name.clone()));
+        }
         let before = steps::before(&read, &foreign, &hosts);
         let (name, started_at) = (stored(zone), ports.clock.now());
         let trial = Trial { operator: operator.name.clone(), zone: name.clone(), before, started_at };

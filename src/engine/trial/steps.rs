@@ -5,7 +5,7 @@
 
 use crate::model::ability::Ability;
 use crate::model::dns::{
-    Dnskey, Name, Rdata, RecordSet, RecordType, cds_for, hex, ns_name, ns_rdata, rdata_text, unhex,
+    Dnskey, Name, Rdata, RecordSet, RecordType, cds_for, hex, is_delete_request, ns_name, ns_rdata, rdata_text, unhex,
 };
 use crate::model::history::Kind;
 use crate::store::Before;
@@ -44,6 +44,10 @@ pub(super) fn before(read: &[Rrset], foreign: &Rdata, hosts: &RecordSet) -> Befo
     let ns = set_of(Kind::Ns.record_type()).filter(|set| set.records.len() > 1);
     let own = ns.and_then(|set| set.records.iter().find(|octets| hosts.iter().any(|host| host.as_wire() == **octets)));
     Before { foreign: hex(foreign.as_wire()), sets: sets.to_vec(), own_ns: own.map(|octets| hex(octets)) }
+}
+
+pub(super) fn asks_to_delete(rtype: RecordType, octets: &[u8]) -> bool {
+    is_delete_request(rtype, &Rdata::from_canonical(octets.to_vec()))
 }
 
 /// The trial's own records of a type: none that was there before it.

@@ -8,7 +8,7 @@ use super::addresses::not_found_alike;
 use super::exposure::for_each_discord;
 use super::interval::Interval;
 use super::lives::{Item, items, lives};
-use crate::model::dns::{RecordSet, name_text, ns_name};
+use crate::model::dns::{RecordSet, is_delete_request, name_text, ns_name};
 use crate::model::history::{Kind, Served, Server, Who};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
@@ -146,13 +146,9 @@ fn unanswered(scene: &Scene<'_>, planned: &[Planned]) -> Vec<Objection> {
 
 /// Nothing that Chorus writes may ask the parent to turn the zone insecure (RFC 8078 §4).
 fn insecure(planned: &[Planned]) -> Vec<Objection> {
-    use crate::model::dns::{DELETE_CDNSKEY, DELETE_CDS};
     let asks = planned.iter().filter(|planned| {
         matches!(planned.kind, Kind::Cds | Kind::Cdnskey)
-            && planned
-                .records
-                .iter()
-                .any(|r| [&DELETE_CDS, &DELETE_CDNSKEY].contains(&&<[u8; 5]>::try_from(r.as_wire()).unwrap_or([1; 5])))
+            && planned.records.iter().any(|record| is_delete_request(planned.kind.record_type(), record))
     });
     asks.map(|p| Objection {
         text: format!("the {} at {} would ask for the removal of all DS", p.kind, p.operator),

@@ -9,6 +9,7 @@ use crate::model::dns::{Dnskey, Ds, RecordSet};
 use crate::model::history::{Kind, Server};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::time::Duration;
 
 /// Two versions that could meet in a cache and do not go together.
@@ -31,8 +32,41 @@ pub struct Verdict {
     pub exposures: Vec<Exposure>,
     /// How many pairs of versions were tested.
     pub pairs: u64,
-    /// Of the pairs that do not go together, how long after the death of the one the other appeared, at the least; and which.
-    pub smallest_slack: Option<(Duration, String)>,
+    /// Of the pairs that do not go together, the one of which the later version appeared the soonest after the earlier one had
+    /// expired.
+    pub smallest_slack: Option<Slack>,
+}
+
+/// Two versions that do not go together, and that were kept apart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slack {
+    /// Why they do not go together.
+    pub what: String,
+    /// The version that had expired, and when: with all allowances counted.
+    pub earlier: String,
+    pub expired: Time,
+    /// The version that came after it, and when a resolver could first have it.
+    pub later: String,
+    pub appeared: Time,
+}
+
+impl Slack {
+    pub fn margin(&self) -> Duration {
+        self.expired.until(self.appeared)
+    }
+}
+
+impl fmt::Display for Slack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Slack { earlier, expired, later, appeared, .. } = self;
+        write!(
+            f,
+            "the smallest margin was {} s: the {earlier} had expired from all caches at {expired}, with the serve-stale \
+             allowance and the slack of the policy counted, and the {later}, which is incompatible with it, could be cached from \
+             {appeared} on",
+            self.margin().as_secs()
+        )
+    }
 }
 
 /// Two lives that do not go together.
@@ -86,10 +120,13 @@ pub fn judge(scene: &Scene<'_>, from: Time, now: Time) -> Verdict {
             }
             Some(_) => {}
             None => {
-                let (earlier, later) = if a.start < b.start { (a, b) } else { (b, a) };
-                let slack = earlier.end.until(later.start);
-                if later.start >= from && verdict.smallest_slack.as_ref().is_none_or(|(least, _)| slack < *least) {
-                    verdict.smallest_slack = Some((slack, discord.why()));
+                let in_order = a.start < b.start;
+                let (earlier, later) = if in_order { (discord.a, discord.b) } else { (discord.b, discord.a) };
+                let (expired, appeared) = (earlier.alive.end, later.alive.start);
+                let margin = expired.until(appeared);
+                if appeared >= from && verdict.smallest_slack.as_ref().is_none_or(|least| margin < least.margin()) {
+                    let (what, earlier, later) = (discord.why(), version(earlier.item), version(later.item));
+                    verdict.smallest_slack = Some(Slack { what, earlier, expired, later, appeared });
                 }
             }
         }
@@ -136,6 +173,16 @@ pub(super) fn for_each_discord<'a>(
         }
     }
     pairs
+}
+
+/// A version in words.
+fn version(item: &Item<'_>) -> String {
+    let Item { server, kind, served, .. } = item;
+    match kind {
+        Kind::Ds => format!("DS RRset of {server} ({})", tags_of_ds(&served.records)),
+        Kind::Dnskey => format!("DNSKEY RRset of {server} ({})", tags(&served.records)),
+        _ => format!("{kind} answer of {server} (signed by {})", tags(&served.signers)),
+    }
 }
 
 fn ds_and_keys(ds: &Item<'_>, dnskey: &Item<'_>) -> String {

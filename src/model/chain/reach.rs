@@ -7,7 +7,7 @@
 use super::Scene;
 use super::interval::{Interval, Union};
 use super::lives::{Item, keys_asked};
-use crate::model::dns::{Name, RecordSet, ns_name};
+use crate::model::dns::{Name, RecordSet, cds_for, is_delete_request, ns_name};
 use crate::model::history::{Kind, Served, Who};
 use crate::model::switches::Switch;
 use std::borrow::Cow;
@@ -159,12 +159,13 @@ pub(super) fn enactable<'a>(scene: &Scene<'a>, items: &[Item<'a>], reach: &Reach
 
 /// The DS set that a CDS or CDNSKEY set asks for; a delete record asks for none (RFC 8078 §4).
 fn asked_ds(zone: &Name, item: &Item<'_>) -> Option<RecordSet> {
-    use crate::model::dns::{DELETE_CDNSKEY, DELETE_CDS, cds_for};
-    let keep =
-        |delete: &[u8]| item.served.records.iter().filter(|r| r.as_wire() != delete).cloned().collect::<RecordSet>();
+    let keep = || -> RecordSet {
+        let records = item.served.records.iter();
+        records.filter(|record| !is_delete_request(item.kind.record_type(), record)).cloned().collect()
+    };
     match item.kind {
-        Kind::Cds => Some(keep(&DELETE_CDS)),
-        Kind::Cdnskey => Some(cds_for(zone, &keep(&DELETE_CDNSKEY), &[2])),
+        Kind::Cds => Some(keep()),
+        Kind::Cdnskey => Some(cds_for(zone, &keep(), &[2])),
         _ => None,
     }
 }

@@ -182,7 +182,7 @@ pub(super) fn may_be_named(world: &World<'_>, hosts: &BTreeSet<Name>) -> Guard {
         {
             // What is served is compared elsewhere.
             if span.until.is_some() && addresses_of(span, host) != wanted {
-                guard.and(world.lifetimes.death(server, kind, span), || {
+                guard.and(kind, world.lifetimes.death(server, kind, span), || {
                     outlived(world, server, kind, span, &format!("with other addresses for {host}"))
                 });
             }
@@ -228,7 +228,7 @@ pub(super) fn no_other_name_leads_to(world: &World<'_>, leaver: &str, guard: &mu
             its.contains(address) && world.operator_of_host(host).is_some_and(|of| !of_leaver(of))
         });
         if let Some((host, address)) = other {
-            guard.and(world.lifetimes.death(server, kind, span), || {
+            guard.and(kind, world.lifetimes.death(server, kind, span), || {
                 outlived(world, server, kind, span, &format!("that gives {host} the address {address} of {leaver}"))
             });
         }
@@ -243,6 +243,6 @@ pub(super) fn glue_is_right(world: &World<'_>, guard: &mut Guard) {
     let stay = world.serving().filter_map(|operator| world.member(operator));
     let hosts: BTreeSet<Name> = stay.flat_map(|member| member.hosts.iter().cloned()).collect();
     if let Some(text) = glue_differs(world, &hosts) {
-        guard.and_coded(GLUE_DIFFERS, None, || format!("old glue: {text}"));
+        guard.and_coded(GLUE_DIFFERS, Kind::Glue, None, || format!("old glue: {text}"));
     }
 }

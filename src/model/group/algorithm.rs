@@ -78,7 +78,7 @@ pub(super) fn may_share(world: &World<'_>, to: u8) -> Guard {
             if !world.members.contains_key(name) || signed(&span.served) {
                 continue;
             }
-            guard.and(world.lifetimes.death(server, kind, span), || {
+            guard.and(kind, world.lifetimes.death(server, kind, span), || {
                 outlived(world, server, kind, span, &format!("not signed with {}", algorithm_name(to)))
             });
         }
@@ -96,7 +96,7 @@ pub(super) fn may_ask(world: &World<'_>, to: u8) -> Guard {
         if !member || new.is_subset(&span.served.records) {
             continue;
         }
-        guard.and(world.lifetimes.death(server, Kind::Dnskey, span), || {
+        guard.and(Kind::Dnskey, world.lifetimes.death(server, Kind::Dnskey, span), || {
             outlived(world, server, Kind::Dnskey, span, &format!("without the keys of {}", algorithm_name(to)))
         });
     }
@@ -108,7 +108,7 @@ pub(super) fn may_retire(world: &World<'_>, to: u8) -> Guard {
     let mut guard = Guard::open("guard-ttl");
     for (server, span) in world.history.may_be_served(Kind::Ds) {
         if span.served.records.iter().filter_map(Ds::read).any(|ds| ds.algorithm != to) {
-            guard.and(world.lifetimes.death(server, Kind::Ds, span), || {
+            guard.and(Kind::Ds, world.lifetimes.death(server, Kind::Ds, span), || {
                 let which = format!("with a DS of another algorithm than {}", algorithm_name(to));
                 outlived(world, server, Kind::Ds, span, &which)
             });
@@ -157,13 +157,13 @@ impl Ladder<'_> {
                 format!("the keys of {name} are there, but not everything is signed with them: {}", share.because);
             self.wait(Step::SignWithBoth, "algorithm-operator", text, None);
         } else if share.from.is_some() && !share.is_open(world.now) {
-            let text = format!("keys of {name} may be shared when no cache holds the {}", share.because);
+            let text = format!("Waiting to publish the {name} keys at every operator: {}", share.because);
             self.wait_for(Step::SignWithBoth, &share, text);
         }
         let all_sign = without.is_empty() && share.is_open(world.now);
         if !(all_sign && ask.is_open(world.now)) {
             if all_sign && ask.from.is_some() {
-                let text = format!("the DS of {name} may be asked for when no cache holds the {}", ask.because);
+                let text = format!("Waiting to request the DS of the {name} keys: {}", ask.because);
                 self.wait_for(Step::AwaitOldKeysAndDs, &ask, text);
             }
             let signalled = signalled(world);
@@ -186,8 +186,7 @@ impl Ladder<'_> {
             );
             self.wait(Step::AwaitOldAlgorithm, "algorithm-operator", text, None);
         } else if retire.from.is_some() {
-            let text =
-                format!("keys of other algorithms than {name} stay as long as a cache holds the {}", retire.because);
+            let text = format!("Keeping the keys of other algorithms than {name}: {}", retire.because);
             self.wait_for(Step::AwaitOldAlgorithm, &retire, text);
         }
     }

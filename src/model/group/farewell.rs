@@ -8,7 +8,7 @@ use super::decision::{Change, Step, Write};
 use super::ladder::{TTL_UNKNOWN_S, is_present};
 use super::scope::Scope;
 use super::view::World;
-use crate::model::dns::{RecordSet, key_of_ds};
+use crate::model::dns::{RecordSet, key_that_ds_belongs_to};
 use crate::model::history::Kind;
 
 /// Whether a leaving operator still serves copies, and can be asked to take them out.
@@ -53,7 +53,7 @@ fn sets(world: &World<'_>, leaver: &str) -> Vec<(Kind, u32, Change)> {
         let served = world.served(leaver, kind);
         let mut kept = served.clone();
         kept.retain(|record| match kind {
-            Kind::Cds => key_of_ds(world.zone, record, &own).is_some(),
+            Kind::Cds => key_that_ds_belongs_to(world.zone, record, &own).is_some(),
             Kind::Cdnskey => own.contains(record),
             _ => false,
         });

@@ -23,13 +23,35 @@ pub struct Guard {
     pub code: &'static str,
     /// From when on the step is allowed. `None`: not before something else has been seen.
     pub from: Option<Time>,
-    /// The version that decides, with its TTL, where and when it was last seen.
+    /// A clause: which version decides, with its TTL, where and when it was last seen.
     pub because: String,
+    /// Each kind of version that is waited for, with its own clause and its own end. The latest of them is `because`.
+    pub causes: Vec<Cause>,
+}
+
+/// One of the things that a guard waits for at the same time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// [`Kind::Cds`] and [`Kind::Csync`]: what the parent may still publish because of them.
+    pub kind: Kind,
+    /// As [`Guard::from`].
+    pub from: Option<Time>,
+    /// As [`Guard::because`].
+    pub because: String,
+}
+
+/// Whether a guard ends later at `new` than at `old`. `None` is later than every moment.
+fn is_later(old: Option<Time>, new: Option<Time>) -> bool {
+    match (old, new) {
+        (None, _) => false,
+        (Some(_), None) => true,
+        (Some(old), Some(new)) => new > old,
+    }
 }
 
 impl Guard {
     pub fn open(code: &'static str) -> Guard {
-        Guard { code, from: Some(Time::MIN), because: String::new() }
+        Guard { code, from: Some(Time::MIN), because: String::new(), causes: Vec::new() }
     }
 
     pub fn is_open(&self, now: Time) -> bool {
@@ -37,24 +59,35 @@ impl Guard {
     }
 
     /// [`Guard::and`], under a code of its own where this decides.
-    pub(super) fn and_coded(&mut self, code: &'static str, from: Option<Time>, because: impl FnOnce() -> String) {
+    pub(super) fn and_coded(
+        &mut self,
+        code: &'static str,
+        kind: Kind,
+        from: Option<Time>,
+        because: impl FnOnce() -> String,
+    ) {
         let before = self.from;
-        self.and(from, because);
+        self.and(kind, from, because);
         if self.from != before {
             self.code = code;
         }
     }
 
-    /// Makes the guard wait for this, too.
-    pub(super) fn and(&mut self, from: Option<Time>, because: impl FnOnce() -> String) {
-        let later = match (self.from, from) {
-            (None, _) => false,
-            (Some(_), None) => true,
-            (Some(old), Some(new)) => new > old,
-        };
-        if later {
+    /// Makes the guard wait for a version of this kind, too.
+    pub(super) fn and(&mut self, kind: Kind, from: Option<Time>, because: impl FnOnce() -> String) {
+        let known = self.causes.iter().position(|cause| cause.kind == kind);
+        let before = known.and_then(|known| self.causes.get(known)).map_or(Some(Time::MIN), |cause| cause.from);
+        if !is_later(before, from) {
+            return;
+        }
+        let cause = Cause { kind, from, because: because() };
+        if is_later(self.from, from) {
             self.from = from;
-            self.because = because();
+            self.because.clone_from(&cause.because);
+        }
+        match known.and_then(|known| self.causes.get_mut(known)) {
+            Some(known) => *known = cause,
+            None => self.causes.push(cause),
         }
     }
 }
@@ -80,7 +113,7 @@ pub fn may_serve(world: &World<'_>, joiners: &[&String]) -> Guard {
         }
         let (Some(span), Some(needed)) = (&clipped(span, server, &ends), needed.get(at)) else { continue };
         if let Some(missing) = needed.difference(&span.served.records).next() {
-            guard.and(death(world, server, Kind::Dnskey, span), || {
+            guard.and(Kind::Dnskey, death(world, server, Kind::Dnskey, span), || {
                 outlived(world, server, Kind::Dnskey, span, &format!("without {}", key_label(missing)))
             });
         }
@@ -95,7 +128,7 @@ pub fn may_serve(world: &World<'_>, joiners: &[&String]) -> Guard {
         };
         for (server, span) in world.history.may_be_served(Kind::Ds).filter(|_| !world.leaves_out(Switch::Ds)) {
             if !vouched(&|keys| covers_any(world, &span.served.records, keys)) {
-                guard.and(death(world, server, Kind::Ds, span), || {
+                guard.and(Kind::Ds, death(world, server, Kind::Ds, span), || {
                     outlived(world, server, Kind::Ds, span, &format!("without a DS for {joiner}"))
                 });
             }
@@ -108,8 +141,8 @@ pub fn may_serve(world: &World<'_>, joiners: &[&String]) -> Guard {
                 }
                 let Some(span) = &clipped(span, server, &ends) else { continue };
                 let Some(acted) = may_be_acted_on_until(world, server, kind, span) else { continue };
-                guard.and(acted, || {
-                    outlived(world, server, kind, span, &format!("without {joiner} that the parent may still act on"))
+                guard.and(Kind::Cds, acted, || {
+                    format!("the parent may still publish a DS RRset without {joiner}, requested by the {kind} RRset at {server}")
                 });
             }
         }
@@ -135,7 +168,7 @@ fn last_question_besides(world: &World<'_>, leaver: &str, asking: &BTreeSet<&str
     }
     let delegation = world.history.may_be_served(Kind::Delegation).filter(|_| !world.leaves_out(Switch::Delegation));
     for (server, span) in delegation.filter(|(_, span)| world.names(&span.served.records, leaver)) {
-        guard.and(death(world, server, Kind::Delegation, span), || {
+        guard.and(Kind::Delegation, death(world, server, Kind::Delegation, span), || {
             outlived(world, server, Kind::Delegation, span, &format!("that names {leaver}"))
         });
     }
@@ -151,15 +184,15 @@ fn last_question_besides(world: &World<'_>, leaver: &str, asking: &BTreeSet<&str
             continue;
         }
         let Some(span) = &clipped(span, server, &ends) else { continue };
-        guard.and(death(world, server, Kind::Ns, span), || {
+        guard.and(Kind::Ns, death(world, server, Kind::Ns, span), || {
             outlived(world, server, Kind::Ns, span, &format!("that names {leaver}"))
         });
         if world.leaves_out(Switch::CsyncGun) {
             continue;
         }
         if let Some(enacted) = delegation_may_return(world, server, span) {
-            guard.and(enacted, || {
-                format!("delegation that names {leaver} and that the parent may still make of the CSYNC at {server}")
+            guard.and(Kind::Csync, enacted, || {
+                format!("the parent may still publish the delegation that names {leaver}, requested by the CSYNC at {server}")
             });
         }
     }
@@ -202,8 +235,11 @@ pub fn may_lose_ds(world: &World<'_>, leaver: &str) -> Guard {
         }
         let last = span.until.unwrap_or(Time::MAX).min(last_asked);
         let dead = world.lifetimes.death_after(last, server, Kind::Dnskey, &span.served);
-        guard.and(Some(dead), || {
-            format!("DNSKEY set (TTL {}, to be had from {server} until {last})", span.served.ttl_s)
+        guard.and(Kind::Dnskey, Some(dead), || {
+            format!(
+                "resolvers may still have cached the DNSKEY RRset of {server} (TTL {} s, served until {last})",
+                span.served.ttl_s
+            )
         });
     }
     guard
@@ -238,7 +274,7 @@ pub fn still_vouching(world: &World<'_>, wanted: &RecordSet) -> Vec<(Rdata, Guar
         let has_ds = |key: &&Rdata| ds.iter().any(|ds| key_that_ds_belongs_to(world.zone, ds, [*key]).is_some());
         for key in span.served.signers.iter().filter(has_ds) {
             let guard = vouching.entry(key.clone()).or_insert_with(|| Guard::open("guard-ttl"));
-            guard.and(death(world, server, Kind::Dnskey, span), || {
+            guard.and(Kind::Dnskey, death(world, server, Kind::Dnskey, span), || {
                 outlived(
                     world,
                     server,
@@ -266,7 +302,7 @@ pub fn may_lose_key(world: &World<'_>, key: &Rdata, at: &str) -> Guard {
             let last = last_question(world, owner);
             let Some(from) = last.from else { return last };
             asked_until = from;
-            guard.and(Some(from), || last.because);
+            guard.and(Kind::Ns, Some(from), || last.because);
         }
         let placed_there = member.placements.get(&Kind::Dnskey).is_some_and(|placed| placed.contains(key));
         for kind in Kind::OPERATOR {
@@ -287,9 +323,16 @@ pub fn may_lose_key(world: &World<'_>, key: &Rdata, at: &str) -> Guard {
                     world.lifetimes.ttl_s(server, kind, &span.served)
                 };
                 let dead = (last < Time::MAX).then(|| last.plus(world.lifetimes.outlives_ttl(ttl_s)));
-                guard.and(dead, || {
-                    let end = if last < Time::MAX { format!("until {last}") } else { "still".into() };
-                    format!("answers that {} signed (TTL up to {ttl_s}, to be had from {server} {end})", key_label(key))
+                guard.and(Kind::Data, dead, || {
+                    let served = if last < Time::MAX {
+                        format!("served by {server} until {last}")
+                    } else {
+                        format!("still served by {server}")
+                    };
+                    format!(
+                        "resolvers may still have cached answers signed with {} (TTL up to {ttl_s} s, {served})",
+                        key_label(key)
+                    )
                 });
             }
         }

@@ -127,8 +127,7 @@ impl<'a> Ladder<'a> {
     fn keep_what_vouches(&mut self, ds_keys: &mut RecordSet) {
         for (key, guard) in still_vouching(&self.world, ds_keys) {
             if !guard.is_open(self.world.now) {
-                let text =
-                    format!("the DS of {} stays as long as a cache holds the {}", key_label(&key), guard.because);
+                let text = format!("Keeping the DS of {}: {}", key_label(&key), guard.because);
                 self.wait_for(Step::AwaitLeaverKeys, &guard, text);
                 ds_keys.insert(key);
             }
@@ -217,7 +216,7 @@ impl<'a> Ladder<'a> {
                         without.insert(key.clone());
                     }
                 } else {
-                    let text = format!("{} stays at {name} as long as a cache holds {}", key_label(key), guard.because);
+                    let text = format!("Keeping {} in the DNSKEY RRset at {name}: {}", key_label(key), guard.because);
                     self.wait_for(Step::AwaitLeaverAnswers, &guard, text);
                 }
             }

@@ -9,7 +9,7 @@ use super::desired::cds_and_cdnskey;
 use super::say::{host_list, key_list};
 use super::scope::Scope;
 use super::view::{ParentMode, World};
-use crate::model::dns::{Rdata, RecordSet, key_of_ds};
+use crate::model::dns::{Rdata, RecordSet, key_that_ds_belongs_to};
 use crate::model::history::Kind;
 
 /// The code of each item.
@@ -80,7 +80,7 @@ fn requests(world: &World<'_>) -> Vec<(Step, String)> {
 fn ds(world: &World<'_>) -> Vec<(Step, String)> {
     let lacks = |key: &Rdata| {
         let mut sets = world.parent_servers.iter().filter_map(|server| world.history.current(server, Kind::Ds));
-        sets.any(|span| !span.served.records.iter().any(|ds| key_of_ds(world.zone, ds, [key]).is_some()))
+        sets.any(|span| !span.served.records.iter().any(|ds| key_that_ds_belongs_to(world.zone, ds, [key]).is_some()))
     };
     let missing: RecordSet = ds_keys(world).into_iter().filter(|key| lacks(key) && !world.is_new(key)).collect();
     if missing.is_empty() {

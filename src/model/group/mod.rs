@@ -18,6 +18,7 @@ mod ask;
 mod asked;
 mod cds;
 mod cds_waits;
+mod dead_leavers;
 mod decision;
 mod desired;
 mod farewell;
@@ -52,11 +53,12 @@ pub use cds::{
     DELETE_FIX, SIGNER_FIX, Stripped, cds_not_accepted, delete_requests, entry_keys, strip_conflict, strip_fix,
     stripped,
 };
+pub use dead_leavers::dead_leavers;
 pub use decision::{Change, Decision, Step, Wait, Write};
 pub use desired::digest_types;
 pub use farewell::has_copies;
-pub use forecast::{Forecast, ForecastStep, ForecastWrite, forecast};
-pub use guards::{Guard, last_question};
+pub use forecast::{Forecast, ForecastStep, ForecastWait, ForecastWrite, forecast};
+pub use guards::{Cause, Guard, last_question};
 pub use hosts::{ADDRESSES_DIFFER, ALIAS};
 pub use ladder::{decide, is_present};
 pub use missing::NEEDS_REPAIR;
@@ -80,4 +82,15 @@ pub enum Standing {
     Outside,
     Trusted,
     Serving,
+}
+
+impl Standing {
+    /// The membership in words that people read.
+    pub fn label(self) -> &'static str {
+        match self {
+            Standing::Outside => "absent",
+            Standing::Trusted => "keys published",
+            Standing::Serving => "serving",
+        }
+    }
 }

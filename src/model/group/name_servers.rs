@@ -54,8 +54,7 @@ impl Ladder<'_> {
             let guard = may_serve(world, &joiners);
             if !guard.is_open(world.now) {
                 let who = if newcomers.is_empty() { &joiners } else { &newcomers };
-                let text =
-                    format!("{} may be named as name server when no cache holds the {}", names(who), guard.because);
+                let text = format!("Waiting to add {} to the NS RRset: {}", names(who), guard.because);
                 self.wait_for(Step::AwaitOldKeysAndDs, &guard, text);
                 return self.admitted();
             }
@@ -146,7 +145,7 @@ impl Ladder<'_> {
             let ds = may_lose_ds(world, leaver);
             if !last.is_open(world.now) {
                 if last.from.is_some() {
-                    let text = format!("{leaver} can be asked as long as a cache holds the {}", last.because);
+                    let text = format!("Waiting until resolvers no longer query {leaver}: {}", last.because);
                     self.wait_for(Step::AwaitLastQuestion, &last, text);
                 } else if self.writes.is_empty() && self.waits.is_empty() {
                     // Mostly an earlier step says what is missing. Where none does, silence would pass for being settled,
@@ -154,12 +153,12 @@ impl Ladder<'_> {
                     self.wait(
                         Step::AwaitLastQuestion,
                         last.code,
-                        format!("{leaver} can be asked as long as a cache holds the {}", last.because),
+                        format!("Waiting until resolvers no longer query {leaver}: {}", last.because),
                         None,
                     );
                 }
             } else if !ds.is_open(world.now) {
-                let text = format!("the DS of {leaver} stays as long as a cache holds its {}", ds.because);
+                let text = format!("Keeping the DS of {leaver}: {}", ds.because);
                 self.wait_for(Step::AwaitLeaverKeys, &ds, text);
             }
         }

@@ -65,13 +65,15 @@ pub(super) fn no_copy_leads_to(world: &World<'_>, leaver: &str, guard: &mut Guar
         if !of_leaver && !(kind == Kind::Ns && world.names(&span.served.records, leaver)) {
             continue;
         }
-        guard.and_coded(PARENT_SERVES_ZONE, world.lifetimes.death(server, kind, span), || {
+        guard.and_coded(PARENT_SERVES_ZONE, kind, world.lifetimes.death(server, kind, span), || {
             let what = if of_leaver { format!("that {leaver} signed") } else { format!("that names {leaver}") };
             outlived(world, server, kind, span, &format!("{what}, in the copy of the zone at a server of the parent"))
         });
     }
     if world.delegation_is_hidden() && !world.leaves_out(Switch::Delegation) {
-        guard.and_coded(PARENT_SERVES_ZONE, None, || "delegation, which no server of the parent shows".into());
+        guard.and_coded(PARENT_SERVES_ZONE, Kind::Delegation, None, || {
+            "delegation, which no server of the parent shows".into()
+        });
     }
 }
 
@@ -79,7 +81,7 @@ pub(super) fn no_copy_leads_to(world: &World<'_>, leaver: &str, guard: &mut Guar
 pub(super) fn copies_have_keys(world: &World<'_>, needed: &RecordSet, guard: &mut Guard) {
     for (kind, server, span) in world.copies().filter(|(kind, ..)| *kind == Kind::Dnskey) {
         if let Some(missing) = needed.difference(&span.served.records).next() {
-            guard.and_coded(PARENT_SERVES_ZONE, world.lifetimes.death(server, kind, span), || {
+            guard.and_coded(PARENT_SERVES_ZONE, kind, world.lifetimes.death(server, kind, span), || {
                 outlived(
                     world,
                     server,
@@ -95,7 +97,7 @@ pub(super) fn copies_have_keys(world: &World<'_>, needed: &RecordSet, guard: &mu
 /// Makes a key stay while a copy has answers that it signed.
 pub(super) fn copies_not_signed_by(world: &World<'_>, key: &crate::model::dns::Rdata, guard: &mut Guard) {
     for (kind, server, span) in world.copies().filter(|(_, _, span)| span.served.signers.contains(key)) {
-        guard.and_coded(PARENT_SERVES_ZONE, world.lifetimes.death(server, kind, span), || {
+        guard.and_coded(PARENT_SERVES_ZONE, kind, world.lifetimes.death(server, kind, span), || {
             outlived(world, server, kind, span, &format!("that {} signed, in the copy at the parent", key_label(key)))
         });
     }

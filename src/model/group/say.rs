@@ -11,14 +11,17 @@ pub(super) fn key_label(key: &Rdata) -> String {
     }
 }
 
-/// A version that a guard waits for, as the object of a sentence: "the … a cache holds".
+/// The clause for a version that a guard waits for. `which` says what is wrong with it. In a forecast a server may serve it
+/// until a moment that is still to come.
 pub(super) fn outlived(world: &World<'_>, server: &Server, kind: Kind, span: &Span, which: &str) -> String {
     let ttl_s = world.lifetimes.ttl_s(server, kind, &span.served);
-    let what = if kind == Kind::Delegation { "delegation".to_owned() } else { format!("{kind} set") };
-    match span.until {
-        Some(until) => format!("{what} {which} (TTL {ttl_s}, last served by {server} at {until})"),
-        None => format!("{what} {which} (TTL {ttl_s}, still served by {server})"),
-    }
+    let what = if kind == Kind::Delegation { "delegation".to_owned() } else { format!("{kind} RRset") };
+    let served = match span.until {
+        Some(until) if until > world.now => format!("served by {server} until {until} at the earliest"),
+        Some(until) => format!("last served by {server} at {until}"),
+        None => format!("still served by {server}"),
+    };
+    format!("resolvers may still have cached the {what} {which} (TTL {ttl_s} s, {served})")
 }
 
 pub(super) fn key_list(keys: &RecordSet) -> String {

@@ -7,7 +7,7 @@
 
 use super::decision::{Change, Write};
 use super::view::World;
-use crate::model::dns::{Rdata, RecordSet, key_of_ds};
+use crate::model::dns::{Rdata, RecordSet, key_that_ds_belongs_to};
 use crate::model::history::Kind;
 
 /// How much a decision may write.
@@ -92,7 +92,7 @@ impl World<'_> {
                 return Some(record.clone());
             }
             let published = self.history.spans(Kind::Dnskey).map(|(_, span)| &span.served.records);
-            published.flatten().find(|key| key_of_ds(self.zone, record, [*key]).is_some()).cloned()
+            published.flatten().find(|key| key_that_ds_belongs_to(self.zone, record, [*key]).is_some()).cloned()
         };
         let placed = self.member(at).and_then(|member| member.placements.get(&kind));
         let about = |record: &Rdata, key: &Rdata| key_of(record).is_some_and(|of| of == *key);

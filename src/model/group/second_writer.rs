@@ -8,7 +8,7 @@ use super::desired::placed_keys;
 use super::say::host_list;
 use super::scope::Scope;
 use super::view::World;
-use crate::model::dns::{RecordSet, key_of_ds};
+use crate::model::dns::{RecordSet, key_that_ds_belongs_to};
 use crate::model::history::{Kind, Sent, Span};
 use crate::model::time::Time;
 
@@ -111,7 +111,7 @@ impl<'a> Seen<'_, 'a> {
             }
             Kind::Cds => {
                 let keys = keys();
-                placed.iter().filter(|cds| key_of_ds(world.zone, cds, &keys).is_some()).cloned().collect()
+                placed.iter().filter(|cds| key_that_ds_belongs_to(world.zone, cds, &keys).is_some()).cloned().collect()
             }
             Kind::Cdnskey => placed & &keys(),
             _ => RecordSet::new(),

@@ -6,7 +6,7 @@
 use super::Standing;
 use super::guards::Guard;
 use super::scope::Scope;
-use crate::model::dns::{Dnskey, Name, Rdata, RecordSet, key_of_ds, key_that_ds_belongs_to, ns_name, ns_rdata};
+use crate::model::dns::{Name, Rdata, RecordSet, key_that_ds_belongs_to, ns_name, ns_rdata};
 use crate::model::history::{History, Kind, Lifetimes, Server, Span, Track, Who};
 use crate::model::switches::Switch;
 use crate::model::time::Time;

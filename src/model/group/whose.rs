@@ -7,7 +7,7 @@
 use super::Standing;
 use super::say::key_list;
 use super::view::{Member, World};
-use crate::model::dns::{Name, Rdata, RecordSet, key_of_ds};
+use crate::model::dns::{Name, Rdata, RecordSet, key_that_ds_belongs_to};
 use crate::model::history::{Kind, Span, Who};
 use crate::model::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,7 +121,7 @@ pub fn belongings(world: &World<'_>) -> Belongings {
             world.members.keys().filter(|other| *other != name).flat_map(|other| world.own_keys(other)).collect();
         let sets = found.entry(name.clone()).or_default();
         let mut cds = world.served(name, Kind::Cds);
-        cds.retain(|cds| key_of_ds(world.zone, cds, &others).is_some());
+        cds.retain(|cds| key_that_ds_belongs_to(world.zone, cds, &others).is_some());
         sets.insert(Kind::Cds, cds);
         sets.insert(Kind::Cdnskey, &world.served(name, Kind::Cdnskey) & &others);
         sets.insert(Kind::Ns, &world.served(name, Kind::Ns) & &ns);

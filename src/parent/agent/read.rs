@@ -16,14 +16,16 @@ use std::net::{IpAddr, SocketAddr};
 /// RFC 1035 has no limit; a delegation with more addresses than this is not followed.
 pub const ADDRESSES_MAX: usize = 64;
 
-/// How the reason begins that a [`HostLookup`] gives for an alias.
-pub const ALIAS: &str = "it is an alias of ";
-
 /// Finds the addresses of name servers that are not the child's to say.
 #[async_trait]
 pub trait HostLookup: Send + Sync {
     /// `Err`: why there is none, in words.
     async fn addresses(&self, host: &Name) -> Result<BTreeSet<IpAddr>, String>;
+
+    /// The name that a host is an alias of (CNAME); `None` where it is none, and where it cannot be looked up.
+    async fn alias_of(&self, _host: &Name) -> Option<Name> {
+        None
+    }
 }
 
 /// What reading needs.
@@ -163,12 +165,11 @@ impl Reader<'_> {
                 given.into_iter().map(with_port).filter(|a| !known.contains(&a.ip())).collect()
             } else if delegated.contains(&host) {
                 continue;
+            } else if let Some(of) = self.lookup.alias_of(&host).await {
+                // Even where there is a hint: resolvers look the name up.
+                observed.newcomers_unresolved.insert(host, format!("it is an alias of {of} (RFC 2181 §10.3)"));
+                continue;
             } else if let Some(hints) = self.hints.get(&host) {
-                // A hint is a claim: resolvers look the name up, and do not follow an alias.
-                if let Some(reason) = self.lookup.addresses(&host).await.err().filter(|e| e.starts_with(ALIAS)) {
-                    observed.newcomers_unresolved.insert(host, reason);
-                    continue;
-                }
                 hints.iter().copied().collect()
             } else {
                 match self.looked_up(&host).await {

@@ -5,7 +5,7 @@
 
 use super::config::{AgentConfig, ConfigError};
 use super::decide::{ActedOn, AtParent, decide};
-use super::read::{ALIAS, HostLookup, Reader};
+use super::read::{HostLookup, Reader};
 use super::update::{ds_update, ns_update, submit};
 use crate::model::dns::Name;
 use crate::model::time::Time;
@@ -265,24 +265,19 @@ impl Resolver {
     }
 }
 
-/// Why a name server's name that is an alias has no address.
-pub(super) fn is_alias(of: &str) -> String {
-    format!("{ALIAS}{of} (RFC 2181 §10.3)")
-}
-
 #[async_trait]
 impl HostLookup for Resolver {
     async fn addresses(&self, host: &Name) -> Result<BTreeSet<IpAddr>, String> {
-        let found = self.0.lookup(host.clone(), RecordType::A).await;
-        let alias = found.iter().flat_map(|found| found.answers()).find_map(|record| match &record.data {
-            RData::CNAME(of) if record.name.eq_ignore_root(host) => Some(of.0.to_string()),
-            _ => None,
-        });
-        if let Some(of) = alias {
-            return Err(is_alias(&of));
-        }
         let found = self.0.lookup_ip(host.clone()).await.map_err(|e| e.to_string())?;
         Ok(found.iter().collect())
+    }
+
+    async fn alias_of(&self, host: &Name) -> Option<Name> {
+        let found = self.0.lookup(host.clone(), RecordType::A).await.ok()?;
+        found.answers().iter().find_map(|record| match &record.data {
+            RData::CNAME(of) if record.name.eq_ignore_root(host) => Some(of.0.clone()),
+            _ => None,
+        })
     }
 }
 

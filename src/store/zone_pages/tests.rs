@@ -8,6 +8,7 @@ use crate::store::{
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use sqlx::{ConnectOptions, Connection};
+use std::collections::BTreeSet;
 
 const REASONS: [&str; 4] = ["", "guard-ttl", "operator-unreachable", UNFINISHED];
 const PARENTS: [&str; 3] = ["example.", "org.", "."];
@@ -78,6 +79,7 @@ fn transition(id: String, at: i64) -> TransitionRecord {
         started_at: Time(at),
         ended_at: None,
         certificate: None,
+        departed: BTreeSet::new(),
         forecast: None,
     }
 }

@@ -279,9 +279,7 @@ impl Draw<'_, '_> {
         let set = Type::bold(Paint::Ink);
         self.svg.text_in(set, (EDGE * 2.0, band.y + 20.0), room, &name);
         let standing = match band.standing {
-            Some(Standing::Outside) => "outside",
-            Some(Standing::Trusted) => "trusted",
-            Some(Standing::Serving) => "serving",
+            Some(standing) => standing.label(),
             None => "",
         };
         let after = EDGE * 2.0 + set.width(&set.cut(&name, room)) + 8.0;

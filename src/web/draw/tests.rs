@@ -45,10 +45,12 @@ fn zone(operators: &[&str], addresses: usize) -> ZoneShow {
         standing: Standing::Serving,
         wanted: Standing::Serving,
         unreachable: false,
+        silent: None,
     };
     ZoneShow {
         zone: "shop.example".to_owned(),
         verdict: "Signed by all, the parent agrees, nothing to do.".to_owned(),
+        headline: "Signed by all, the parent agrees, nothing to do.".to_owned(),
         rest: true,
         state: "rest".to_owned(),
         waiting_for: None,
@@ -161,7 +163,7 @@ fn joining() -> Timeline {
         ],
         guards: vec![TimelineGuard {
             code: "guard-ttl".to_owned(),
-            text: "b may be named as name server when no cache holds the DS set without a DS for b (TTL 3600, last served by \
+            text: "Waiting to add b to the NS RRset: resolvers may still have cached the DS RRset without a DS for b (TTL 3600 s, last served by \
                    a0.nic.example. (203.0.113.1:53) at 2026-11-22T09:50:00Z)"
                 .to_owned(),
             opens_at: Some(at(3060)),
@@ -347,7 +349,7 @@ fn the_timeline_of_a_join_says_what_is_waited_for_and_until_when() {
         "now 10:00",
         "may go on 10:51, in 51 min",
         "waited for: in caches until 10:51",
-        "Waiting until 10:51 UTC, for 51 min more: b may be named",
+        "Waiting until 10:51 UTC, for 51 min more: Waiting to add b",
         "key 11201, TTL 3600 s, since before it was first seen, served until 09:50, in caches until 10:51, waited for",
         "now, not before 10:51",
         "4–5",

@@ -122,13 +122,15 @@ async fn transfer(acts: &[Act<'_>], limits: Limits) -> (Result<Vec<(Name, Record
             first = false;
         }
     };
-    let mut seen = Vec::new();
-    let listing =
-        provider.axfr(&zone(), limits, |record| seen.push((record.owner.clone(), record.rtype, record.ttl_s)));
-    tokio::pin!(server, listing);
-    let listed = tokio::select! {
-        listed = &mut listing => listed,
-        () = &mut server => listing.await,
+    let (mut seen, zone) = (Vec::new(), zone());
+    let listed = {
+        let listing =
+            provider.axfr(&zone, limits, |record| seen.push((record.owner.clone(), record.rtype, record.ttl_s)));
+        tokio::pin!(server, listing);
+        tokio::select! {
+            listed = &mut listing => listed,
+            () = &mut server => listing.await,
+        }
     };
     (listed.map(|()| seen), provider)
 }

@@ -15,6 +15,8 @@ use super::{Name, RecordSet, RecordType};
 use crate::model::time::Time;
 use denial::Denials;
 use hickory_proto::rr::Record;
+use nsec::Nsecs;
+use nsec3::Nsec3s;
 use sets::{Set, Sets, absolute, flaw};
 
 /// Aliases that are followed within one answer, as resolvers limit them too.
@@ -85,6 +87,15 @@ pub fn prove(zone: ZoneKeys<'_>, name: &Name, rtype: RecordType, response: Respo
         at = target;
     }
     Err(flaw(&at, rtype, Fault::Unanswered("more than a dozen aliases lead from one to another".into())))
+}
+
+/// Whether one of these NSEC or NSEC3 records stands at the name and denies the type: a resolver that keeps it denies what
+/// the zone has (RFC 8198).
+pub fn denies(apex: &Name, denials: &[Record], name: &Name, rtype: RecordType) -> bool {
+    let (apex, name) = (absolute(apex), absolute(name));
+    let sets = Sets::of(denials);
+    let by_nsec = Nsecs::of(&apex, &sets).denies(&name, rtype);
+    by_nsec || Nsec3s::of(&apex, &sets).is_some_and(|nsec3s| nsec3s.denies(&name, rtype))
 }
 
 /// Verifies a set, and that a set from a wildcard is not in the place of a closer name (RFC 4035 §5.3.4).

@@ -51,6 +51,11 @@ impl Nsecs {
         self.records.iter().find(|nsec| nsec.owner == *name)
     }
 
+    /// Whether the record at this name denies the type.
+    pub fn denies(&self, name: &Name, rtype: RecordType) -> bool {
+        self.at(name).is_some_and(|nsec| !nsec.has(rtype))
+    }
+
     /// The record that covers this name.
     fn covering(&self, name: &Name) -> Result<&Nsec, String> {
         let covering = self.records.iter().find(|nsec| nsec.covers(&self.apex, name));

@@ -95,6 +95,11 @@ impl Nsec3s {
         self.records.iter().find(|one| one.hash == hash)
     }
 
+    /// Whether the record of this name denies the type.
+    pub fn denies(&self, name: &Name, rtype: RecordType) -> bool {
+        self.iterations <= ITERATIONS_HASHED_MAX && self.at(name).is_some_and(|at| !at.has(rtype))
+    }
+
     fn covering(&self, name: &Name) -> Result<&Nsec3, String> {
         let hash = self.hash(name);
         let covering = self.records.iter().find(|one| one.covers(&hash));

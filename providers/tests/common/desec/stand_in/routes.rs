@@ -239,9 +239,16 @@ fn write(state: &mut State, token: &str, method: &str, body: Value, bulk: bool) 
 
 /// Stores and publishes what was found good.
 fn store(state: &mut State, asked: Vec<Asked>, status: u16) -> Response {
-    let trouble = state.trouble.map(|(trouble, _)| trouble);
-    state.trouble =
-        state.trouble.and_then(|(trouble, times)| Some((trouble, times.checked_sub(1).filter(|n| *n > 0)?)));
+    // What changes nothing goes no further than to what stores it.
+    let is_change = |one: &Asked| match state.sets.get(&one.key) {
+        None => !one.records.is_empty(),
+        Some(set) => set.ttl_s != one.ttl_s || BTreeSet::from_iter(&set.records) != BTreeSet::from_iter(&one.records),
+    };
+    let trouble = state.trouble.filter(|_| asked.iter().any(is_change)).map(|(trouble, _)| trouble);
+    if trouble.is_some() {
+        state.trouble =
+            state.trouble.and_then(|(trouble, times)| Some((trouble, times.checked_sub(1).filter(|n| *n > 0)?)));
+    }
     if trouble == Some(Trouble::Primary) {
         return Response::html(500);
     }

@@ -252,6 +252,28 @@ fn digests_of_types_that_do_not_count_are_ignored() {
     assert_eq!(world.decide().ds.expect("a change").new, ds(&[&world.a, &world.b, &world.c]));
 }
 
+/// A DS with another digest type than the agent computes.
+fn ds_of_another_type(key: &Pair, digest_type: u8) -> Rdata {
+    let mut wire = ds(&[key]).pop_first().expect("a DS").as_wire().to_vec();
+    wire[3] = digest_type;
+    Rdata::from_canonical(wire)
+}
+
+#[test]
+fn a_ds_of_a_type_that_does_not_count_stays_with_its_key_and_goes_without_it() {
+    for digest_type in [3, 200] {
+        let mut world = World::asking_for_c();
+        let asked = ds(&[&world.a, &world.b, &world.c]);
+        world.observed.parent.ds.records = asked.clone();
+        let kept = ds_of_another_type(&world.a, digest_type);
+        world.observed.parent.ds.records.insert(kept);
+        assert_eq!(world.decide().ds, None, "type {digest_type}");
+        let gone = ds_of_another_type(&pair(), digest_type);
+        world.observed.parent.ds.records.insert(gone);
+        assert_eq!(world.decide().ds.expect("a change").new, asked, "type {digest_type}");
+    }
+}
+
 #[test]
 fn a_cds_with_no_digest_that_counts_never_empties_the_ds_set() {
     let mut world = World::at_rest();

@@ -1,0 +1,52 @@
+//! Leavers that do not answer when they are to leave: whether a leave is begun that could not end.
+//!
+//! Invariant: only the beginning of a transition is refused. One that is under way goes on, and waits for a leaver that has
+//! fallen silent since.
+
+use super::Standing;
+use super::ladder::{is_admitted, is_present};
+use super::preflight::Refused;
+use super::view::World;
+use crate::model::history::Kind;
+
+/// A refusal for each leaver that resolvers can query, that answers at none of its addresses, and that no user has declared
+/// unreachable: it could not be given the NS RRset without itself.
+pub fn dead_leavers(world: &World<'_>) -> Vec<(String, Refused)> {
+    let dead = world.members.iter().filter(|(name, member)| {
+        let leaves = member.wanted == Standing::Outside && !member.unreachable;
+        leaves && is_present(world, name) && world.is_silent(name)
+    });
+    dead.map(|(name, member)| {
+        let each = member.servers.iter().filter_map(|server| {
+            let trouble = world.history.trouble(server, Kind::Dnskey)?;
+            Some(format!("{server} {}", trouble.failure))
+        });
+        let each: Vec<String> = each.collect();
+        let refused = Refused {
+            code: "leaver-unreachable",
+            text: format!(
+                "no address of {name} answers for {}: {}; so {name} cannot be given the NS RRset without itself",
+                world.zone,
+                each.join(", ")
+            ),
+            fix: fix(world, name),
+        };
+        (name.clone(), refused)
+    })
+    .collect()
+}
+
+/// Whoever leaves without its cooperation needs another operator that resolvers query already.
+fn fix(world: &World<'_>, leaver: &str) -> String {
+    let zone = world.zone.to_ascii();
+    let zone = zone.trim_end_matches('.');
+    if !world.serving().any(|operator| is_admitted(world, operator)) {
+        return format!("bring {leaver} back: it is the only operator that the zone is delegated to");
+    }
+    let newcomers: Vec<&String> = world.serving().filter(|operator| !is_admitted(world, operator)).collect();
+    let then: Vec<String> = newcomers.iter().map(|new| format!("`chorus zone join {zone} {new}`")).collect();
+    let then = if then.is_empty() { String::new() } else { format!(", then {}", then.join(", ")) };
+    format!(
+        "bring {leaver} back; or, if it is gone for good, run `chorus zone leave {zone} {leaver} --unreachable`{then}"
+    )
+}
