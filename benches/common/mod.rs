@@ -234,6 +234,7 @@ fn certificate(now: i64) -> Certificate {
         smallest_slack_ms: Some(60_000),
         smallest_slack_what: Some("DNSKEY at ns1.a.example".into()),
         margin: None,
+        resolution: None,
         not_looked_at: Vec::new(),
         left: BTreeSet::new(),
         assumptions: vec!["resolvers keep nothing longer than its TTL and three days of serving stale".into(); 12],

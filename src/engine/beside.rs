@@ -30,7 +30,10 @@ const HOSTS_KEPT: usize = 10_000;
 
 /// What was found out last for each host, whatever zone asked: the answer is the same for all.
 #[derive(Default)]
-pub(super) struct Lookups(Mutex<HashMap<Name, (Time, Result<Looked, ResolveError>)>>);
+pub(super) struct Lookups(Mutex<HashMap<Name, LookedAt>>);
+
+/// When a host was looked up, and what came of it.
+type LookedAt = (Time, Result<Looked, ResolveError>);
 
 impl Lookups {
     fn known(&self, host: &Name, now: Time, fresh: Duration) -> Option<Result<Looked, ResolveError>> {

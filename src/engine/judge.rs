@@ -32,15 +32,15 @@ pub struct Certificate {
     #[serde(default)]
     pub margin: Option<String>,
     pub assumptions: Vec<String>,
-    /// The resolution that the transition ended with; `None` in certificates from before there was one.
-    #[serde(default)]
-    pub resolution: Option<Resolution>,
     /// What could make the verdict wrong and was not looked at: one sentence each.
     #[serde(default)]
     pub not_looked_at: Vec<String>,
     /// The operators that have left, of those that resolvers could query and that answered to the end.
     #[serde(default)]
     pub left: BTreeSet<String>,
+    /// The resolution that the transition ended with; `None` in certificates from before there was one.
+    #[serde(default)]
+    pub resolution: Option<Resolution>,
 }
 
 fn done() -> String {
@@ -99,8 +99,7 @@ pub fn certificate(known: &Picture, transition: &TransitionRecord, resolution: R
     let policy = &known.record.policy;
     let not_looked_at = not_looked_at(known);
     let verdict = verdict(judged.exposures.len(), judged.pairs, &not_looked_at);
-    let data: Vec<String> =
-        known.members.keys().map(|op| format!("{op} {} s", known.lifetimes.data_ttl_s(op))).collect();
+    let data: Vec<String> = known.members.keys().map(|op| format!("{op} {}", known.lifetimes.data_ttl(op))).collect();
     let assumptions = vec![
         format!(
             "resolvers keep records for no longer than their TTL and at most {} s, and serve them stale for at most {} s more",
@@ -133,6 +132,7 @@ pub fn certificate(known: &Picture, transition: &TransitionRecord, resolution: R
         assumptions,
         not_looked_at,
         left: left(known),
+        resolution: Some(resolution),
     }
 }
 

@@ -39,9 +39,7 @@ pub use ports::{ByQuestions, ConfiguredProviders, NoProvider, Pace, Ports, Provi
 pub use sampling::{BOGUS, Bogus, Sampling};
 pub use serve::{StartError, on_this_host, run};
 pub use status::{ClockWatch, Failing, ParentAwaited, Status, Unanswered, WaitingFor, WrittenLately};
-pub use summary::{
-    alarm, awaited, exposed, failing, is_at_rest, is_begun, state_of, state_of_transition, summary, unanswering,
-};
+pub use summary::{alarm, awaited, exposed, failing, is_at_rest, is_begun, state_of, state_of_transition, summary};
 pub use trial::{TrialError, Tried, leftovers};
 pub use turn::Engine;
 

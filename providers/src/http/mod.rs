@@ -254,6 +254,15 @@ impl Http {
         RestError::Malformed { server: self.server.clone(), reason }
     }
 
+    /// That `what` is JSON and cannot be read. The error of a parser repeats values: only where it stopped is told.
+    pub fn unreadable(&self, what: &str, error: &serde_json::Error) -> RestError {
+        let at = format!("(line {}, column {})", error.line(), error.column());
+        self.malformed(match error.is_eof() {
+            true => format!("{what} end before their JSON does, as if they had been cut off {at}"),
+            false => format!("{what} are not as expected {at}"),
+        })
+    }
+
     /// That `what` should be JSON, and is not.
     pub fn not_json(&self, reply: &Reply, what: &str) -> RestError {
         let status = reply.status;

@@ -113,14 +113,11 @@ impl Api<'_> {
         Ok(reply)
     }
 
-    /// The error of a parser repeats values: only where it stopped is told.
     fn parse<T: DeserializeOwned>(&self, reply: &Reply, what: &str) -> Result<T, RestError> {
         if !reply.json {
             return Err(self.http.not_json(reply, what));
         }
-        let stopped =
-            |e: serde_json::Error| format!("{what} are not as expected (line {}, column {})", e.line(), e.column());
-        serde_json::from_slice(&reply.body).map_err(|e| self.http.malformed(stopped(e)))
+        serde_json::from_slice(&reply.body).map_err(|e| self.http.unreadable(what, &e))
     }
 
     pub async fn server(&self) -> Result<Server, RestError> {

@@ -93,7 +93,7 @@ impl Gist<'_> {
             }
             None if status.observed_at.is_none() => Said::whole("Not looked at yet".into()),
             None if let Some(bogus) = status.waiting.iter().find(|wait| wait.code == BOGUS) => {
-                Said::because(format!("Signed by {by}{}", failures(status)), "; some resolvers fail: ", &bogus.text)
+                Said::because(format!("Signed by {by}{}; some resolvers fail", failures(status)), ": ", &bogus.text)
             }
             None if alarm.is_some() => {
                 let text = alarm.map_or("", |wait| wait.text.as_str());

@@ -354,8 +354,8 @@ pub(super) fn certificate(certificate: &Certificate) -> wire::Certificate {
         smallest_slack_what: certificate.smallest_slack_what.clone(),
         margin: certificate.margin.clone().or_else(|| old_margin(certificate)),
         assumptions: certificate.assumptions.clone(),
-        resolution: certificate.resolution.as_ref().map(resolution),
         not_looked_at: certificate.not_looked_at.clone(),
+        resolution: certificate.resolution.as_ref().map(resolution),
     }
 }
 

@@ -151,7 +151,7 @@ pub(super) fn checks(checks: &[crate::api::wire::Check], look: &Look) -> String 
             Outcome::Pass => look.paint(Colour::Good, "pass"),
             Outcome::Warn => look.paint(Colour::Waiting, "warn"),
             Outcome::Fail => look.paint(Colour::Bad, "FAIL"),
-            Outcome::Untried => look.paint(Colour::Waiting, "not tried"),
+            Outcome::Untried => look.paint(Colour::Waiting, "----"),
         };
         let _ = writeln!(text, "{outcome}  {:width$}  {}", check.code, check.text);
         if let Some(fix) = &check.fix {

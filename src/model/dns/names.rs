@@ -32,6 +32,10 @@ fn octets(label: &[Part]) -> Result<Vec<u8>, BadName> {
 
 /// The A-label of a U-label. It has no escapes: what they stand for is no letter.
 fn a_label(label: &[Part]) -> Result<Vec<u8>, BadName> {
+    let is_blank = |part: &Part| matches!(part, Part::Char(char) if char.is_ascii() && !char.is_ascii_graphic());
+    if label.iter().any(is_blank) {
+        return Err(BadName::Blank);
+    }
     let shown = |part: &Part| match part {
         Part::Char(char) => char.to_string(),
         Part::Octet(octet) => label_text(&[*octet]),
@@ -118,7 +122,7 @@ mod tests {
     #[test]
     fn what_is_no_name_says_why() {
         for (text, why) in [
-            ("bü cher.example", "bü cher"),
+            ("bü cher.example", "\\032"),
             ("\u{200d}.example", "internationalised"),
             ("ü\\032.example", "internationalised"),
             ("a b.example", "\\032"),

@@ -38,8 +38,7 @@ pub fn dead_leavers(world: &World<'_>) -> Vec<(String, Refused)> {
 
 /// Whoever leaves without its cooperation needs another operator that resolvers query already.
 fn fix(world: &World<'_>, leaver: &str) -> String {
-    let zone = world.zone.to_ascii();
-    let zone = zone.trim_end_matches('.');
+    let zone = crate::model::dns::plain_text(world.zone);
     if !world.serving().any(|operator| is_admitted(world, operator)) {
         return format!("bring {leaver} back: it is the only operator that the zone is delegated to");
     }

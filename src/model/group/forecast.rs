@@ -4,16 +4,15 @@
 //! once: the guards themselves are asked, about the world as it will look then. They can only move to later. A step that
 //! would change nothing is left out.
 
-use super::Standing;
-use super::algorithm::{algorithm_name, algorithms_of, is_of, may_ask, may_retire, may_share};
-use super::desired::{cds_and_cdnskey, csync, placed_keys};
-use super::guards::{Cause, is_in_no_cache, last_question};
-use super::ladder::{is_admitted, is_present};
 mod algorithm;
 mod imagined;
 mod join;
 mod leave;
+
 use super::decision::Step;
+use super::desired::{cds_and_cdnskey, csync};
+use super::guards::Cause;
+use super::ladder::{is_admitted, is_present};
 use super::standing::standing;
 use super::view::{Memo, Shown, World};
 use super::{ParentMode, Standing};
@@ -125,9 +124,7 @@ struct Plan<'w, 'a> {
 
 impl<'w> Plan<'w, '_> {
     fn delegation(&mut self, target: &RecordSet) {
-        let shown = self
-            .imagined
-            .ask(|world| world.shown(world.parent_servers, Kind::Delegation, |_, span| span.served.records == *target));
+        let shown = self.imagined.ask(|world| world.delegation_shown(|span| span.served.records == *target));
         let parent = if self.world.parent_follows_csync() { "parent" } else { "you" };
         let mut writes = Vec::new();
         if parent == "parent" && shown != Shown::Everywhere {
@@ -224,9 +221,7 @@ impl<'w> Plan<'w, '_> {
     fn numbers(&self, kind: Kind) -> Vec<(String, u64)> {
         let lifetimes = self.world.lifetimes;
         let largest = |kind: Kind| {
-            let spans = self.world.history.spans(kind);
-            let spans = spans.filter(|(server, _)| kind != Kind::Dnskey || !self.unasked(server));
-            let ttls = spans.map(|(server, span)| lifetimes.ttl_s(server, kind, &span.served));
+            let ttls = self.world.history.spans(kind).map(|(server, span)| lifetimes.ttl_s(server, kind, &span.served));
             let what =
                 if kind == Kind::Data { "largest TTL of any answer".to_owned() } else { format!("largest {kind} TTL") };
             (what, ttls.max().unwrap_or(0))

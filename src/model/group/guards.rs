@@ -461,7 +461,7 @@ fn could_be_asked(world: &World<'_>, server: &Server, span: &Span) -> bool {
 
 /// Whether a version that its server no longer serves was never in any cache: no delegation and no NS RRset of another operator
 /// named the operator then or before, under this address or another operator's. A joining operator has such versions.
-pub(super) fn is_in_no_cache(world: &World<'_>, server: &Server, span: &Span) -> bool {
+fn is_in_no_cache(world: &World<'_>, server: &Server, span: &Span) -> bool {
     let shared = world.members.values().flat_map(|member| &member.servers);
     let shared = shared.filter(|other| other.who != server.who && other.address == server.address).count() > 0;
     span.until.is_some() && !shared && !could_be_asked(world, server, span)

@@ -62,7 +62,8 @@ pub(super) fn no_copy_leads_to(world: &World<'_>, leaver: &str, guard: &mut Guar
     let own = world.own_keys(leaver);
     for (kind, server, span) in world.copies() {
         let of_leaver = !span.served.signers.is_disjoint(&own);
-        if !of_leaver && !(kind == Kind::Ns && world.names(&span.served.records, leaver)) {
+        let names_it = kind == Kind::Ns && world.names(&span.served.records, leaver);
+        if !of_leaver && !names_it {
             continue;
         }
         guard.and_coded(PARENT_SERVES_ZONE, kind, world.lifetimes.death(server, kind, span), || {

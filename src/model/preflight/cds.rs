@@ -2,7 +2,7 @@
 
 use super::{Finding, Scene, Severity, error, listed, note, warning};
 use crate::model::ability::Ability;
-use crate::model::dns::{Ds, cds_for};
+use crate::model::dns::{Ds, cds_for, plain_text};
 use crate::model::group::{
     DELETE_FIX, ParentMode, SIGNER_FIX, Stripped, cds_not_accepted, delete_requests, digest_types, strip_conflict,
     strip_fix,
@@ -130,7 +130,7 @@ fn profile(scene: Scene<'_>) -> Vec<Finding> {
         let fix = format!(
             "tell the registrar the DS by hand: `chorus zone policy {} --parent manual`, and let no operator publish CDNSKEY of \
              its own keys alone",
-            world.zone.to_ascii().trim_end_matches('.')
+            plain_text(world.zone)
         );
         findings.push(match world.parent {
             ParentMode::Scan => error("parent-single-key", text, fix),

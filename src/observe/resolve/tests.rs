@@ -64,7 +64,7 @@ fn a_host_given_several_times_has_all_its_addresses_once() {
 fn what_is_not_a_host_is_refused_in_one_line_that_names_it() {
     let long = "a".repeat(64);
     for host in
-        ["", ".", "..", "a..b", "-a.b", "a-.b", "a b", "a/b", "192.0.2.1", "ns1:53", "[::1]", "ä.example", &long]
+        ["", ".", "..", "a..b", "-a.b", "a-.b", "a b", "a+b", "192.0.2.1", "ns1:53", "[::1]", "ä b.example", &long]
     {
         for text in [host.to_owned(), format!("{host}=192.0.2.1")] {
             let error = NameServer::parse(&text).unwrap_err();
@@ -119,17 +119,4 @@ async fn given_addresses_are_not_resolved_and_names_without_address_are_an_error
     let unknown = NameServer::parse_all(["ns1.b.example", "ns3.b.example"]).unwrap();
     let error = servers(&known, &who, &unknown).await.unwrap_err();
     assert_eq!(error.to_string(), "ns3.b.example. has no IPv4 and no IPv6 address; give it as HOST=ADDRESS");
-}
-
-#[test]
-fn a_host_whose_name_does_not_outlive_being_written_down_is_left_out() {
-    for good in ["ns1.example.", "xn--bcher-kva.example.", "_ns.example.", "a-b.example."] {
-        assert!(can_be_kept(&name(good)), "{good}");
-    }
-    for label in [&b"a b"[..], b"ns!", b"n/s", b"n\xffs", b"n.s"] {
-        let odd = Name::from_labels([label, b"example"]).unwrap();
-        let read = odd.to_string().parse::<Name>();
-        assert_eq!(can_be_kept(&odd), read.is_ok_and(|read| read == odd), "{odd:?}");
-    }
-    assert!(!can_be_kept(&Name::from_labels([&b"n\xffs"[..], b"example"]).unwrap()));
 }

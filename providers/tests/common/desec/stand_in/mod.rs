@@ -164,6 +164,7 @@ impl State {
     }
 
     /// For throttling.
+    #[allow(clippy::disallowed_methods)]
     pub fn clock_ms(&self) -> u64 {
         let since = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         if self.now_ms > 0 { self.now_ms } else { u64::try_from(since().as_millis()).unwrap_or_default() }

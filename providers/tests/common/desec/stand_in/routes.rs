@@ -255,7 +255,8 @@ fn store(state: &mut State, asked: Vec<Asked>, status: u16) -> Response {
     if trouble == Some(Trouble::RolledBack) {
         let (created_us, touched_us) = (state.tick_us(), state.tick_us());
         for Asked { key, ttl_s, records } in asked {
-            let set = (!records.is_empty()).then(|| super::Set { ttl_s, records, created_us, touched_us });
+            let set = super::Set { ttl_s, records, created_us, touched_us };
+            let set = Some(set).filter(|set| !set.records.is_empty());
             state.signer_has.insert(key.clone(), set);
             state.unpublished.insert(key);
         }
