@@ -10,6 +10,8 @@ use crate::model::dns::{Name, RecordSet, address_rdata, ns_rdata};
 use crate::model::history::{Failure, Kind, Outcome, Sample, Served, Server, Who};
 use crate::model::policy::DELEGATION_TTL_UNSEEN_S;
 use crate::model::time::Time;
+use crate::observe::addresses::look_up_at;
+use crate::observe::ask::Asker;
 use crate::observe::resolve::{Looked, ResolveError};
 use crate::observe::transport::Protocol;
 use futures::future::join_all;
@@ -71,6 +73,22 @@ impl Engine {
         found
     }
 
+    /// Without a resolver, a host in the parent zone itself is looked up as a resolver does it: the parent's servers are asked.
+    async fn look_up_or_ask(&self, known: &Picture, host: &Name, fresh: Duration) -> Result<Looked, ResolveError> {
+        let failed = match self.look_up(host, fresh).await {
+            Err(e) if !matches!(e, ResolveError::NotHere) => e,
+            looked => return looked,
+        };
+        let (parent_zone, clock) = (&known.places.parent_zone, || self.ports.clock.now());
+        if !parent_zone.zone_of(host) {
+            return Err(failed);
+        }
+        let asker = Asker { transport: self.ports.transport.as_ref(), ids: &self.ports, clock: &clock };
+        let asked = known.places.parent.iter().map(|server| look_up_at(asker, parent_zone, host, server));
+        let found: Vec<Looked> = join_all(asked).await.into_iter().flatten().collect();
+        found.into_iter().reduce(Looked::or_both).ok_or(failed)
+    }
+
     /// Asks the operators' servers for the addresses of name servers inside the zone.
     pub(super) async fn ask_for_hosts(&self, known: &Picture, operators: &[Server], protocol: Protocol) -> Vec<Sample> {
         let inside = known.hosts_inside();
@@ -85,7 +103,8 @@ impl Engine {
         self.end_copies(known, samples, began);
         let fresh = if protocol == Protocol::Udp { FRESH_AT_REST } else { FRESH };
         let hosts = known.hosts_outside();
-        let looked = hosts.iter().map(|host| async move { (host, self.look_up(host, fresh).await) });
+        let picture: &Picture = known;
+        let looked = hosts.iter().map(|host| async move { (host, self.look_up_or_ask(picture, host, fresh).await) });
         for (host, looked) in join_all(looked).await {
             let outcome = match looked {
                 Err(ResolveError::NotHere) => continue,

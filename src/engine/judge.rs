@@ -4,7 +4,7 @@ use super::picture::Picture;
 use crate::model::chain::{Exposure, Scene, judge};
 use crate::model::dns::{Name, stored};
 use crate::model::group::last_question;
-use crate::model::history::{Changes, Lifetimes};
+use crate::model::history::{Changes, Lifetimes, Who};
 use crate::model::resolution::Resolution;
 use crate::model::time::Time;
 use crate::store::TransitionRecord;
@@ -158,13 +158,21 @@ fn not_looked_at(known: &Picture) -> Vec<String> {
     let mut silent: BTreeMap<String, (Time, String)> = BTreeMap::new();
     for (server, _, track) in known.history.tracks() {
         let Some(trouble) = &track.trouble else { continue };
-        let text = format!("{server} of {} {} since {}", server.who, trouble.failure, trouble.since);
+        let text = match &server.who {
+            Who::Public => {
+                format!("the addresses of {}, which {} since {}", server.host, trouble.failure, trouble.since)
+            }
+            who => {
+                let failing = format!("{server} of {who} {} since {}", trouble.failure, trouble.since);
+                format!("{failing}, so what it serves is not known")
+            }
+        };
         let known = silent.entry(server.to_string()).or_insert_with(|| (trouble.since, text.clone()));
         if trouble.since < known.0 {
             *known = (trouble.since, text);
         }
     }
-    not.extend(silent.into_values().map(|(_, text)| format!("{text}, so what it serves is not known")));
+    not.extend(silent.into_values().map(|(_, text)| text));
     let unknown = |operator: &&String| {
         known.record.policy.data_ttl_max_s.is_none() && !known.lifetimes.zone_ttls_s.contains_key(*operator)
     };

@@ -2,9 +2,10 @@
 //!
 //! Invariant: an alias is never followed (RFC 2181 §10.3), and a host without an address is not one that was not looked at.
 
-use crate::model::dns::{Name, RecordSet, RecordType, address_in, address_rdata};
+use crate::model::dns::{Name, RecordSet, RecordType, address_in, address_rdata, host_address};
 use crate::model::history::{Failure, Kind, Outcome, Sample, Served, Server};
 use crate::observe::ask::{Asker, Question, negative_ttl_s, refused};
+use crate::observe::resolve::Looked;
 use crate::observe::transport::Protocol;
 use futures::future::join_all;
 use hickory_proto::op::{Message, ResponseCode};
@@ -32,6 +33,27 @@ pub async fn observe_addresses(
     });
     let outcome = served.map_or_else(Outcome::Failed, Outcome::Served);
     Sample { at: (asker.clock)(), server: server.clone(), kind: Kind::Addresses, outcome }
+}
+
+/// What a server that is authoritative for `zone` has for a host of this very zone; `None` where it is not, or where the host
+/// lies below a delegation.
+pub async fn look_up_at(asker: Asker<'_>, zone: &Name, host: &Name, server: &Server) -> Option<Looked> {
+    let answers = [RecordType::A, RecordType::AAAA].map(|rtype| async move {
+        let message = asker.ask_for_any(server.address, Protocol::Tcp, &Question::new(host, rtype)).await.ok()?;
+        message.metadata.authoritative.then(|| addresses(&message, zone, host))
+    });
+    let (mut found, mut largest) = (BTreeSet::new(), 0);
+    for answer in join_all(answers).await {
+        match answer? {
+            Ok((records, ttl_s)) => {
+                found.extend(records.iter().filter_map(host_address).map(|(_, address)| address));
+                largest = largest.max(ttl_s);
+            }
+            Err(Failure::Alias { of, .. }) => return of.parse().ok().map(Looked::Alias),
+            Err(_) => return None,
+        }
+    }
+    Some(Looked::Addresses { addresses: found, ttl_s: largest })
 }
 
 /// What a message of a server of `zone` says about one type of `host`, with the TTL for which that may be kept.

@@ -105,7 +105,7 @@ fn ds_set(
     let parent = start.parent_zone.to_ascii();
     let keys = match dnskey.map(|message| keys(start.parent_zone, message, now)) {
         Ok(Ok((keys, _))) if !keys.is_empty() => keys,
-        Ok(Err(Some(_))) if !dnskey.is_ok_and(|message| is_verifiable(message)) => {
+        Ok(Err(Some(_))) if !dnskey.is_ok_and(is_verifiable) => {
             found.untried.push(format!(
                 "the signature of the DS RRset: {parent} has no key of an algorithm that is verified here"
             ));

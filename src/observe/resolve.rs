@@ -49,6 +49,19 @@ pub enum Looked {
     Alias(Name),
 }
 
+impl Looked {
+    /// What two servers have: an alias at one of them is one, and addresses of either can be reached.
+    pub fn or_both(self, other: Looked) -> Looked {
+        match (self, other) {
+            (Looked::Addresses { mut addresses, ttl_s }, Looked::Addresses { addresses: more, ttl_s: other_ttl_s }) => {
+                addresses.extend(more);
+                Looked::Addresses { addresses, ttl_s: ttl_s.max(other_ttl_s) }
+            }
+            (alias @ Looked::Alias(_), _) | (_, alias) => alias,
+        }
+    }
+}
+
 /// Where names are looked up.
 #[async_trait]
 pub trait Resolve: Send + Sync {

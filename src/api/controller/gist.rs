@@ -45,7 +45,7 @@ impl Gist<'_> {
     }
 
     /// What the group lacks, and only a person has put right.
-    pub fn to_repair(&self) -> Vec<String> {
+    pub fn lacking(&self) -> Vec<String> {
         let waits = self.status.waiting.iter().filter(|wait| wait.code == NEEDS_REPAIR && self.transition.is_none());
         waits.map(|wait| wait.text.clone()).collect()
     }

@@ -51,7 +51,7 @@ pub(super) fn zone(known: &Picture, status: &Status, last: Option<&TransitionRec
             _ => gist.unsettled(),
         },
         desired: gist.desired(),
-        to_repair: gist.to_repair(),
+        to_repair: gist.lacking(),
         operators: operators.collect(),
         transition,
         exposures: status.exposures.iter().map(exposure).collect(),

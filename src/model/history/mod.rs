@@ -209,7 +209,7 @@ impl fmt::Display for Failure {
             Failure::Alias { host, of } => {
                 write!(f, "shows {host} as an alias of {of}, which a name server's name must not be (RFC 2181 §10.3)")
             }
-            Failure::NotLookedUp(why) => write!(f, "could not be asked: {why}"),
+            Failure::NotLookedUp(why) => write!(f, "could not be looked up: {why}"),
         }
     }
 }
