@@ -8,7 +8,9 @@ use super::status::{Status, WaitingFor};
 use super::turn::Engine;
 use super::writes::what;
 use crate::model::dns::{RecordSet, key_label, key_that_ds_belongs_to};
-use crate::model::group::{Change, Decision, REPAIRS_MAX, WITHIN, Wait, Write, held_until, pusher, second_writer};
+use crate::model::group::{
+    Change, Decision, REPAIRS_MAX, WITHIN, Wait, Write, held_until, losses, pusher, second_writer,
+};
 use crate::model::history::{Kind, Server};
 use crate::model::time::Time;
 
@@ -18,7 +20,11 @@ impl Engine {
     /// Looks for a second controller in what the round showed, before what was sent counts as arrived.
     pub(super) fn look_for_a_second_writer(known: &mut Picture, status: &mut Status) {
         if status.second_writer.is_none() {
-            let found = status.told_at.and_then(|told| second_writer(&known.world(), told, &known.record.in_flight));
+            let (world, in_flight) = (known.world(), &known.record.in_flight);
+            let found = status.told_at.and_then(|told| {
+                status.losses = losses(&world, told, in_flight, &status.losses);
+                second_writer(&world, told, in_flight, &status.losses)
+            });
             status.second_writer = found.map(|found| contested(known, &found));
         }
         known.is_contested = status.second_writer.is_some();

@@ -3,7 +3,7 @@
 use super::clock::Reading;
 use super::sampling::Sampling;
 use crate::model::chain::Exposure;
-use crate::model::group::{Asked, Standing, Step};
+use crate::model::group::{Asked, Loss, Standing, Step};
 use crate::model::history::{Failure, History, Kind, Outcome, Sample, Server};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
@@ -98,6 +98,8 @@ pub struct Status {
     pub sampling: Sampling,
     /// What looks like a second controller: nothing but new keys is written until a person asks for it.
     pub second_writer: Option<String>,
+    /// What operators lost by nothing that Chorus did.
+    pub losses: Vec<Loss>,
 }
 
 impl Default for Status {
@@ -123,6 +125,7 @@ impl Default for Status {
             failing: None,
             sampling: Sampling::default(),
             second_writer: None,
+            losses: Vec::new(),
         }
     }
 }

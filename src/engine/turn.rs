@@ -135,6 +135,7 @@ impl Engine {
             memory.status.written.clear();
             memory.status.sampling.at = None;
             memory.status.second_writer = None;
+            memory.status.losses.clear();
         }
         let wanted = || self.is_wanted(&held);
         let members = record.members.len();
@@ -401,6 +402,7 @@ impl Engine {
             failing: memory.status.failing.take(),
             sampling: std::mem::take(&mut memory.status.sampling),
             second_writer: memory.status.second_writer.take(),
+            losses: std::mem::take(&mut memory.status.losses),
         };
         let first = memory.status.waiting.first().map(|wait| (wait.step, wait.code.clone()));
         memory.awaiting = first.map(|(step, code)| match memory.awaiting.take() {

@@ -69,7 +69,7 @@ pub use rest::{Group, Rest, forecast_to, nearest_rest, parent_latency, wanting};
 pub(crate) use roles::{UNSUPPORTED, UNSUPPORTED_FIX};
 pub use rolls::{KeyRole, KeyTurn, OwnKey, Phase, Rolling, Turn, key_turns, rolling};
 pub use scope::Scope;
-pub use second_writer::second_writer;
+pub use second_writer::{Loss, losses, second_writer};
 pub use standing::standing;
 pub use view::{Member, Memo, ParentMode, Shown, World};
 pub use whose::{Belongings, SharedKeys, belongings, copies, pusher, shared_keys};

@@ -2,7 +2,8 @@
 //!
 //! Invariant: reports what was seen in one round, and decides nothing. A change at one operator is that operator's, and is
 //! repaired a few times; a change of the same kind at two operators at once, or a CSYNC that nobody here asked for, is made by
-//! a controller.
+//! a controller. Whether Chorus made a change is judged in the round in which the change is first seen: later nothing is in
+//! flight any more, and another group may be wanted.
 
 use super::desired::placed_keys;
 use super::say::host_list;
@@ -11,13 +12,41 @@ use super::view::World;
 use crate::model::dns::{RecordSet, key_that_ds_belongs_to};
 use crate::model::history::{Kind, Sent, Span};
 use crate::model::time::Time;
+use serde::{Deserialize, Serialize};
 
 /// The kinds that a controller writes.
 const WRITTEN: [Kind; 4] = [Kind::Ns, Kind::Dnskey, Kind::Cds, Kind::Cdnskey];
 
+/// An operator lost records that Chorus placed there and that the group wants, and Chorus did not take them out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    pub operator: String,
+    pub kind: Kind,
+    /// Since when the operator has served the present RRset.
+    pub at: Time,
+}
+
+/// The losses that still stand: those of `before` that no later version replaced, and those first seen after `told` that
+/// nothing in flight explains.
+pub fn losses(world: &World<'_>, told: Time, in_flight: &[(String, Kind, Sent)], before: &[Loss]) -> Vec<Loss> {
+    let seen = Seen { world, told, in_flight };
+    let each = world.members.keys().flat_map(|operator| WRITTEN.map(|kind| (operator, kind)));
+    let stands = |(operator, kind): (&String, Kind)| {
+        let loss = Loss { operator: operator.clone(), kind, at: seen.newest(operator, kind)? };
+        let counts = seen.changed(operator, kind) || before.contains(&loss);
+        (counts && seen.countered(operator, kind)).then_some(loss)
+    };
+    each.filter_map(stands).collect()
+}
+
 /// What looks like a second controller, in a sentence; `None` where nothing does. Only what was first seen after `told` counts,
-/// and what `in_flight` does not explain.
-pub fn second_writer(world: &World<'_>, told: Time, in_flight: &[(String, Kind, Sent)]) -> Option<String> {
+/// and what `in_flight` does not explain. `losses`: those of [`losses`] that stand.
+pub fn second_writer(
+    world: &World<'_>,
+    told: Time,
+    in_flight: &[(String, Kind, Sent)],
+    losses: &[Loss],
+) -> Option<String> {
     if world.members.len() < 2 {
         return None;
     }
@@ -32,12 +61,11 @@ pub fn second_writer(world: &World<'_>, told: Time, in_flight: &[(String, Kind, 
         return Some(text);
     }
     WRITTEN.into_iter().find_map(|kind| {
-        let countered: Vec<&str> =
-            world.members.keys().filter(|name| seen.countered(name, kind)).map(String::as_str).collect();
-        let news = world.members.keys().any(|name| seen.changed(name, kind) && countered.contains(&name.as_str()));
-        (countered.len() > 1 && news).then(|| {
+        let of_kind = || losses.iter().filter(|loss| loss.kind == kind);
+        let at: Vec<&str> = of_kind().map(|loss| loss.operator.as_str()).collect();
+        (at.len() > 1 && of_kind().any(|loss| loss.at > told)).then(|| {
             let what = seen.lost_hosts(kind).map(|hosts| format!(" (without {hosts})")).unwrap_or_default();
-            format!("the {kind} RRsets at {} were changed at once{what}, and not by Chorus", countered.join(" and "))
+            format!("the {kind} RRsets at {} were changed at once{what}, and not by Chorus", at.join(" and "))
         })
     })
 }
@@ -64,6 +92,11 @@ impl<'a> Seen<'_, 'a> {
     fn is_ours(&self, operator: &str, kind: Kind, records: &RecordSet) -> bool {
         let sent = self.in_flight.iter().filter(|(at, of, _)| at == operator && *of == kind);
         sent.into_iter().any(|(_, _, sent)| sent.is_shown_by(records))
+    }
+
+    /// When the operator was first seen with what it serves now at every address.
+    fn newest(&self, operator: &str, kind: Kind) -> Option<Time> {
+        self.pairs(operator, kind)?.iter().map(|(_, now)| now.first_seen).max()
     }
 
     /// Whether an address of the operator shows something new in this round.
