@@ -64,12 +64,17 @@ impl World<'_> {
 
     /// Whether a key may be put into an operator's DNSKEY RRset.
     pub(super) fn may_add_key(&self, at: &str, key: &Rdata) -> bool {
-        let placed = self.is_placed(at, Kind::Dnskey, key);
         match self.scope {
             Scope::Transition => true,
-            Scope::Rest => placed || self.is_new(key),
-            Scope::NewKeys => !placed && self.is_new(key),
+            Scope::Rest => self.was_placed(at, Kind::Dnskey, key) || self.is_new(key),
+            Scope::NewKeys => !self.is_placed(at, Kind::Dnskey, key) && self.is_new(key),
         }
+    }
+
+    /// Whether Chorus placed the record and the operator served it. A placement is stored before it is sent: one that never was
+    /// served is no part of the zone, and to send it again is no repair.
+    fn was_placed(&self, at: &str, kind: Kind, record: &Rdata) -> bool {
+        self.is_placed(at, kind, record) && self.spans_at(at, kind).any(|span| span.served.records.contains(record))
     }
 
     /// Whether a member published the key after Chorus first looked: it is new, and a rollover has begun.
@@ -94,12 +99,13 @@ impl World<'_> {
             let published = self.history.spans(Kind::Dnskey).map(|(_, span)| &span.served.records);
             published.flatten().find(|key| key_that_ds_belongs_to(self.zone, record, [*key]).is_some()).cloned()
         };
-        let placed = self.member(at).and_then(|member| member.placements.get(&kind));
+        let placed = self.member(at).and_then(|member| member.placements.get(&kind)).into_iter().flatten();
+        let placed: RecordSet = placed.filter(|record| self.was_placed(at, kind, record)).cloned().collect();
         let about = |record: &Rdata, key: &Rdata| key_of(record).is_some_and(|of| of == *key);
         let may_come = |record: &Rdata| {
             let Some(key) = key_of(record) else { return false };
             // Another digest of a key that is asked for already, or was.
-            self.is_new(&key) || served.iter().chain(placed.into_iter().flatten()).any(|other| about(other, &key))
+            self.is_new(&key) || served.iter().chain(&placed).any(|other| about(other, &key))
         };
         let wanted_keys: RecordSet = self.desired().flat_map(|name| self.own_keys(name)).collect();
         let may_go = |record: &Rdata| {
@@ -111,7 +117,7 @@ impl World<'_> {
     /// Whether these records may take the place of what an operator serves: all that comes and goes was placed by Chorus.
     pub(super) fn may_restore(&self, at: &str, kind: Kind, wanted: &RecordSet) -> bool {
         let served = self.served(at, kind);
-        let placed = |record: &Rdata| self.is_placed(at, kind, record);
+        let placed = |record: &Rdata| self.was_placed(at, kind, record);
         match self.scope {
             Scope::Transition => true,
             Scope::Rest => wanted.symmetric_difference(&served).all(placed),

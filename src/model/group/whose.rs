@@ -130,7 +130,7 @@ pub fn belongings(world: &World<'_>) -> Belongings {
 }
 
 impl<'a> World<'a> {
-    fn spans_at(&self, operator: &str, kind: Kind) -> impl Iterator<Item = &'a Span> + use<'a> {
+    pub(super) fn spans_at(&self, operator: &str, kind: Kind) -> impl Iterator<Item = &'a Span> + use<'a> {
         let servers = self.members.get(operator).map(|member| member.servers.as_slice()).unwrap_or_default();
         let history = self.history;
         servers.iter().filter_map(move |server| history.track(server, kind)).flat_map(|track| &track.spans)
