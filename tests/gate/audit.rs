@@ -40,6 +40,9 @@ fn calls(token: &str) -> Vec<(&'static str, String, String)> {
         call("POST", "/operators", &format!(r#"{{"name":"new","provider":"rfc2136",{tsig},{SERVERS}}}"#)),
         call("PATCH", "/operators/c", r#"{"update":"192.0.2.7:53"}"#),
         call("POST", "/operators/a/rotate", r#"{"secret":"Y2FuYXJ5IGNhbmFyeSBjYW5hcnk="}"#),
+        call("POST", &format!("{zone}/repair"), "{}"),
+        // The repair ends, and the zone is at rest for the next one.
+        call("POST", &format!("{zone}/try-now"), "{}"),
         call("PUT", &format!("{zone}/operators"), r#"{"change":{"join":"b"}}"#),
         call("POST", &format!("{zone}/pause"), "{}"),
         call("POST", &format!("{zone}/resume"), "{}"),

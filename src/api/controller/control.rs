@@ -109,9 +109,9 @@ impl Controller {
         let goes_to = format!("it goes to {}", show::listed(next.target()));
         let (kind, what) = match verb {
             Verb::Pause => ("paused", "paused: keys are still shared, nothing else is written".to_owned()),
-            Verb::Resume => ("resumed", format!("resumed: {goes_to}")),
+            Verb::Resume | Verb::Repair => ("resumed", format!("resumed: {goes_to}")),
             Verb::Stop => ("stopping", format!("to stop at the nearest rest state: {goes_to}")),
-            Verb::Undo | Verb::TryNow | Verb::Repair => ("undoing", format!("to be undone: {goes_to}")),
+            Verb::Undo | Verb::TryNow => ("undoing", format!("to be undone: {goes_to}")),
         };
         let (at, members) = (ports.clock.now(), wanted(&known.record.members, next.target()));
         let control = Control {
