@@ -41,8 +41,13 @@ async fn f13_an_operator_that_changes_its_algorithm_alone_in_mid_transition_bloc
         let mut state = world.lock();
         let b = state.operator("b");
         let mut keys = b.zone.records(Kind::Dnskey).clone();
-        keys.extend([key(257, 15, "another algorithm"), key(256, 15, "another algorithm, zsk")]);
+        let (ksk, zsk) = (key(257, 15, "another algorithm"), key(256, 15, "another algorithm, zsk"));
+        keys.extend([ksk.clone(), zsk.clone()]);
         b.zone.set(Kind::Dnskey, keys);
+        // It signs with both: a key that signs nothing and has no DS is its operator's business.
+        for (kind, key) in [(Kind::Dnskey, ksk), (Kind::Ns, zsk.clone()), (Kind::Data, zsk)] {
+            b.zone.0.entry(kind).and_modify(|served| served.signers.extend([key]));
+        }
         state.publish("b");
     }
     world
