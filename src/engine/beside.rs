@@ -18,7 +18,6 @@ use futures::future::join_all;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use tokio::time::timeout;
 
 /// A turn does not wait for longer for a resolver: what is not known by then is looked up in a later turn.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -66,7 +65,12 @@ impl Engine {
             rtype: crate::model::dns::RecordType::A,
             reason: format!("no answer within {} s", PATIENCE.as_secs()),
         };
-        let found = timeout(PATIENCE, self.ports.resolver.look_up(host)).await.unwrap_or_else(|_| Err(late()));
+        // By the engine's own clock: a simulated world has no other.
+        let found = tokio::select! {
+            biased;
+            found = self.ports.resolver.look_up(host) => found,
+            () = self.ports.clock.sleep_until(now.plus(PATIENCE)) => Err(late()),
+        };
         if !matches!(found, Err(ResolveError::NotHere)) {
             self.lookups.learn(host, now, found.clone());
         }
