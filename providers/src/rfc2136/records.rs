@@ -104,7 +104,7 @@ impl<'m> RawMessage<'m> {
 const UNREADABLE: u16 = 65_279;
 
 /// A message as the library reads it, but for records whose RDATA it cannot read (a DNSKEY of another protocol than 3, for
-/// instance): those have their RDATA as it came.
+/// instance): those have their RDATA as it came. A message with RDATA that should be a name and is none is refused.
 pub fn read_message(octets: &[u8]) -> Result<Message, String> {
     let refused = match Message::from_vec(octets) {
         Ok(message) => return Ok(message),
@@ -123,6 +123,9 @@ pub fn read_message(octets: &[u8]) -> Result<Message, String> {
             return Err(refused);
         }
         let readable = decoder(octets, at).is_ok_and(|mut decoder| Record::<RData>::read(&mut decoder).is_ok());
+        if !readable && may_be_compressed(raw.rtype.into()) {
+            return Err(refused);
+        }
         if let (false, Some(rtype)) = (readable, copy.get_mut(fixed..fixed + 2)) {
             rtype.copy_from_slice(&UNREADABLE.to_be_bytes());
             types.push(raw.rtype);
@@ -140,6 +143,12 @@ pub fn read_message(octets: &[u8]) -> Result<Message, String> {
         }
     }
     Ok(message)
+}
+
+/// Whether RDATA of this type holds names that may be compressed (RFC 3597 section 4: the types of RFC 1035). Apart from
+/// its message, such RDATA has no meaning.
+fn may_be_compressed(rtype: u16) -> bool {
+    matches!(rtype, 2..=9 | 12 | 14 | 15)
 }
 
 /// A message of the header and the TSIG record alone.
@@ -203,6 +212,14 @@ mod tests {
         assert_eq!(rdata.iter().map(|rdata| (rdata.len(), rdata[2])).collect::<Vec<_>>(), [(68, 3), (68, 2)]);
         assert!(read.answers.iter().all(|record| record.record_type() == RecordType::DNSKEY && record.ttl == 5));
         message.truncate(message.len() - 1);
+        assert!(read_message(&message).is_err());
+    }
+
+    #[test]
+    fn a_name_server_that_is_no_name_costs_the_message() {
+        // An NS record whose RDATA is a label that the message does not hold.
+        let mut message = vec![0, 7, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+        message.extend(b"\x01a\x00\x00\x02\x00\x01\x00\x00\x00\x05\x00\x02\x3f\x01");
         assert!(read_message(&message).is_err());
     }
 }
