@@ -96,7 +96,8 @@ pub fn configure_knot(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &
     };
     let management = match spec.fault {
         Fault::DefaultDnskeyManagement => "",
-        _ => "\n    dnskey-management: incremental\n    delete-delay: 2",
+        // Knot takes a key that it gives up out of the zone only if it signs before this has passed.
+        _ => "\n    dnskey-management: incremental\n    delete-delay: 60",
     };
     let more = match spec.fault {
         Fault::Nsec3 => "\n    nsec3: on\n    nsec3-iterations: 0\n    nsec3-salt-length: 8",
