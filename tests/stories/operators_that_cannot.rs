@@ -143,13 +143,16 @@ fn an_operator_without_the_zone_is_refused() {
             let tested = stage.chorus.cli(&["operator", "test", operator, "--zone", CHILD]).await;
             assert!(tested.status == 4 && tested.stdout.contains(words[1]), "{}{}", tested.stdout, tested.stderr);
         }
-        // The very same servers under another name would be counted twice.
+        // The very same servers under another name would be counted twice, and are one signer.
         for (operator, servers, what) in [
             ("again", ["ns1.opa.example=127.0.1.11".to_owned()], "ns1.opa.example. is a name server of a and of again"),
             ("alias", ["ns1.opb.example=127.0.1.11".to_owned()], "127.0.1.11:53 is a name server of a and of alias"),
         ] {
             stage.chorus.ok(&a.add_arguments_as(operator, &a.key.name, &a.key.secret_file, &servers)).await;
-            stage.chorus.refuses(&["zone", "join", CHILD, operator], 4, &[what, "one operator"]).await;
+            let signer = format!("a and {operator} sign with the same keys");
+            let driven = format!("a and {operator} are both driven at 127.0.1.11:53");
+            let words = [&signer, what, &driven, "as further name servers of a", "keys of its own"];
+            stage.chorus.refuses(&["zone", "join", CHILD, operator], 4, &words).await;
         }
         assert_eq!(stage.apex(a), before);
         stage.assert_clean(&["a"]);
