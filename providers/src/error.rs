@@ -116,8 +116,8 @@ pub enum ProviderError {
     NotAuth { server: SocketAddr, zone: String, doing: Doing },
 
     /// RCODE 2. Reading: the zone is not loaded. Updating: BIND says so for DNSKEYs in a zone with inline signing and for
-    /// a DNSKEY that is no key. It may also pass by itself, therefore it is tried again. `keys_apart` as in
-    /// [`ProviderError::Ignored`].
+    /// a DNSKEY that is no key. Except for inline signing it may also pass by itself, therefore it is tried again.
+    /// `keys_apart` as in [`ProviderError::Ignored`].
     #[error("{server} failed at {doing} {zone}{} (SERVFAIL)", of_type(*rtype))]
     ServFail { server: SocketAddr, zone: String, doing: Doing, rtype: Option<RecordType>, keys_apart: bool },
 
@@ -177,6 +177,10 @@ impl ProviderError {
         match self {
             BadKey { .. } | BadSig { .. } | BadTime { .. } | Refused { .. } | NotAuth { .. } => Category::AskHuman,
             Ignored { .. } | Unauthenticated { .. } | Unsupported { .. } | Rcode { .. } => Category::AskHuman,
+            // BIND before 9.20 answers so to each foreign key in a zone with `inline-signing yes`: no later try ends otherwise.
+            ServFail { doing: Doing::Updating, rtype: Some(RecordType::DNSKEY), keys_apart: true, .. } => {
+                Category::AskHuman
+            }
             CutShort { .. }
             | ServFail { .. }
             | PrerequisiteFailed { .. }

@@ -84,6 +84,7 @@ fn bind_with_inline_signing_is_named_with_the_setting_to_change() {
             matches!(other_copy, ProviderError::ServFail { rtype: Some(DNSKEY), keys_apart: true, .. }),
             "{other_copy:?}"
         );
+        assert_eq!(other_copy.category(), Category::AskHuman);
 
         let mut unguarded = config(ADDRESS, "ctl.", SECRET);
         unguarded.prerequisites = false;
