@@ -143,15 +143,23 @@ fn an_operator_without_the_zone_is_refused() {
             let tested = stage.chorus.cli(&["operator", "test", operator, "--zone", CHILD]).await;
             assert!(tested.status == 4 && tested.stdout.contains(words[1]), "{}{}", tested.stdout, tested.stderr);
         }
-        // The very same servers under another name would be counted twice, and are one signer.
-        for (operator, servers, what) in [
-            ("again", ["ns1.opa.example=127.0.1.11".to_owned()], "ns1.opa.example. is a name server of a and of again"),
-            ("alias", ["ns1.opb.example=127.0.1.11".to_owned()], "127.0.1.11:53 is a name server of a and of alias"),
+        // The very same servers under another name would be counted twice, and are one signer. Resolvers would be sent to b's
+        // address for the name that is b's.
+        let elsewhere = ["ns1.opb.example. (127.0.1.12:53) does not answer", "resolvers are sent there"];
+        for (operator, host, what, more) in [
+            (
+                "again",
+                "ns1.opa.example",
+                "ns1.opa.example. is a name server of a and of again",
+                ["as further name servers of a", "keys of its own"],
+            ),
+            ("alias", "ns1.opb.example", "127.0.1.11:53 is a name server of a and of alias", elsewhere),
         ] {
+            let servers = [format!("{host}=127.0.1.11")];
             stage.chorus.ok(&a.add_arguments_as(operator, &a.key.name, &a.key.secret_file, &servers)).await;
             let signer = format!("a and {operator} sign with the same keys");
             let driven = format!("a and {operator} are both driven at 127.0.1.11:53");
-            let words = [&signer, what, &driven, "as further name servers of a", "keys of its own"];
+            let words = [&signer, what, &driven, more[0], more[1]];
             stage.chorus.refuses(&["zone", "join", CHILD, operator], 4, &words).await;
         }
         assert_eq!(stage.apex(a), before);
