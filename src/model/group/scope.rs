@@ -7,7 +7,7 @@
 
 use super::decision::{Change, Write};
 use super::view::World;
-use crate::model::dns::{Rdata, RecordSet, key_that_ds_belongs_to};
+use crate::model::dns::{Rdata, RecordSet, is_delete_request, key_that_ds_belongs_to};
 use crate::model::history::Kind;
 
 /// How much a decision may write.
@@ -102,14 +102,22 @@ impl World<'_> {
         let placed = self.member(at).and_then(|member| member.placements.get(&kind)).into_iter().flatten();
         let placed: RecordSet = placed.filter(|record| self.was_placed(at, kind, record)).cloned().collect();
         let about = |record: &Rdata, key: &Rdata| key_of(record).is_some_and(|of| of == *key);
+        // A delete request replaces the whole RRset (RFC 8078 §4), with what Chorus placed in it: the RRset is restored whole.
+        let deletes = |record: &Rdata| !placed.is_empty() && is_delete_request(kind.record_type(), record);
+        let restores = served.iter().any(deletes);
+        let was_served = |record: &Rdata| self.spans_at(at, kind).any(|span| span.served.records.contains(record));
         let may_come = |record: &Rdata| {
             let Some(key) = key_of(record) else { return false };
             // Another digest of a key that is asked for already, or was.
-            self.is_new(&key) || served.iter().chain(&placed).any(|other| about(other, &key))
+            self.is_new(&key)
+                || served.iter().chain(&placed).any(|other| about(other, &key))
+                || restores && was_served(record)
         };
         let wanted_keys: RecordSet = self.desired().flat_map(|name| self.own_keys(name)).collect();
         let may_go = |record: &Rdata| {
-            self.is_placed(at, kind, record) || key_of(record).is_some_and(|key| !wanted_keys.contains(&key))
+            self.is_placed(at, kind, record)
+                || deletes(record)
+                || key_of(record).is_some_and(|key| !wanted_keys.contains(&key))
         };
         wanted.difference(&served).all(may_come) && served.difference(wanted).all(may_go)
     }
