@@ -25,13 +25,14 @@ pub fn zones(list: &ZoneList, look: &Look) -> String {
     for zone in &list.zones {
         let under_way = zone.transition.as_ref().filter(|transition| !is_over(transition));
         let waiting = under_way.and_then(|transition| transition.waiting_for.as_ref());
+        // An insecure zone is at rest, and lacks its DS all the same.
+        let is_good = zone.rest && zone.waiting_for.is_none();
         grid.row(vec![
             zone.zone.clone(),
             state(zone, under_way),
             under_way.map_or_else(dash, |transition| format!("{}/{}", transition.step_number, transition.steps)),
             zone.desired.join(","),
-            waiting
-                .map_or_else(|| if zone.rest { dash() } else { zone.verdict.clone() }, |waiting| waiting.text.clone()),
+            waiting.map_or_else(|| if is_good { dash() } else { zone.verdict.clone() }, |waiting| waiting.text.clone()),
             waiting.and_then(|waiting| waiting.until).map_or_else(dash, |until| until.to_string()),
         ]);
     }
