@@ -50,6 +50,13 @@ fn without_wildcard_denial(line: &str) -> Option<String> {
     (!is_its).then(|| line.to_owned())
 }
 
+/// Each check asks for missing names of its own.
+fn same_names(text: &str) -> String {
+    let mut parts = text.split("chorus-");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |all, part| all + "chorus-" + part.trim_start_matches(|c: char| c.is_ascii_hexdigit()))
+}
+
 async fn errors(stage: &Stage) -> Vec<(String, String)> {
     let checked = stage.chorus.cli(&["-o", "json", "zone", "check", CHILD, "--operators", "a,b"]).await;
     let check: Value = serde_json::from_str(&checked.stdout).expect("JSON");
@@ -79,7 +86,10 @@ fn data_that_do_not_validate_at_one_address_refuse_the_join() {
             assert!(errors.iter().any(named), "{code}: {errors:#?}");
             assert!(errors.iter().all(|(_, text)| !text.contains("127.0.1.12")), "the other one is good: {errors:#?}");
             let line = stage.chorus.refuses(&["zone", "join", CHILD, "b"], 4, &[SECOND]).await;
-            assert!(errors.iter().any(|error| named(error) && line.contains(&error.1)), "{code}: {line}\n{errors:#?}");
+            assert!(
+                errors.iter().any(|error| named(error) && same_names(&line).contains(&same_names(&error.1))),
+                "{code}: {line}\n{errors:#?}"
+            );
             let tested = stage.chorus.cli(&["operator", "test", "b", "--zone", CHILD]).await;
             assert!(tested.status == 4 && tested.stdout.contains(code), "{}", tested.stdout);
         }
