@@ -7,7 +7,7 @@ use crate::model::group::{Asked, Loss, Standing, Step};
 use crate::model::history::{Failure, History, Kind, Outcome, Sample, Server};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Why nothing happens right now.
@@ -39,6 +39,8 @@ impl std::fmt::Display for Unanswered {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrittenLately {
     pub operator: String,
+    #[serde(default)]
+    pub kinds: BTreeSet<Kind>,
     pub what: String,
     pub at: Vec<Time>,
 }

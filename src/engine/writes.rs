@@ -15,6 +15,7 @@ use crate::model::switches::Switch;
 use crate::model::time::Time;
 use crate::store::MemberRecord;
 use chorus_providers::{Category, Provider, ProviderError, Rrset, Wanted};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -386,13 +387,20 @@ fn arriving(known: &Picture, write: &Write) -> Option<WaitingFor> {
 }
 
 fn note(lately: &mut Vec<WrittenLately>, write: &Write, now: Time) {
+    let kinds: BTreeSet<Kind> = write.sets.iter().map(|(kind, _, _)| *kind).collect();
+    // What Chorus itself replaces, nobody else undoes.
+    lately.retain(|before| {
+        before.operator != write.operator || before.what == what(write) || before.kinds.is_disjoint(&kinds)
+    });
     lately.retain(|before| before.at.iter().any(|at| at.plus(WITHIN) > now));
     match lately.iter_mut().find(|before| before.operator == write.operator && before.what == what(write)) {
         Some(same) => {
             same.at.retain(|at| at.plus(WITHIN) > now);
             same.at.push(now);
         }
-        None => lately.push(WrittenLately { operator: write.operator.clone(), what: what(write), at: vec![now] }),
+        None => {
+            lately.push(WrittenLately { operator: write.operator.clone(), kinds, what: what(write), at: vec![now] })
+        }
     }
 }
 

@@ -13,9 +13,13 @@ use crate::model::dns::{RecordSet, key_that_ds_belongs_to};
 use crate::model::history::{Kind, Sent, Span};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// The kinds that a controller writes.
 const WRITTEN: [Kind; 4] = [Kind::Ns, Kind::Dnskey, Kind::Cds, Kind::Cdnskey];
+
+/// A round takes less than this. What was not looked at in the round before may have changed at any time since.
+const ROUND_MAX: Duration = Duration::from_secs(60);
 
 /// An operator lost records that Chorus placed there and that the group wants, and Chorus did not take them out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,10 +103,11 @@ impl<'a> Seen<'_, 'a> {
         self.pairs(operator, kind)?.iter().map(|(_, now)| now.first_seen).max()
     }
 
-    /// Whether an address of the operator shows something new in this round.
+    /// Whether an address of the operator shows something new in this round that it did not show in the one before.
     fn changed(&self, operator: &str, kind: Kind) -> bool {
         let pairs = self.pairs(operator, kind).unwrap_or_default();
-        pairs.iter().any(|(before, now)| before.is_some() && now.first_seen > self.told)
+        let was_seen = |before: &Span| before.last_seen.plus(ROUND_MAX) >= self.told;
+        pairs.iter().any(|(before, now)| before.is_some_and(was_seen) && now.first_seen > self.told)
     }
 
     fn has_foreign_csync(&self, operator: &str) -> bool {
