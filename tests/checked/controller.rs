@@ -81,7 +81,6 @@ impl Controller {
             resolver_min_ttl_s: 0,
             resolver_max_ttl_s: 10,
             sample_every_s: 0,
-            ..Policy::default()
         };
         Controller {
             names: Names::new(&size.address_of),

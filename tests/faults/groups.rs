@@ -245,11 +245,12 @@ async fn keys_that_a_leaver_puts_back_are_told_with_the_operator_to_switch_it_of
     let gone = |world: &World| world.lock().operators["a"].zone.records(Kind::Dnskey).is_disjoint(&keys);
     world.until("b's keys are gone at a", async |world| gone(world)).await;
     let text = loop {
-        let mut state = world.lock();
-        let all = &keys | state.operators["a"].zone.records(Kind::Dnskey);
-        state.operator("a").zone.set(Kind::Dnskey, all);
-        state.publish("a");
-        drop(state);
+        {
+            let mut state = world.lock();
+            let all = &keys | state.operators["a"].zone.records(Kind::Dnskey);
+            state.operator("a").zone.set(Kind::Dnskey, all);
+            state.publish("a");
+        }
         world.look().await;
         if let Some((_, text)) = world.waiting().await.into_iter().find(|(code, _)| code == "keys-synchronised") {
             break text;

@@ -9,7 +9,7 @@ use chorus::model::switches::Switch;
 use chorus::model::time::Time;
 
 /// A key of B's that is not there from the beginning.
-fn new_key(flags: u16) -> Rdata {
+pub fn new_key(flags: u16) -> Rdata {
     let mut wire = flags.to_be_bytes().to_vec();
     wire.extend([3, 13]);
     wire.extend([0xab; 64]);

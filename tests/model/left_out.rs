@@ -2,7 +2,7 @@
 //! its place and left out, and what then happens (`docs/guards.md` names it).
 
 use crate::in_flight::{LATER_S, b_is_trusted, names, sent};
-use crate::key_rolls::{asks_for, at_rest, cds_writes, swapped_at_1000};
+use crate::key_rolls::{asks_for, at_rest, cds_writes, new_key, swapped_at_1000};
 use crate::preflight_findings::{faultless, found, signature};
 use crate::support::{Fixture, all_keys, keys};
 use chorus::model::chain::{Objection, Planned, Scene, check, judge};
@@ -248,5 +248,22 @@ fn a_transition_starts_though_a_signature_ends_before_caches_let_it_go() {
             let steps = forecast(&f.world(0)).steps;
             assert!(steps.iter().any(|step| step.earliest > Time::from_s(ends_s)), "{steps:?}");
         }
+    }
+}
+
+#[test]
+fn a_placed_key_that_signs_nothing_yet_is_not_taken_for_the_operators_own() {
+    for left_out in [&[][..], &[Switch::Placements]] {
+        let mut f = at_rest();
+        leave_out(&mut f, left_out);
+        let new = new_key(256);
+        f.members.get_mut("a").unwrap().placements.get_mut(&Kind::Dnskey).unwrap().insert(new.clone());
+        // Both show it for the first time in one round: only what Chorus placed tells whose it is.
+        let with_new: RecordSet = all_keys(&["a", "b"]).into_iter().chain([new.clone()]).collect();
+        for operator in ["a", "b"] {
+            f.sees(100, operator, Kind::Dnskey, with_new.clone());
+        }
+        assert_eq!(f.world(101).own_keys("a").contains(&new), !left_out.is_empty());
+        assert!(f.world(101).own_keys("b").contains(&new));
     }
 }

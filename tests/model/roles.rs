@@ -54,9 +54,9 @@ fn a_key_without_the_bit_that_signs_all_keeps_its_ds() {
 #[test]
 fn a_standby_key_has_a_ds_where_its_operator_or_the_parent_says_so() {
     let (csk, standby) = (keys("a").1, key(257, 3, 13));
-    let (f, _) = with_csk(&[standby.clone()], &[&csk, &standby]);
+    let (f, _) = with_csk(std::slice::from_ref(&standby), &[&csk, &standby]);
     assert_eq!(f.world(0).key_signing_keys("a"), RecordSet::from([csk.clone(), standby.clone()]));
-    let (mut f, _) = with_csk(&[standby.clone()], &[&csk]);
+    let (mut f, _) = with_csk(std::slice::from_ref(&standby), &[&csk]);
     let cds = cds_for(&f.zone, [&standby], &[2]);
     shows(&mut f, -998, Kind::Cds, &cds, &csk);
     assert_eq!(f.world(0).key_signing_keys("a"), RecordSet::from([csk, standby]));
