@@ -1,7 +1,7 @@
 //! Commands that a real daemon must refuse, because it, or the name servers that it asks, know better. One line that says what
 //! to do, a documented exit code, and nothing changed anywhere. What needs no name server is in `tests/doors`.
 
-use crate::lab::{CHILD, in_own_network, operator};
+use crate::lab::{CHILD, in_own_network};
 use crate::stage::{Agent, BIND, Cast, KNOT, LIMIT, Stage, zone_add_arguments};
 
 fn strings(words: &[&str]) -> Vec<String> {
@@ -118,7 +118,7 @@ fn a_zone_that_cannot_be_looked_after_is_not_adopted() {
         }
         assert_eq!(chorus.json(&["zone", "list"]).await["zones"].as_array().map(Vec::len), Some(0));
         chorus.ok(&adopt(CHILD, "whole", &parent)).await;
-        assert_eq!(operator::hosts("a").len(), a.served(hickory_proto::rr::RecordType::NS).len());
+        assert_eq!(a.hosts().len(), a.served(hickory_proto::rr::RecordType::NS).len());
         stage.assert_clean(&["a"]);
     });
 }

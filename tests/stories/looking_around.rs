@@ -9,7 +9,7 @@ use hickory_proto::rr::RecordType;
 
 use crate::lab::parent::{Parent, ParentSpec, start_named};
 use crate::lab::process::{Running, TsigKey};
-use crate::lab::{CHILD, Chorus, Lab, dns, in_own_network, until, v4, v6};
+use crate::lab::{AtEnds, CHILD, Chorus, Lab, dns, in_own_network, until, v4, v6};
 use crate::stage::{Agent, BIND, Cast, KNOT, LIMIT, Stage};
 
 const ZONES: [&str; 5] = ["z0.example.", "z1.example.", "z2.example.", "z3.example.", "z4.example."];
@@ -32,7 +32,9 @@ impl Hoster {
             .to_owned();
         for zone in ZONES {
             let hosts = [1, 2].map(|n| format!("@ NS ns{n}.op{letter}.example.\n")).concat();
-            let text = format!("$TTL 5\n@ SOA ns1.op{letter}.example. h.example. 1 86400 3600 864000 5\n{hosts}");
+            let text = format!(
+                "$TTL 5\n@ SOA ns1.op{letter}.example. h.example. 1 86400 3600 864000 5\n{hosts}www A 192.0.2.1\n*.w A 192.0.2.1\n"
+            );
             std::fs::write(dir.join(zone), text).expect("zone file");
             zones.push_str(&format!(
                 "zone \"{zone}\" {{ type primary; file \"{zone}\"; dnssec-policy \"many\"; inline-signing no; update-policy \
@@ -134,7 +136,8 @@ fn zones_on_the_same_operators_go_their_ways_at_the_same_time() {
         c.ready().await;
         d.ready().await;
         parent.update(&ZONES.iter().flat_map(|zone| c.delegation(zone)).collect::<Vec<_>>());
-        let chorus = lab.chorus().await;
+        let mut chorus = lab.chorus().await;
+        chorus.at_ends = Some(AtEnds::new(&lab, &parent));
         c.add_to(&chorus).await;
         d.add_to(&chorus).await;
         for ip in parent.addresses() {

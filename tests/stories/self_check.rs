@@ -7,7 +7,8 @@ use hickory_proto::rr::RecordType;
 
 use crate::lab::resolvers::Kind;
 use crate::lab::{
-    Lab, Observer, Operator, OperatorSpec, Parent, ParentSpec, Resolvers, in_own_network, ttl_passes, until,
+    AtEnds, CHILD, Lab, Observer, Operator, OperatorSpec, Parent, ParentSpec, Resolvers, in_own_network, ttl_passes,
+    until,
 };
 
 const LIMIT: Duration = Duration::from_secs(150);
@@ -198,5 +199,23 @@ fn a_leave_that_takes_the_ds_before_dnskey_sets_are_dead_is_seen_by_both_judges(
         world.lab.tell(&format!("{verdict}\n{report}"));
         assert!(verdict.certain().next().is_some(), "{verdict}");
         assert!(verdict.exposures.iter().all(|exposure| exposure.rule.contains("DS set signs")), "{verdict}");
+    });
+}
+
+/// All four questions, at both resolvers, with an empty cache: right answers pass, and a DS of nobody's key fails each.
+#[test]
+fn fresh_resolvers_see_what_validates_and_what_does_not() {
+    in_own_network(LIMIT, || async {
+        let world = delegated_to_a("fresh-resolvers", 5).await;
+        let fresh = AtEnds::new(&world.lab, &world.parent);
+        let failed = fresh.failures(CHILD);
+        assert!(failed.is_empty(), "{failed:#?}");
+        world.parent.set_ds(&[&world.b]).await;
+        let failed = fresh.failures(CHILD);
+        assert!(failed.len() == 8 && failed.iter().all(|failed| failed.is_certain), "{failed:#?}");
+        // Without a DS it is insecure: every answer is there, and none is authentic.
+        world.parent.update(&[format!("delete {CHILD} DS")]);
+        let failed = fresh.failures(CHILD);
+        assert!(failed.len() == 8 && failed.iter().all(|failed| failed.why.contains("AD false")), "{failed:#?}");
     });
 }

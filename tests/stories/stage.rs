@@ -11,8 +11,8 @@ use crate::lab::operator::Server;
 use crate::lab::process::Running;
 use crate::lab::rolls::ROLL_LIMIT;
 use crate::lab::{
-    Algorithm, CHILD, Chorus, DnssecCdsAgent, Fault, Keys, Lab, Observer, Operator, OperatorSpec, Parent, ParentSpec,
-    Resolvers, Roll, Unbound, dns, ttl_passes, until,
+    Algorithm, AtEnds, CHILD, Chorus, DnssecCdsAgent, Fault, Keys, Lab, Observer, Operator, OperatorSpec, Parent,
+    ParentSpec, Resolvers, Roll, Unbound, dns, ttl_passes, until,
 };
 
 /// A story with TTLs of 5 s and a slow machine under it.
@@ -145,7 +145,8 @@ impl Stage {
         if operators.iter().any(|operator| matches!(operator.server, Server::PowerDns | Server::Desec)) {
             serving.extend(["--allow-provider-net", "127.0.0.0/8"].map(str::to_owned));
         }
-        let chorus = lab.chorus_serving(&cast.env, serving).await;
+        let mut chorus = lab.chorus_serving(&cast.env, serving).await;
+        chorus.at_ends = Some(AtEnds::new(&lab, &parent));
         for operator in operators.iter().filter(|_| cast.told) {
             let mut arguments = operator.add_arguments();
             if cast.by_name_only {
@@ -318,6 +319,7 @@ impl Stage {
 
     /// The end: neither judge has seen anything. `met` are operators that served together at some time.
     pub fn assert_clean(self, met: &[&str]) {
+        self.chorus.judge_the_last_end(CHILD);
         let Self { resolvers, observer, lab, .. } = self;
         let report = resolvers.map(Resolvers::finish);
         let verdict = observer.finish();
@@ -331,6 +333,7 @@ impl Stage {
 
     /// The end of a story in which a guard was taken away: both judges must have seen it.
     pub fn assert_exposed(self) {
+        self.chorus.judge_the_last_end(CHILD);
         let Self { resolvers, observer, lab, .. } = self;
         let report = resolvers.expect("resolvers on this stage").finish();
         let verdict = observer.finish();

@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::operator::Operator;
+use super::fresh::AtEnds;
+use super::operator::{Hosts, Operator};
 use super::parent::Parent;
 use super::process::{Running, TsigKey};
 use super::{Lab, until, v4};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_chorus");
 const LISTEN: &str = "127.0.1.40:8080";
+/// Of another daemon that knows nothing of the first.
+const LISTEN_OF_ANOTHER: &str = "127.0.1.39:8080";
 const START_LIMIT: Duration = Duration::from_secs(20);
 
 pub struct Chorus {
@@ -23,7 +26,10 @@ pub struct Chorus {
     data: PathBuf,
     /// More of `chorus serve`'s arguments.
     serving: Vec<String>,
+    listen: &'static str,
     process: Option<Running>,
+    /// What is asked of fresh resolvers at the end of each transition.
+    pub at_ends: Option<AtEnds>,
 }
 
 #[derive(Debug)]
@@ -45,8 +51,17 @@ impl Lab {
     }
 
     pub async fn chorus_serving(&self, env: &[(&str, &str)], serving: Vec<String>) -> Chorus {
-        let dir = self.subdirectory("chorus");
-        let mut chorus = Chorus { data: dir.join("data"), dir, serving, process: None };
+        self.daemon("chorus", LISTEN, env, serving).await
+    }
+
+    /// A second daemon with a data directory of its own, beside the first.
+    pub async fn another_chorus(&self) -> Chorus {
+        self.daemon("another-chorus", LISTEN_OF_ANOTHER, &[], Vec::new()).await
+    }
+
+    async fn daemon(&self, name: &str, listen: &'static str, env: &[(&str, &str)], serving: Vec<String>) -> Chorus {
+        let dir = self.subdirectory(name);
+        let mut chorus = Chorus { data: dir.join("data"), dir, serving, listen, process: None, at_ends: None };
         chorus.start(env).await;
         chorus
     }
@@ -56,17 +71,19 @@ impl Lab {
         let dir = self.subdirectory("parent-agent");
         let servers: Vec<String> = [1, 2].map(|number| format!("\"{}:53\"", v4(number))).to_vec();
         let configuration = format!(
-            "parent = \"example.\"\nupdate = \"{}:53\"\ninterval = \"1s\"\nservers = [{}]\n\n[tsig]\nname = \"{}\"\n\
+            "parent = \"{}\"\nupdate = \"{}:53\"\ninterval = \"1s\"\nservers = [{}]\n\n[tsig]\nname = \"{}\"\n\
              algorithm = \"{}\"\nsecret_file = \"{}\"\n",
+            parent.spec.zone,
             v4(1),
             servers.join(", "),
             parent.key.name,
             TsigKey::ALGORITHM,
             parent.key.secret_file.display()
         );
-        // There is no resolver that the agent could ask for the operators' name servers.
+        // There is no resolver that the agent could ask for the operators' name servers. Those inside the zone have glue.
         let hosts: String = operators
             .iter()
+            .filter(|operator| operator.spec.hosts != Hosts::Inside)
             .flat_map(|operator| operator.host_addresses())
             .map(|(host, address)| format!("\"{host}\" = [\"{}\"]\n", SocketAddr::new(address, 53)))
             .collect();
@@ -80,12 +97,13 @@ impl Chorus {
     async fn start(&mut self, env: &[(&str, &str)]) {
         let data = self.data.to_string_lossy().into_owned();
         let env: Vec<(String, String)> = env.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
-        let mut arguments = vec!["serve", "--data", &data, "--listen", LISTEN];
+        let mut arguments = vec!["serve", "--data", &data, "--listen", self.listen];
         arguments.extend(self.serving.iter().map(String::as_str));
         let mut process = Running::start("chorus", Path::new(BINARY), &arguments, &self.dir, &env);
+        let listen = self.listen;
         until("chorus answers /healthz", START_LIMIT, || {
             process.assert_alive();
-            healthy()
+            healthy(listen)
         })
         .await;
         self.process = Some(process);
@@ -114,7 +132,7 @@ impl Chorus {
         self.kill9();
         let data = self.data.to_string_lossy().into_owned();
         let env: Vec<(String, String)> = env.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
-        let mut arguments = vec!["serve", "--data", &data, "--listen", LISTEN];
+        let mut arguments = vec!["serve", "--data", &data, "--listen", self.listen];
         arguments.extend(self.serving.iter().map(String::as_str));
         self.process = Some(Running::start("chorus", Path::new(BINARY), &arguments, &self.dir, &env));
     }
@@ -124,7 +142,7 @@ impl Chorus {
     }
 
     pub fn url(&self) -> String {
-        format!("http://{LISTEN}")
+        format!("http://{}", self.listen)
     }
 
     /// The one-time link for the first account, which the daemon prints at its first start.
@@ -143,17 +161,48 @@ impl Chorus {
     pub async fn cli<S: AsRef<str>>(&self, arguments: &[S]) -> CliOutput {
         let output = tokio::process::Command::new(BINARY)
             .args(arguments.iter().map(AsRef::as_ref))
-            .env("CHORUS_URL", format!("http://{LISTEN}"))
+            .env("CHORUS_URL", format!("http://{}", self.listen))
             .env("CHORUS_TOKEN_FILE", self.data.join("token"))
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output()
             .await
             .expect("chorus can be started");
-        CliOutput {
+        let output = CliOutput {
             status: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        };
+        self.judge_an_end(arguments, &output);
+        output
+    }
+
+    /// What was printed may tell of an end, or that one was waited for.
+    fn judge_an_end<S: AsRef<str>>(&self, arguments: &[S], output: &CliOutput) {
+        let Some(at_ends) = &self.at_ends else { return };
+        let has = |word: &str| arguments.iter().any(|argument| argument.as_ref() == word);
+        if has("--wait") && output.status == 0 {
+            let mut words = arguments.iter().map(AsRef::as_ref).skip_while(|word| *word != "zone");
+            self.judge_the_last_end(words.nth(2).expect("the name of a zone"));
+        } else if has("show")
+            && let Ok(shown) = serde_json::from_str(&output.stdout)
+        {
+            at_ends.judge(&shown);
+        }
+    }
+
+    /// Judges the end of the last transition of a zone, if it has ended and the daemon knows the zone.
+    pub fn judge_the_last_end(&self, zone: &str) {
+        let Some(at_ends) = &self.at_ends else { return };
+        let shown = std::process::Command::new(BINARY)
+            .args(["zone", "show", zone, "-o", "json"])
+            .env("CHORUS_URL", self.url())
+            .env("CHORUS_TOKEN_FILE", self.data.join("token"))
+            .stdin(Stdio::null())
+            .output()
+            .expect("chorus can be started");
+        if let Ok(shown) = serde_json::from_slice(&shown.stdout) {
+            at_ends.judge(&shown);
         }
     }
 
@@ -214,12 +263,12 @@ impl Chorus {
 }
 
 /// A request by hand: an HTTP client crate would be one more thing shared with the program.
-fn healthy() -> bool {
+fn healthy(listen: &str) -> bool {
     let exchange = || {
-        let address: SocketAddr = LISTEN.parse().expect("an address");
+        let address: SocketAddr = listen.parse().expect("an address");
         let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
         stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-        write!(stream, "GET /healthz HTTP/1.1\r\nHost: {LISTEN}\r\nConnection: close\r\n\r\n")?;
+        write!(stream, "GET /healthz HTTP/1.1\r\nHost: {listen}\r\nConnection: close\r\n\r\n")?;
         let mut reply = String::new();
         stream.read_to_string(&mut reply)?;
         Ok::<_, std::io::Error>(reply)

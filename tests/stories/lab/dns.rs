@@ -3,7 +3,6 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
-use std::str::FromStr;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
@@ -22,6 +21,7 @@ pub struct Answer {
     pub truncated: bool,
     pub answers: Vec<Record>,
     pub authorities: Vec<Record>,
+    pub additionals: Vec<Record>,
     /// Extended DNS errors (RFC 8914): code and text.
     pub extended_errors: Vec<(u16, String)>,
 }
@@ -47,7 +47,7 @@ pub fn ask(server: IpAddr, name: &str, rtype: RecordType, how: Ask) -> Result<An
     let mut message = Message::new(id, MessageType::Query, OpCode::Query);
     message.metadata.recursion_desired = how.recursion;
     message.metadata.checking_disabled = how.checking_disabled;
-    message.add_query(Query::query(Name::from_str(name).expect("names in stories are names"), rtype));
+    message.add_query(Query::query(self::name(name), rtype));
     let mut edns = Edns::new();
     edns.set_max_payload(4096).set_dnssec_ok(true);
     message.set_edns(edns);
@@ -123,6 +123,7 @@ fn read(bytes: &[u8]) -> Result<Answer, String> {
         truncated: message.metadata.truncation,
         answers: message.answers,
         authorities: message.authorities,
+        additionals: message.additionals,
         extended_errors,
     })
 }
@@ -148,6 +149,14 @@ pub fn dnskeys(records: &[Record]) -> Vec<DNSKEY> {
     records.iter().filter_map(key).collect()
 }
 
+/// A name without escapes, whose labels may have any other octet, such as `128/26`.
+pub fn name(text: &str) -> Name {
+    let labels = text.split('.').filter(|label| !label.is_empty()).map(str::as_bytes);
+    let mut name = Name::from_labels(labels).expect("names in stories are names");
+    name.set_fqdn(true);
+    name
+}
+
 /// Presentation form: `257 3 13 ...`.
 pub fn dnskey_text(key: &DNSKEY) -> String {
     let data = base64::engine::general_purpose::STANDARD.encode(key.public_key().public_bytes());
@@ -164,7 +173,7 @@ pub fn key_tag(key: &DNSKEY) -> u16 {
 }
 
 pub fn digest(zone: &str, key: &DNSKEY, digest_type: DigestType) -> String {
-    let digest = key.to_digest(&Name::from_str(zone).expect("a name"), digest_type).expect("a known digest type");
+    let digest = key.to_digest(&name(zone), digest_type).expect("a known digest type");
     hex(digest.as_ref())
 }
 
@@ -186,6 +195,6 @@ pub fn verifies(key: &DNSKEY, owner: &str, rrsig: &RRSIG, set: &[Record], unix_n
     // With another algorithm hickory panics.
     let verifiable = rrsig.input().algorithm.is_supported();
     let in_window = rrsig.input().sig_inception.get() <= unix_now && unix_now <= rrsig.input().sig_expiration.get();
-    let owner = Name::from_str(owner).expect("a name");
+    let owner = name(owner);
     verifiable && in_window && key.verify_rrsig(&owner, DNSClass::IN, rrsig, levelled.iter()).is_ok()
 }

@@ -1,7 +1,7 @@
 //! The laboratory: a parent, operators, resolvers, an observer and the program under test, on loopback addresses of a
 //! network namespace that only this test sees. Invariant: when the test ends, however it ends, no process is left.
 //!
-//! Addresses: parent .1 and .2, operators .11 to .15, Chorus .40; the same numbers under fd00:c0::/64. Port 53 everywhere.
+//! Addresses: parent .1 and .2, operators .11 to .15, a fresh BIND .38, Chorus .40; the same numbers under fd00:c0::/64. Port 53 everywhere.
 
 pub mod agent;
 pub mod algorithms;
@@ -12,6 +12,7 @@ pub mod chorus;
 pub mod desec;
 pub mod dns;
 mod doctored;
+pub mod fresh;
 pub mod network;
 pub mod observer;
 pub mod operator;
@@ -35,9 +36,10 @@ use std::time::{Duration, Instant};
 
 pub use agent::DnssecCdsAgent;
 pub use chorus::Chorus;
+pub use fresh::AtEnds;
 pub use network::in_own_network;
 pub use observer::Observer;
-pub use operator::{Algorithm, Fault, Keys, Operator, OperatorSpec, Second};
+pub use operator::{Algorithm, Fault, Hosts, Keys, Operator, OperatorSpec, Second};
 pub use parent::{Parent, ParentSpec};
 pub use resolvers::Resolvers;
 pub use rolls::Roll;
@@ -127,6 +129,18 @@ pub async fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool)
     while !holds() {
         assert!(Instant::now() < end, "waited {} s in vain: {what}", limit.as_secs());
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Waits for what takes asking, such as a command; gives what was found.
+pub async fn until_found<T>(what: &str, limit: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let end = Instant::now() + limit;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < end, "waited {} s in vain: {what}", limit.as_secs());
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 

@@ -90,9 +90,25 @@ pub enum Fault {
     NoTransfer,
 }
 
+/// Where the names of an operator's name servers are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hosts {
+    /// in the parent zone: `ns1.opa.example.` with the IPv4 address, `ns2.opa.example.` with the IPv6 one
+    Beside,
+    /// in the zone itself: `ns1-a.child.example.`, `ns2-a.child.example.`
+    Inside,
+    /// in the parent zone, and only the one with the IPv6 address
+    BesideByIpv6,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub struct OperatorSpec {
     pub name: &'static str,
+    /// The zone that it serves.
+    pub zone: &'static str,
+    pub hosts: Hosts,
+    /// More lines of the zone file.
+    pub more: &'static str,
     pub keys: Keys,
     pub algorithm: Algorithm,
     /// of the apex: SOA, NS, DNSKEY, CDS, and of `*.w`
@@ -112,6 +128,9 @@ impl OperatorSpec {
     pub fn new(name: &'static str) -> Self {
         Self {
             name,
+            zone: CHILD,
+            hosts: Hosts::Beside,
+            more: "",
             keys: Keys::KskZsk,
             algorithm: Algorithm::Ecdsa,
             ttl_s: 5,
@@ -125,6 +144,14 @@ impl OperatorSpec {
 
     pub fn rolls(self) -> Self {
         Self { rolls: true, ..self }
+    }
+
+    pub fn hosts(self, hosts: Hosts) -> Self {
+        Self { hosts, ..self }
+    }
+
+    pub fn more(self, more: &'static str) -> Self {
+        Self { more, ..self }
     }
 
     pub fn keys(self, keys: Keys) -> Self {
@@ -187,7 +214,7 @@ impl Operator {
             (UdpSocket::bind(address).expect("silent address"), TcpListener::bind(address).expect("silent address"))
         });
         let udp_only = (spec.second == Second::UdpOnly).then(|| UdpOnly::start(v6(number), v4(number)));
-        let desec = (server == Server::Desec).then(|| powerdns::start_desec(spec, number, &hosts(spec.name)));
+        let desec = (server == Server::Desec).then(|| powerdns::start_desec(spec, number, &hosts(spec)));
         let (secondary, own_keys) = (None, Vec::new());
         Self { spec, server, number, key, onlooker, dir, process, secondary, silent, udp_only, desec, own_keys }
     }
@@ -205,7 +232,7 @@ impl Operator {
         until(&what, Duration::from_secs(60), || {
             self.process.assert_alive();
             types.iter().all(|rtype| {
-                dns::ask(v4(self.number), CHILD, *rtype, dns::DIRECT).is_ok_and(|answer| {
+                dns::ask(v4(self.number), self.spec.zone, *rtype, dns::DIRECT).is_ok_and(|answer| {
                     let (set, signatures) = dns::rrset(&answer.answers, *rtype);
                     answer.authoritative && !set.is_empty() && (!signed || !signatures.is_empty())
                 })
@@ -221,7 +248,7 @@ impl Operator {
             });
             let ip = v6(self.number);
             until("the secondary has the zone", Duration::from_secs(20), || {
-                dns::ask(ip, CHILD, RecordType::SOA, dns::DIRECT).is_ok_and(|answer| answer.authoritative)
+                dns::ask(ip, self.spec.zone, RecordType::SOA, dns::DIRECT).is_ok_and(|answer| answer.authoritative)
             })
             .await;
         }
@@ -256,11 +283,15 @@ impl Operator {
     }
 
     pub fn host_addresses(&self) -> Vec<(String, IpAddr)> {
-        self.hosts().into_iter().zip(self.addresses()).collect()
+        let of = |host: String| {
+            let ip = if host.starts_with("ns1") { v4(self.number) } else { v6(self.number) };
+            (host, ip)
+        };
+        self.hosts().into_iter().map(of).collect()
     }
 
     pub fn hosts(&self) -> Vec<String> {
-        hosts(self.spec.name)
+        hosts(self.spec)
     }
 
     /// `chorus operator add NAME ...` for this operator.
@@ -308,12 +339,12 @@ impl Operator {
     }
 
     pub fn try_update(&self, lines: &[String]) -> Result<(), String> {
-        self.key.update(v4(self.number), CHILD, lines)
+        self.key.update(v4(self.number), self.spec.zone, lines)
     }
 
     /// The DNSKEY set as its first address serves it. On a crowded machine an answer may be late.
     pub fn keys(&self) -> Vec<DNSKEY> {
-        let ask = || dns::ask(v4(self.number), CHILD, RecordType::DNSKEY, dns::DIRECT).ok();
+        let ask = || dns::ask(v4(self.number), self.spec.zone, RecordType::DNSKEY, dns::DIRECT).ok();
         let answer = (0..5).find_map(|_| ask()).expect("the operator answers");
         dns::dnskeys(&answer.answers)
     }
@@ -332,7 +363,7 @@ impl Operator {
     pub fn own_ds(&self) -> Vec<String> {
         let by_bit = !matches!(self.spec.keys, Keys::NoSep | Keys::NoSepAndStandby);
         let signing_keys = self.own_keys().iter().filter(|key| key.secure_entry_point() == by_bit);
-        signing_keys.map(|key| dns::ds_text(CHILD, key)).collect()
+        signing_keys.map(|key| dns::ds_text(self.spec.zone, key)).collect()
     }
 
     /// Update lines that put (`verb` = "add TTL") or take away ("delete") another operator's keys.
@@ -353,8 +384,8 @@ impl Operator {
 
     fn lines(&self, add: bool, rtype: &str, rdata: Vec<String>) -> Vec<String> {
         let line = |rdata: &String| match add {
-            true => format!("add {CHILD} {} {rtype} {rdata}", self.spec.ttl_s),
-            false => format!("delete {CHILD} {rtype} {rdata}"),
+            true => format!("add {} {} {rtype} {rdata}", self.spec.zone, self.spec.ttl_s),
+            false => format!("delete {} {rtype} {rdata}", self.spec.zone),
         };
         rdata.iter().map(line).collect()
     }
@@ -362,13 +393,13 @@ impl Operator {
     /// The whole zone as its first address gives it to the key that updates (AXFR), one record a line.
     pub fn transfer(&self) -> String {
         let (at, key_file) = (format!("@{}", v4(self.number)), self.key.key_file.to_string_lossy());
-        let arguments = [at.as_str(), "-k", key_file.as_ref(), "+noall", "+answer", CHILD, "AXFR"];
+        let arguments = [at.as_str(), "-k", key_file.as_ref(), "+noall", "+answer", self.spec.zone, "AXFR"];
         run(&binary("dig", "bind9-dnsutils"), &arguments, "").stdout
     }
 
     /// The rdata of an apex RRset as its first address serves it, sorted.
     pub fn served(&self, rtype: RecordType) -> Vec<String> {
-        let answer = dns::ask_one_that_runs(v4(self.number), CHILD, rtype);
+        let answer = dns::ask_one_that_runs(v4(self.number), self.spec.zone, rtype);
         let mut texts: Vec<String> =
             dns::rrset(&answer.answers, rtype).0.iter().map(|record| dns::hex(&dns::rdata_bytes(record))).collect();
         texts.sort();
@@ -377,7 +408,7 @@ impl Operator {
 
     /// The TTL with which its first address serves an apex RRset; `None` where there is none.
     pub fn served_ttl_s(&self, rtype: RecordType) -> Option<u32> {
-        let answer = dns::ask_one_that_runs(v4(self.number), CHILD, rtype);
+        let answer = dns::ask_one_that_runs(v4(self.number), self.spec.zone, rtype);
         dns::rrset(&answer.answers, rtype).0.first().map(|record| record.ttl)
     }
 
@@ -417,15 +448,23 @@ fn configure_signer(server: Server, dir: &Path, spec: OperatorSpec, number: u8, 
 }
 
 /// First the host with the IPv4 address, then the one with the IPv6 address.
-pub fn hosts(operator: &str) -> Vec<String> {
-    vec![format!("ns1.op{operator}.example."), format!("ns2.op{operator}.example.")]
+pub fn hosts(spec: OperatorSpec) -> Vec<String> {
+    let OperatorSpec { name, zone, hosts, .. } = spec;
+    let (_, parent) = zone.split_once('.').expect("the zone has a parent");
+    match hosts {
+        Hosts::Beside => vec![format!("ns1.op{name}.{parent}"), format!("ns2.op{name}.{parent}")],
+        Hosts::BesideByIpv6 => vec![format!("ns2.op{name}.{parent}")],
+        Hosts::Inside => vec![format!("ns1-{name}.{zone}"), format!("ns2-{name}.{zone}")],
+    }
 }
 
 fn zone_file(spec: OperatorSpec, number: u8) -> String {
-    let OperatorSpec { name, ttl_s, data_ttl_s, .. } = spec;
-    let [first, second] = [0, 1].map(|index| hosts(name)[index].clone());
+    let OperatorSpec { name, ttl_s, data_ttl_s, more, .. } = spec;
+    let hosts = hosts(spec);
+    let ns: String = hosts.iter().map(|host| format!("@ NS {host}\n")).collect();
     format!(
-        "$TTL {ttl_s}\n@ SOA {first} hostmaster.example. 1 86400 3600 864000 {ttl_s}\n@ NS {first}\n@ NS {second}\n\
-         www {data_ttl_s} A 192.0.2.{number}\nwww {data_ttl_s} TXT \"{name}\"\n*.w {ttl_s} A 192.0.2.{number}\n"
+        "$TTL {ttl_s}\n@ SOA {} hostmaster.example. 1 86400 3600 864000 {ttl_s}\n{ns}\
+         www {data_ttl_s} A 192.0.2.{number}\nwww {data_ttl_s} TXT \"{name}\"\n*.w {ttl_s} A 192.0.2.{number}\n{more}",
+        hosts[0]
     )
 }

@@ -78,7 +78,8 @@ pub fn configure(
     };
     let size = if spec.algorithm == Algorithm::Rsa2048 { "2048 " } else { "" };
     let words = |command: &str| command.split(' ').map(str::to_owned).collect::<Vec<String>>();
-    let mut commands = vec![words(&format!("load-zone {CHILD} {shown}/zone"))];
+    let zone = spec.zone;
+    let mut commands = vec![words(&format!("load-zone {zone} {shown}/zone"))];
     let roles: &[&str] = match (spec.fault, spec.keys) {
         (Fault::Unsigned, _) => &[],
         _ if server == Server::Desec => &["ksk"],
@@ -87,10 +88,10 @@ pub fn configure(
         (_, Keys::NoSep | Keys::NoSepAndStandby) => &["zsk"],
     };
     commands.extend(
-        roles.iter().map(|role| words(&format!("add-zone-key {CHILD} {role} {size}active published {algorithm}"))),
+        roles.iter().map(|role| words(&format!("add-zone-key {zone} {role} {size}active published {algorithm}"))),
     );
     if spec.keys == Keys::NoSepAndStandby {
-        commands.push(words(&format!("add-zone-key {CHILD} ksk {size}inactive published {algorithm}")));
+        commands.push(words(&format!("add-zone-key {zone} ksk {size}inactive published {algorithm}")));
     }
     for key in [key, onlooker] {
         commands.push(words(&format!("import-tsig-key {} {} {}", key.name, TsigKey::ALGORITHM, key.secret)));
@@ -103,17 +104,17 @@ pub fn configure(
         format!("TSIG-ALLOW-DNSUPDATE {}", key.name),
         format!("TSIG-ALLOW-AXFR {} {}", transferer.name, onlooker.name),
     ] {
-        commands.push(words(&format!("set-meta {CHILD} {metadata}")));
+        commands.push(words(&format!("set-meta {zone} {metadata}")));
     }
     if server == Server::Desec {
         // It publishes CDS (digest types 2 and 4) and CDNSKEY of its own key, beside what is stored.
-        commands.push(words(&format!("set-publish-cds {CHILD} 2,4")));
-        commands.push(words(&format!("set-publish-cdnskey {CHILD}")));
+        commands.push(words(&format!("set-publish-cds {zone} 2,4")));
+        commands.push(words(&format!("set-publish-cdnskey {zone}")));
     }
     if spec.fault == Fault::Nsec3 {
-        commands.push(["set-nsec3", CHILD, "1 0 0 ab"].map(str::to_owned).to_vec());
+        commands.push(["set-nsec3", zone, "1 0 0 ab"].map(str::to_owned).to_vec());
     }
-    commands.push(words(&format!("rectify-zone {CHILD}")));
+    commands.push(words(&format!("rectify-zone {zone}")));
     for command in commands {
         util(dir, spec, &command);
     }

@@ -29,7 +29,7 @@ pub fn configure_bind(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &
         Keys::NoSep | Keys::NoSepAndStandby => panic!("BIND has no policy without the secure entry point bit"),
         Keys::Csk => format!("csk lifetime unlimited algorithm {algorithm};"),
     };
-    let ttl_s = spec.ttl_s;
+    let (zone, ttl_s) = (spec.zone, spec.ttl_s);
     // With the default validity a signature is used for nine days, and its key kept as long.
     let (publish_safety, signatures) = match spec.rolls {
         true => (
@@ -54,8 +54,8 @@ pub fn configure_bind(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &
     let zones = format!(
         "{}dnssec-policy \"split\" {{ {more} dnskey-ttl {ttl_s}; max-zone-ttl {}; publish-safety {publish_safety}; \
          retire-safety 1; {signatures} zone-propagation-delay 1; parent-ds-ttl {ttl_s}; parent-propagation-delay 1; purge-keys 0;\n  keys {{ {keys} }}; }};\n\
-         zone \"{CHILD}\" {{ type primary; file \"zone\"; {signing}\n  \
-         update-policy {{ grant \"{}\" name {CHILD} DNSKEY CDS CDNSKEY CSYNC NS; }};\n  \
+         zone \"{zone}\" {{ type primary; file \"zone\"; {signing}\n  \
+         update-policy {{ grant \"{}\" name \"{zone}\" DNSKEY CDS CDNSKEY CSYNC NS; }};\n  \
          allow-transfer {{ key \"{}\"; key \"{}\"; }}; }};\n",
         onlooker.bind_clause(),
         ttl_s.max(spec.data_ttl_s),
@@ -110,7 +110,7 @@ pub fn configure_knot(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &
     };
     let signing = if spec.fault == Fault::Unsigned { "off" } else { "on" };
     let listen: Vec<String> = addresses.iter().map(|ip| format!("{ip}@53")).collect();
-    let ttl_s = spec.ttl_s;
+    let (zone, ttl_s) = (spec.zone, spec.ttl_s);
     // Knot creates no database directory: the zone would stay SERVFAIL.
     std::fs::create_dir_all(dir.join("db")).expect("database directory");
     let configuration = format!(
@@ -126,7 +126,7 @@ pub fn configure_knot(dir: &Path, spec: OperatorSpec, key: &TsigKey, onlooker: &
          - id: transfer\n    key: [{transferers}]\n    action: transfer\n\
          {remotes}policy:\n  - id: ms\n    {algorithm}\n    {keys}\n    dnskey-ttl: {ttl_s}\n    zone-max-ttl: {max_ttl}\n    \
          propagation-delay: {propagation_s}\n    cds-cdnskey-publish: always{submission}{management}{more}\n\
-         zone:\n  - domain: {CHILD}\n    storage: \"{dir}\"\n    file: zone\n    zonefile-load: difference\n    \
+         zone:\n  - domain: \"{zone}\"\n    storage: \"{dir}\"\n    file: zone\n    zonefile-load: difference\n    \
          zonefile-sync: 0\n    journal-content: changes\n    dnssec-signing: {signing}\n    dnssec-policy: ms\n    \
          serial-policy: increment\n    acl: [update, transfer]\n",
         listen.join(", "),

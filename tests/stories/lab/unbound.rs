@@ -25,7 +25,11 @@ pub struct Resolver {
 
 impl Unbound {
     pub fn start(lab: &Lab, what: &str, number: u8, validator: bool, anchors: &[String], upstream: &str) -> Self {
-        let dir = lab.subdirectory(what);
+        Self::start_in(lab.subdirectory(what), number, validator, anchors, upstream)
+    }
+
+    pub fn start_in(dir: PathBuf, number: u8, validator: bool, anchors: &[String], upstream: &str) -> Self {
+        std::fs::create_dir_all(&dir).expect("directory in the lab");
         let ip = IpAddr::from([127, 0, 3, number]);
         let control = dir.join("control");
         let modules = if validator { "validator iterator" } else { "iterator" };
@@ -39,7 +43,7 @@ impl Unbound {
              access-control: 127.0.0.0/8 allow\n  do-not-query-localhost: no\n  module-config: \"{modules}\"\n  \
              ede: yes\n  val-bogus-ttl: 1\n  aggressive-nsec: no\n  qname-minimisation: no\n  prefetch: no\n  \
              serve-expired: no\n  harden-algo-downgrade: yes\n  target-fetch-policy: \"0 0 0 0 0\"\n  infra-host-ttl: 1\n  \
-             local-zone: \"example.\" nodefault\n  msg-cache-size: 1m\n  rrset-cache-size: 1m\n  key-cache-size: 1m\n\
+             local-zone: \"example.\" nodefault\n  local-zone: \"2.0.192.in-addr.arpa.\" nodefault\n  msg-cache-size: 1m\n  rrset-cache-size: 1m\n  key-cache-size: 1m\n\
              {anchors}remote-control:\n  control-enable: yes\n  control-interface: \"{control}\"\n  control-use-cert: no\n\
              {upstream}",
             dir = dir.display(),
