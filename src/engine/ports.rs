@@ -5,11 +5,13 @@ use super::clock::{Clock, Random};
 use crate::model::dns::proof::Flaw;
 use crate::model::dns::{Name, RecordType, read_name};
 use crate::model::history::{Sample, Server};
+use crate::model::preflight::{Contents, Inspection};
 use crate::model::resolution::Resolution;
 use crate::model::switches::Without;
 use crate::observe::addresses::observe_addresses;
 use crate::observe::ask::{Asker, QueryIds};
 use crate::observe::fresh::{Start, resolve_afresh};
+use crate::observe::inspect::inspect;
 use crate::observe::resolve::Resolve;
 use crate::observe::round::{Observation, Observe, observe_all};
 use crate::observe::sampling::{Cursor, Sampled, sample, sample_again};
@@ -23,7 +25,7 @@ use chorus_providers::powerdns::PowerDns;
 use chorus_providers::rfc2136::{Rfc2136, Rfc2136Config};
 use chorus_providers::tsig::{Secret, TsigKey};
 use futures::future::join_all;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,6 +110,12 @@ impl Observe for ByQuestions {
         let clock = || self.clock.now();
         let asker = Asker { transport: self.transport.as_ref(), ids: self, clock: &clock };
         sample_again(asker, zone, server, name, rtype).await
+    }
+
+    async fn inspect(&self, zone: &Name, servers: &[Server], listings: BTreeMap<String, Contents>) -> Inspection {
+        let clock = || self.clock.now();
+        let asker = Asker { transport: self.transport.as_ref(), ids: self, clock: &clock };
+        inspect(asker, zone, servers, listings).await
     }
 
     async fn addresses(

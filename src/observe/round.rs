@@ -9,6 +9,7 @@ use crate::model::dns::{
     Name, RecordSet, RecordType, SignedSet, address_in, address_rdata, key_label, ns_name, verify,
 };
 use crate::model::history::{Failure, Kind, Outcome, Sample, Served, Server, Who};
+use crate::model::preflight::{Contents, Inspection};
 use crate::model::resolution::{Resolution, resolution_of};
 use crate::model::time::Time;
 use crate::observe::ask::{Answer, Asker, Question, answer, rrset};
@@ -80,6 +81,11 @@ pub trait Observe: Send + Sync {
     /// Whether what did not validate still does not; `None`: the address does not answer.
     async fn sample_again(&self, _: &Name, _: &Server, _: &Name, _: RecordType) -> Option<Result<(), Flaw>> {
         None
+    }
+
+    /// A closer look at the operators' servers, before a transition. `listings`: the zones that an interface has listed.
+    async fn inspect(&self, _: &Name, _: &[Server], listings: BTreeMap<String, Contents>) -> Inspection {
+        Inspection { listings, ..Inspection::default() }
     }
 
     /// The addresses of these hosts inside the zone, as each of the operators' servers has them: one sample for each server.

@@ -2,13 +2,16 @@
 //!
 //! Invariant: what was published first is shown first; a secondary lags, and never goes back by itself.
 
-use super::catalogue::catalogue;
+use super::catalogue::{catalogue, place};
 use super::oracle;
 use crate::model::history::{Kind, Served, Server};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-pub const KINDS: usize = 8;
+pub const KINDS: usize = 10;
+
+/// Set in the version of what is bogus at one address.
+const ROTTEN: u32 = 1 << 31;
 
 /// A version of an RRset: in numbers for oracle and parent, in octets for the controller.
 pub struct Content {
@@ -38,6 +41,18 @@ pub struct Address {
     pub operator: Option<u8>,
     pub server: Server,
     pub host: u16,
+    /// Which of the operator's addresses.
+    pub slot: u8,
+    /// Whose zone it serves: its operator's; of a secondary, that of its primary; at the parent, whose copy it has.
+    pub mirrors: Option<u8>,
+    /// At the parent: it shows the delegation, though it may have a copy (a transfer of the parent zone does).
+    pub refers: bool,
+    /// It hears of no change any more.
+    pub is_frozen: bool,
+    /// It has no zone any more.
+    pub is_gone: bool,
+    /// An answer whose signatures are bogus here.
+    pub rotten: Option<u8>,
     pub lag_ms: i64,
     /// It does not answer until then.
     pub silent_until_ms: i64,
@@ -48,11 +63,17 @@ pub struct Address {
 }
 
 impl Address {
-    pub fn new(operator: Option<u8>, server: Server, host: u16, lag_ms: i64) -> Address {
+    pub fn new(operator: Option<u8>, server: Server, host: u16, slot: u8, lag_ms: i64) -> Address {
         Address {
             operator,
             server,
             host,
+            slot,
+            mirrors: operator,
+            refers: operator.is_none(),
+            is_frozen: false,
+            is_gone: false,
+            rotten: None,
             lag_ms,
             silent_until_ms: i64::MIN,
             shows: Default::default(),
@@ -70,6 +91,16 @@ impl Address {
         match self.before.get(kind as usize)? {
             Some((until_ms, content)) if *until_ms > since_ms => Some(content),
             _ => self.shows(kind),
+        }
+    }
+
+    /// At the parent: the copy is deleted.
+    pub fn forget_copy(&mut self) {
+        self.coming.retain(|(_, content)| matches!(content.kind, Kind::Ds | Kind::Delegation | Kind::Glue));
+        for kind in Kind::OPERATOR.into_iter().chain([Kind::Addresses]) {
+            if let Some(shows) = self.shows.get_mut(kind as usize) {
+                *shows = None;
+            }
         }
     }
 
@@ -101,7 +132,9 @@ impl Address {
         into.up = self.answers_at(now_ms);
         into.serves = serves;
         into.ds = set(Kind::Ds).map(without_digest_types);
-        into.delegation = set(Kind::Delegation);
+        let refers = self.operator.is_some() || self.mirrors.is_none();
+        into.delegation = if refers { set(Kind::Delegation) } else { None };
+        into.leads = if self.operator.is_none() { set(Kind::Glue).filter(|_| refers) } else { set(Kind::Addresses) };
         into.dnskey = set(Kind::Dnskey);
         into.ns = set(Kind::Ns);
         into.answers.clear();
@@ -111,12 +144,15 @@ impl Address {
         if let Some(data) = self.shows(Kind::Data) {
             into.answers.extend(data.answers.iter().cloned());
         }
+        let bogus = into.answers.iter_mut().filter(|(number, _)| self.rotten == Some(*number));
+        bogus.for_each(|(_, set)| (set.version, set.signers) = (set.version | ROTTEN, Arc::default()));
     }
 
     pub fn empty_view(&self) -> oracle::Address {
         oracle::Address {
             whose: self.operator.map_or(oracle::Whose::Parent, oracle::Whose::Operator),
             host: self.host,
+            place: self.operator.map_or(0, |operator| place(operator, self.slot)),
             up: true,
             serves: true,
             ds: None,
@@ -124,6 +160,8 @@ impl Address {
             dnskey: None,
             ns: None,
             answers: Vec::new(),
+            leads: None,
+            leads_of: Arc::default(),
         }
     }
 }

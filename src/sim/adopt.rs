@@ -3,6 +3,7 @@
 //! Invariant: nothing is put down that adopting does not tell it; the rest it has to see.
 
 use super::catalogue::{catalogue, label};
+use super::edge::SPARE;
 use super::operator::Operator;
 use super::parent::Manner;
 use super::records::Memory;
@@ -14,12 +15,17 @@ use crate::store::{Interface, MemberRecord, OperatorRecord, ParentRecord, Record
 use futures::FutureExt;
 use std::collections::BTreeMap;
 
+/// The addresses that Chorus is given for an operator: all but those that it has to find out about.
+pub fn settings_of(world: &World, operator: u8) -> Vec<String> {
+    let addresses =
+        world.addresses.iter().filter(|at| at.operator == Some(operator) && at.slot != SPARE && !at.is_frozen);
+    addresses.map(|at| format!("{}={}", at.server.host.to_ascii(), at.server.address)).collect()
+}
+
 /// Puts operators and zone into the store, as a controller has them that adopted the zone some time ago.
 pub fn adopt(memory: &Memory, world: &World) {
     let at = Time(world.now_ms);
     for op in &world.operators {
-        let addresses = world.addresses.iter().filter(|address| address.operator == Some(op.number));
-        let name_servers = addresses.map(|at| format!("{}={}", at.server.host.to_ascii(), at.server.address)).collect();
         let record = OperatorRecord {
             name: label(op.number),
             interface: Interface::Rfc2136 {
@@ -28,7 +34,7 @@ pub fn adopt(memory: &Memory, world: &World) {
                 tsig_name: String::new(),
                 tsig_algorithm: String::new(),
             },
-            name_servers,
+            name_servers: settings_of(world, op.number),
             created_at: at,
         };
         // In memory, and without a crash point: it is there at once.

@@ -4,20 +4,25 @@
 //! cannot sign: who signed what is said beside them, and no mathematics is done.
 
 use super::chance::Rng;
-use crate::model::dns::{Dnskey, Name, Rdata, cds_for, ns_rdata};
+use super::oracle::{self, PLACES};
+use crate::model::dns::{Dnskey, Name, Rdata, address_rdata, cds_for, ns_rdata};
 use crate::model::history::Kind;
 use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 use std::sync::LazyLock;
 
 pub const OPERATORS: u8 = 4;
 /// Per operator: the first half sign keys (and, as CSK, everything), the others sign answers only.
 pub const KEYS: u16 = 32;
+/// Of these, the second half is inside the zone.
 pub const HOSTS: u16 = 8;
+/// Addresses of one operator, in numbers below this.
+const SLOTS: u8 = 4;
 /// Set in the number of a DS or CDS record whose digest is SHA-384 instead of SHA-256.
 pub const SHA384: u16 = 1 << 15;
-/// The one CSYNC record, and the one that says nothing else.
-const CSYNC: [u8; 9] = [0, 0, 0, 0, 0, 1, 0, 1, 0x20];
+/// The two CSYNC records that there are: for NS, and for A and AAAA with it. Both say to act at once.
+const CSYNC: [&[u8]; 2] = [&[0, 0, 0, 0, 0, 1, 0, 1, 0x20], &[0, 0, 0, 0, 0, 1, 0, 4, 0x60, 0, 0, 8]];
 
 pub struct Catalogue {
     pub zone: Name,
@@ -25,7 +30,8 @@ pub struct Catalogue {
     keys: Vec<Rdata>,
     digests: [Vec<Rdata>; 2],
     hosts: Vec<Rdata>,
-    csync: Rdata,
+    leads: Vec<Rdata>,
+    csync: [Rdata; 2],
     numbers: HashMap<Rdata, u16>,
     names: Vec<String>,
 }
@@ -47,12 +53,44 @@ pub fn host_number(operator: u8, nth: u16) -> u16 {
     u16::from(operator) * HOSTS + nth
 }
 
+/// The same operator's hosts inside the zone.
+pub fn inside_host_number(operator: u8, nth: u16) -> u16 {
+    host_number(operator, HOSTS / 2 + nth)
+}
+
+pub fn is_inside(host: u16) -> bool {
+    host % HOSTS >= HOSTS / 2
+}
+
+pub fn place(operator: u8, slot: u8) -> u16 {
+    u16::from(operator * SLOTS + slot % SLOTS)
+}
+
+/// The record that leads from a host to an operator's address.
+pub fn lead(host: u16, operator: u8, slot: u8) -> u16 {
+    oracle::lead(host, place(operator, slot))
+}
+
+pub fn host_of_lead(lead: u16) -> u16 {
+    lead / PLACES
+}
+
+pub fn operator_of_lead(lead: u16) -> u8 {
+    u8::try_from(lead % PLACES).unwrap_or(0) / SLOTS
+}
+
+/// The address that is an operator's with this number.
+pub fn ip(operator: u8, slot: u8) -> IpAddr {
+    Ipv4Addr::new(198, 51, operator + 1, slot + 1).into()
+}
+
 pub fn operator_of_host(host: u16) -> u8 {
     u8::try_from(host / HOSTS).unwrap_or(u8::MAX)
 }
 
 pub fn host_name(host: u16) -> String {
-    format!("ns{}.{}.", host % HOSTS + 1, label(operator_of_host(host)))
+    let (nth, operator) = (host % (HOSTS / 2) + 1, label(operator_of_host(host)));
+    if is_inside(host) { format!("ns{nth}.{operator}.child.example.") } else { format!("ns{nth}.{operator}.") }
 }
 
 /// What the controller calls an operator.
@@ -92,16 +130,21 @@ impl Catalogue {
             [2, 4].map(|digest| keys.iter().flat_map(|key| cds_for(&zone, [key], &[digest])).collect::<Vec<_>>());
         let hosts: Vec<Rdata> =
             (0..u16::from(OPERATORS) * HOSTS).map(|host| ns_rdata(&name(&host_name(host)))).collect();
-        let csync = Rdata::from_canonical(CSYNC.to_vec());
+        let leads = (0..u16::from(OPERATORS) * HOSTS * PLACES).map(|number| {
+            let to = u8::try_from(number % PLACES).unwrap_or(0);
+            address_rdata(&name(&host_name(host_of_lead(number))), ip(to / SLOTS, to % SLOTS))
+        });
+        let leads = leads.collect();
+        let csync = CSYNC.map(|octets| Rdata::from_canonical(octets.to_vec()));
         let mut numbers = HashMap::new();
         let [sha256, sha384] = &digests;
         for records in [&keys, sha256, &hosts] {
             numbers.extend(records.iter().cloned().zip(0..));
         }
         numbers.extend(sha384.iter().cloned().zip(SHA384..));
-        numbers.insert(csync.clone(), 0);
+        numbers.extend(csync.iter().cloned().zip(0..));
         let names = (0..OPERATORS).map(label).collect();
-        Catalogue { zone, parent_zone: name("example."), keys, digests, hosts, csync, numbers, names }
+        Catalogue { zone, parent_zone: name("example."), keys, digests, hosts, leads, csync, numbers, names }
     }
 
     /// The record that a number stands for in an RRset of this kind.
@@ -112,8 +155,9 @@ impl Catalogue {
             Kind::Ds | Kind::Cds if number & SHA384 != 0 => sha384.get(usize::from(number & !SHA384)),
             Kind::Ds | Kind::Cds => sha256.get(usize::from(number)),
             Kind::Ns | Kind::Delegation => self.hosts.get(usize::from(number)),
-            Kind::Csync => Some(&self.csync),
-            Kind::Data | Kind::Glue | Kind::Addresses => None,
+            Kind::Csync => self.csync.get(usize::from(number)),
+            Kind::Glue | Kind::Addresses => self.leads.get(usize::from(number)),
+            Kind::Data => None,
         }
     }
 

@@ -4,8 +4,9 @@
 //! worlds so that a wait takes minutes; what follows from them is the same.
 
 use super::address::{Address, Content};
-use super::catalogue::{OPERATORS, catalogue, host_name, host_number, label};
+use super::catalogue::{OPERATORS, catalogue, host_name, host_number, inside_host_number, ip, label};
 use super::chance::Rng;
+use super::edge::{Edge, SPARE};
 use super::log::Log;
 use super::operator::{Operator, Ways};
 use super::oracle::{self, Oracle};
@@ -16,7 +17,7 @@ use super::world::{Odds, World};
 use crate::engine::Pace;
 use crate::model::history::{Kind, Server, Who};
 use crate::model::policy::Policy;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,25 +98,40 @@ impl World {
             version: 0,
             rolls_due_ms: i64::MAX,
             lives: Lives::default(),
+            edge: Edge::by_chance(seed, longest_ttl_s),
             rng,
         };
-        for nth in 0..world.rng.between(1, 2) {
+        let parents = world.rng.between(1, 2);
+        for nth in 0..if world.edge.has_copy { 2 } else { parents } {
             let lag_ms = world.rng.between(0, parent_lag_ms);
-            world.add_address(None, u16::try_from(nth).unwrap_or(0), nth, lag_ms);
+            world.add_address(None, u16::try_from(nth).unwrap_or(0), u8::try_from(nth).unwrap_or(0), lag_ms);
         }
         let count = u8::try_from(world.rng.between(2, i64::from(OPERATORS) - 1)).unwrap_or(2);
         for number in 0..count {
-            let ways = Ways::by_chance(&mut world.rng);
+            let inside = world.edge.inside.get(usize::from(number)).copied().unwrap_or(false);
+            let strips = world.edge.strips && world.edge.chance(50);
+            let ways = Ways { inside, strips, ..Ways::by_chance(&mut world.rng) };
             let addresses = world.rng.between(1, 2);
             let hosts = if addresses == 2 && world.rng.chance(70) { 2 } else { 1 };
             world.operators.push(Operator::new(number, ways, hosts, &mut ttl));
             for nth in 0..addresses {
-                let host = host_number(number, u16::try_from(nth).unwrap_or(0).min(hosts - 1));
+                let nth = u8::try_from(nth).unwrap_or(0);
+                let of = if inside { inside_host_number } else { host_number };
+                let host = of(number, u16::from(nth).min(hosts - 1));
                 let lag_ms = if nth == 0 { world.rng.between(0, 2000) } else { world.rng.between(0, lag_s * 1000) };
                 world.add_address(Some(number), host, nth, lag_ms);
             }
+            if world.edge.spare.get(usize::from(number)).copied().unwrap_or(false) {
+                let of = if inside { inside_host_number } else { host_number };
+                let lag_ms = world.edge.between(0, 400_000);
+                world.add_address(Some(number), of(number, 0), SPARE, lag_ms);
+            }
         }
-        if world.operators.iter().any(|op| !op.ways.shows_zone) {
+        if world.edge.has_twin && count > 2 {
+            let of_last = world.addresses.iter_mut().filter(|address| address.operator == Some(count - 1));
+            of_last.for_each(|address| address.mirrors = Some(0));
+        }
+        if world.edge.listing_fails == 0 && world.operators.iter().any(|op| !op.ways.shows_zone) {
             // Somebody has to say it, for not every interface does.
             world.policy.data_ttl_max_s = Some(longest_ttl_s.unsigned_abs());
         }
@@ -129,16 +145,15 @@ impl World {
         world
     }
 
-    fn add_address(&mut self, operator: Option<u8>, host: u16, nth: i64, lag_ms: i64) {
-        let nth = u8::try_from(nth + 1).unwrap_or(1);
-        let (who, name, net) = match operator {
-            None => (Who::Parent, catalogue().parent_zone.clone(), 0),
+    fn add_address(&mut self, operator: Option<u8>, host: u16, slot: u8, lag_ms: i64) {
+        let (who, name, at): (_, _, IpAddr) = match operator {
+            None => (Who::Parent, catalogue().parent_zone.clone(), Ipv4Addr::new(198, 51, 0, slot + 1).into()),
             Some(operator) => {
-                (Who::Operator(label(operator)), host_name(host).parse().unwrap_or_default(), operator + 1)
+                (Who::Operator(label(operator)), host_name(host).parse().unwrap_or_default(), ip(operator, slot))
             }
         };
-        let address = SocketAddr::from((Ipv4Addr::new(198, 51, net, nth), 53));
-        let address = Address::new(operator, Server { who, host: name.into(), address }, host, lag_ms);
+        let server = Server { who, host: name.into(), address: SocketAddr::from((at, 53)) };
+        let address = Address::new(operator, server, host, slot, lag_ms);
         self.view.push(address.empty_view());
         self.addresses.push(address);
     }
@@ -163,14 +178,15 @@ impl World {
                 *wanted = true;
             }
         }
+        (self.parent.ds, self.parent.delegation) = (key_signing, hosts);
+        self.begin_edge(&first);
         for number in 0..self.operators.len() {
             let Some(op) = self.operators.get(number) else { continue };
             let contents = op.all_contents(&mut self.version);
-            for address in self.addresses.iter_mut().filter(|a| a.operator == Some(number as u8)) {
+            for address in self.addresses.iter_mut().filter(|a| a.mirrors == Some(number as u8)) {
                 address.will_show(i64::MIN, &contents);
             }
         }
-        (self.parent.ds, self.parent.delegation) = (key_signing, hosts);
         for (kind, set, ttl_s) in [
             (Kind::Ds, self.parent.ds.clone(), self.parent.ds_ttl_s),
             (Kind::Delegation, self.parent.delegation.clone(), self.parent.delegation_ttl_s),

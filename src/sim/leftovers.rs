@@ -38,7 +38,7 @@ impl World {
             return found;
         }
         let is_in = |operator: u8| self.wanted.get(usize::from(operator)).copied().unwrap_or(false);
-        for address in &self.addresses {
+        for address in self.addresses.iter().filter(|address| self.is_led_to(address)) {
             let kinds = match address.operator {
                 None => Kind::PARENT.as_slice(),
                 Some(operator) if is_in(operator) => Kind::OPERATOR.as_slice(),
@@ -74,7 +74,7 @@ impl World {
         let mut cds = self
             .addresses
             .iter()
-            .filter(|at| self.parent.delegation.contains(&at.host) && at.operator.is_some())
+            .filter(|at| self.parent.delegation.contains(&at.host) && at.operator.is_some() && !at.is_frozen)
             .filter_map(|at| at.shows(Kind::Cds));
         cds.all(|cds| !cds.set.records.is_empty() && !cds.set.records.contains(&ds))
     }

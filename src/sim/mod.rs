@@ -9,6 +9,7 @@ mod adopt;
 mod catalogue;
 mod chance;
 mod crash;
+mod edge;
 mod genesis;
 mod leftovers;
 mod log;

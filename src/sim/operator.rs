@@ -3,8 +3,8 @@
 //! Invariant: its own keys are always in its DNSKEY set, whatever is written. When sets arrive at its addresses is the
 //! world's matter.
 
-use super::address::{Content, KINDS};
-use super::catalogue::{KEYS, SHA384, host_number, key_number};
+use super::address::Content;
+use super::catalogue::{KEYS, SHA384, host_number, inside_host_number, key_number};
 use super::chance::Rng;
 use super::oracle::Rrset;
 use super::roll::Roll;
@@ -22,7 +22,14 @@ pub struct Ways {
     pub forces_ttls: bool,
     /// Its interface shows the whole zone, and so the largest TTL.
     pub shows_zone: bool,
+    /// Its name servers have names inside the zone.
+    pub inside: bool,
+    /// At every event of its own keys it takes out CDS of SHA-384 that are not its own (BIND's `cds-digest-types`).
+    pub strips: bool,
 }
+
+/// The kinds of RRsets that it has TTLs for.
+const KINDS: usize = 8;
 
 pub struct Operator {
     pub number: u8,
@@ -52,10 +59,11 @@ impl Operator {
         for (into, from) in ttls_s.iter_mut().chain(&mut data_ttls_s).zip(ttls) {
             *into = from;
         }
+        let host = if ways.inside { inside_host_number } else { host_number };
         let mut operator = Operator {
             number,
             ways,
-            hosts: (0..hosts).map(|nth| host_number(number, nth)).collect(),
+            hosts: (0..hosts).map(|nth| host(number, nth)).collect(),
             own: Vec::new(),
             signs_keys: Vec::new(),
             signs_data: Vec::new(),
@@ -147,7 +155,8 @@ impl Operator {
     /// Its own keys have changed: its sets follow, and leave what others placed as it is.
     pub fn follow_own_keys(&mut self, gone: Option<u16>) {
         for kind in [Kind::Dnskey, Kind::Cds, Kind::Cdnskey] {
-            let of_gone = |number: &u16| gone == Some(number & !SHA384);
+            let strips = self.ways.strips && kind == Kind::Cds;
+            let of_gone = |number: &u16| gone == Some(number & !SHA384) || strips && number & SHA384 != 0;
             let kept = self.get(kind).iter().copied().filter(|number| !of_gone(number)).collect();
             self.set(kind, kept);
         }
@@ -219,6 +228,8 @@ impl Ways {
             own_cds: rng.chance(40).then(|| if rng.chance(30) { SHA384 } else { 0 }),
             forces_ttls: rng.chance(30),
             shows_zone: rng.chance(80),
+            inside: false,
+            strips: false,
         }
     }
 }

@@ -123,6 +123,7 @@ impl Owner {
             }
         }
         self.planned = Some(wish);
+        world.tempt_edge(new);
         self.tempt_fate(world);
     }
 
@@ -171,6 +172,16 @@ impl Owner {
     fn waits(&mut self, now_ms: i64) {
         let longest_s = if self.rng.chance(70) { 900 } else { 4000 };
         self.next_ms = now_ms + self.rng.between(1, longest_s) * 1000;
+    }
+
+    /// Does what only a person can: changes what the controller's codes say to be in the way.
+    pub fn mends(&mut self, world: &mut World, codes: &[&str]) {
+        if codes.contains(&"parent-serves-zone") && world.edge.chance(20) {
+            world.moves_copy();
+        }
+        if codes.contains(&"operator-strips-cds") && world.edge.chance(20) {
+            world.operators.iter_mut().for_each(|op| op.ways.strips = false);
+        }
     }
 
     /// A parent that a person has to tell is told what the controller says it may have now.

@@ -3,16 +3,19 @@
 //! Invariant: every answer is there at once, in virtual time; what takes time lets the world go on meanwhile. Only a crash
 //! waits.
 
+use super::address::Address;
 use super::catalogue::{catalogue, operator_of_label};
 use super::crash::Crashes;
 use super::world::{Fate, World};
 use crate::engine::{Clock, NoProvider, Providers, Random};
-use crate::model::dns::{Name, Rdata};
-use crate::model::history::{Failure, Kind, Outcome, Sample, Server};
+use crate::model::dns::proof::{Fault, Flaw};
+use crate::model::dns::{Name, Rdata, host_address};
+use crate::model::history::{Failure, Kind, Outcome, Sample, Server, Who};
+use crate::model::preflight::{Contents, Inspected, Inspection, Validity};
 use crate::model::resolution::{Resolution, resolution_of};
 use crate::model::time::Time;
 use crate::observe::fresh::Start;
-use crate::observe::resolve::{Resolve, ResolveError};
+use crate::observe::resolve::{Looked, Resolve, ResolveError};
 use crate::observe::round::{Observation, Observe};
 use crate::observe::transport::{NoAnswer, Protocol, Transport};
 use crate::store::OperatorRecord;
@@ -21,7 +24,7 @@ use chorus_providers::{
     Capabilities, CdsControl, Change, ForeignDnskey, Provider, ProviderError, Rrset, Wanted, WriteGrouping,
 };
 use hickory_proto::rr::RecordType;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -82,6 +85,30 @@ impl Resolve for Surroundings {
     async fn is_zone(&self, _: &Name) -> Result<bool, ResolveError> {
         Ok(false)
     }
+
+    /// Out of a cache, now and then: then what was there before is found, with what is left of its TTL.
+    async fn look_up(&self, host: &Name) -> Result<Looked, ResolveError> {
+        let mut world = self.world();
+        if !world.edge.is_mapped {
+            return Err(ResolveError::NotHere);
+        }
+        let (now_ms, is_cached) = (world.now_ms, world.edge.chance(30));
+        if world.edge.chance(3) {
+            let reason = "no answer".into();
+            return Err(ResolveError::Failed { name: host.clone(), rtype: RecordType::A, reason });
+        }
+        for named in &world.edge.named {
+            let ttl_s = named.shows(Kind::Addresses).map_or(0, |content| content.served.ttl_s);
+            let since_ms = now_ms - if is_cached { i64::from(ttl_s) * 1000 } else { 0 };
+            let Some(content) = named.showed_since(Kind::Addresses, since_ms) else { continue };
+            let pairs = content.served.records.iter().filter_map(host_address);
+            let addresses: BTreeSet<IpAddr> = pairs.filter(|(of, _)| of == host).map(|(_, address)| address).collect();
+            if !addresses.is_empty() {
+                return Ok(Looked::Addresses { addresses, ttl_s });
+            }
+        }
+        Ok(Looked::Addresses { addresses: BTreeSet::new(), ttl_s: 60 })
+    }
 }
 
 #[async_trait]
@@ -96,10 +123,32 @@ impl Observe for Surroundings {
             let at_ms = world.now_ms + takes_ms;
             world.advance(at_ms);
             for server in servers {
-                ask(&mut world, server, kinds, &mut samples);
+                let kinds = asked_for(&world, server, kinds);
+                ask(&mut world, server, &kinds, &mut samples);
             }
         }
         Observation { began, samples }
+    }
+
+    async fn addresses(&self, _: &Name, hosts: &BTreeSet<Name>, operators: &[Server], _: Protocol) -> Vec<Sample> {
+        let mut world = self.world();
+        let mut samples = Vec::new();
+        if world.edge.is_mapped {
+            operators.iter().for_each(|server| ask(&mut world, server, &[Kind::Addresses], &mut samples));
+        }
+        let asked = |record: &Rdata| host_address(record).is_some_and(|(host, _)| hosts.contains(&host));
+        for sample in &mut samples {
+            if let Outcome::Served(served) = &mut sample.outcome {
+                served.records.retain(asked);
+            }
+        }
+        samples
+    }
+
+    async fn inspect(&self, _: &Name, servers: &[Server], listings: BTreeMap<String, Contents>) -> Inspection {
+        let world = self.world();
+        let servers = servers.iter().map(|server| inspected(&world, server)).collect();
+        Inspection { servers, listings, ..Inspection::default() }
     }
 
     /// As the world is at this moment, without chance: no packet is lost, and no time passes.
@@ -108,23 +157,69 @@ impl Observe for Surroundings {
         let mut samples = Vec::new();
         for (servers, kinds) in [(start.configured, Kind::OPERATOR.as_slice()), (start.parent, &Kind::PARENT)] {
             for server in servers {
-                samples.extend(kinds.iter().map(|kind| now_at(&world, server, *kind)));
+                let found = kinds.iter().map(|kind| now_at(&world, server, *kind));
+                // A copy at the parent answers at once; another server of the parent has to refer to the others.
+                samples.extend(found.filter(|sample| sample.outcome != Outcome::Failed(Failure::ServesChild)));
             }
         }
         resolution_of(start.zone, Time(world.now_ms), &samples)
     }
 }
 
+/// A server of the parent that has a copy of the zone is looked at as one of the zone's, too; and referrals bring glue along.
+fn asked_for(world: &World, server: &Server, kinds: &[Kind]) -> Vec<Kind> {
+    let of_parent = server.who == Who::Parent;
+    let has_copy =
+        world.addresses.iter().any(|at| at.server == *server && at.operator.is_none() && at.mirrors.is_some());
+    let glue = [Kind::Glue].into_iter().filter(|_| of_parent && world.edge.is_mapped);
+    let copy = Kind::COPY.into_iter().filter(|_| of_parent && has_copy);
+    kinds.iter().copied().chain(glue).chain(copy).collect()
+}
+
+/// What an address answers that is asked now, `late_ms` ago at the earliest.
+fn answers(world: &World, address: &Address, kind: Kind, late_ms: i64) -> Outcome {
+    let of_parent_zone = matches!(kind, Kind::Delegation | Kind::Glue);
+    let has_copy = address.operator.is_none() && address.mirrors.is_some();
+    if of_parent_zone && has_copy && !world.edge.shows_by_transfer {
+        return Outcome::Failed(Failure::ServesChild);
+    }
+    if kind == Kind::Data && address.rotten == Some(0) {
+        return Outcome::Failed(Failure::Unverifiable("SOA set: no signature verifies".into()));
+    }
+    match address.showed_since(kind, world.now_ms - late_ms).filter(|_| address.answers_at(world.now_ms)) {
+        Some(content) if world.serves(address) => Outcome::Served(content.served.clone()),
+        Some(_) => Outcome::Failed(Failure::Refused),
+        None => Outcome::Failed(Failure::Silent),
+    }
+}
+
 /// What one address answers at this moment.
 fn now_at(world: &World, server: &Server, kind: Kind) -> Sample {
     let address = world.addresses.iter().find(|at| at.server.address == server.address);
-    let operator = address.and_then(|at| at.operator).and_then(|number| world.operators.get(usize::from(number)));
-    let outcome = match address.filter(|at| at.answers_at(world.now_ms)).and_then(|at| at.shows(kind)) {
-        Some(content) if operator.is_none_or(|op| op.serves) => Outcome::Served(content.served.clone()),
-        Some(_) => Outcome::Failed(Failure::Refused),
-        None => Outcome::Failed(Failure::Silent),
-    };
+    let outcome = address.map_or(Outcome::Failed(Failure::Silent), |at| answers(world, at, kind, 0));
     Sample { at: Time(world.now_ms), server: server.clone(), kind, outcome }
+}
+
+/// What a closer look finds: which answers do not validate.
+fn inspected(world: &World, server: &Server) -> Inspected {
+    let address = world.addresses.iter().find(|at| at.server.address == server.address);
+    let rotten = address.filter(|at| world.serves(at) && at.answers_at(world.now_ms)).and_then(|at| at.rotten);
+    let flaw = |number: u8| Flaw {
+        name: catalogue().zone.prepend_label(format!("name{number}")).unwrap_or_default(),
+        rtype: RecordType::A,
+        fault: Fault::BadSignature("no signature verifies".into()),
+    };
+    let validity = Validity { flaws: rotten.map(flaw).into_iter().collect(), ..Validity::default() };
+    Inspected {
+        server: server.clone(),
+        udp: Ok(()),
+        tcp: Ok(()),
+        soa: None,
+        denial: None,
+        signatures: Vec::new(),
+        answers: Contents::new(),
+        validity,
+    }
 }
 
 /// One address answers, or part of it gets lost; what it says may be a little old.
@@ -135,17 +230,11 @@ fn ask(world: &mut World, server: &Server, kinds: &[Kind], samples: &mut Vec<Sam
     let repeated = world.rng.chance(odds.repeated);
     let address = world.addresses.iter().find(|at| at.server.address == server.address);
     for (nth, kind) in (0..).zip(kinds) {
-        let serves = || {
-            let operator = address.and_then(|at| at.operator).and_then(|op| world.operators.get(usize::from(op)));
-            operator.is_none_or(|op| op.serves)
-        };
-        let content = address.and_then(|at| at.showed_since(*kind, now_ms - late_ms));
-        let outcome = match (address, content) {
-            // The sixth and more: all of them.
-            (Some(at), Some(content)) if at.answers_at(now_ms) && lost != nth && !(6..10).contains(&lost) => {
-                if serves() { Outcome::Served(content.served.clone()) } else { Outcome::Failed(Failure::Refused) }
-            }
-            _ => Outcome::Failed(Failure::Silent),
+        // The sixth and more: all of them.
+        let is_heard = lost != nth && !(6..10).contains(&lost);
+        let outcome = match address.filter(|_| is_heard) {
+            Some(at) => answers(world, at, *kind, late_ms),
+            None => Outcome::Failed(Failure::Silent),
         };
         let sample = Sample { at: Time(now_ms), server: server.clone(), kind: *kind, outcome };
         if repeated {
@@ -182,7 +271,10 @@ impl Interface {
         let now_ms = world.now_ms;
         let answers = world.addresses.iter().find(|at| at.operator == Some(self.operator));
         let answers = answers.is_some_and(|primary| primary.answers_at(now_ms));
-        let serves = world.operator(self.operator).is_some_and(|op| op.serves && !op.dead);
+        // A secondary hands updates on to its primary.
+        let primary = world.primary_of(self.operator);
+        let has = |number: u8| world.operators.get(usize::from(number)).is_some_and(|op| op.serves && !op.dead);
+        let serves = has(self.operator) && has(primary);
         match (answers, serves) {
             (false, _) => Err(ProviderError::Timeout { server, after_ms: takes_ms.unsigned_abs() }),
             (true, false) => Err(ProviderError::Refused {
@@ -238,7 +330,13 @@ impl Provider for Interface {
 
     async fn largest_ttl_s(&self, _: &Name) -> Result<Option<u32>, ProviderError> {
         let mut world = self.connect()?;
-        Ok(world.operator(self.operator).filter(|op| op.ways.shows_zone).map(|op| op.largest_ttl_s()))
+        let fails_percent = world.edge.listing_fails;
+        if world.edge.chance(fails_percent) {
+            return Err(ProviderError::Timeout { server: self.server(), after_ms: 30_000 });
+        }
+        let of_addresses_s = if world.edge.is_mapped { world.edge.ttl_s(self.operator) } else { 0 };
+        let shown = world.operator(self.operator).filter(|op| op.ways.shows_zone);
+        Ok(shown.map(|op| op.largest_ttl_s().max(of_addresses_s)))
     }
 }
 
@@ -247,6 +345,7 @@ impl Interface {
         let server = self.server();
         let mut world = self.connect()?;
         let world = &mut *world;
+        let primary = world.primary_of(self.operator);
         let fails = world.rng.chance(world.odds.write_fails);
         // Not sent, done and not heard of, or done later.
         let how = if fails { world.rng.between(1, 3) } else { 0 };
@@ -254,7 +353,7 @@ impl Interface {
         let mut published = Vec::new();
         for set in wanted {
             let Some(kind) = kind_of(set.rtype()) else { continue };
-            let Some(op) = world.operators.get_mut(usize::from(self.operator)) else { continue };
+            let Some(op) = world.operators.get_mut(usize::from(primary)) else { continue };
             let had = op.get(kind).to_vec();
             let (ttl_s, records) = match set {
                 Wanted::Exactly { ttl_s, records, .. } => (*ttl_s, numbers(records)),
@@ -268,7 +367,7 @@ impl Interface {
             };
             if how >= 2 {
                 let after_ms = if how == 2 { 0 } else { world.rng.between(0, 20_000) };
-                let (operator, expects) = (self.operator, had);
+                let (operator, expects) = (primary, had);
                 world.will(after_ms, Fate::Arrives { operator, kind, expects, records, ttl_s });
                 continue;
             }
@@ -287,7 +386,7 @@ impl Interface {
             }
         }
         if !published.is_empty() {
-            world.publish(self.operator, &published);
+            world.publish(primary, &published);
         }
         match how {
             0 => Ok(changes),

@@ -98,9 +98,12 @@ impl Roll {
     /// Whether every address shows what the next stage needs to be known. `group`: operators that may be asked, or are to be.
     pub fn is_ready(&self, operator: u8, addresses: &[Address], group: &[bool]) -> bool {
         let of_group = |address: &&Address| {
-            address.operator.is_some_and(|of| of == operator || group.get(usize::from(of)).copied().unwrap_or(false))
+            !address.is_gone
+                && address
+                    .operator
+                    .is_some_and(|of| of == operator || group.get(usize::from(of)).copied().unwrap_or(false))
         };
-        let own = || addresses.iter().filter(|address| address.operator == Some(operator));
+        let own = || addresses.iter().filter(|address| address.operator == Some(operator) && !address.is_gone);
         let published = || {
             addresses
                 .iter()

@@ -4,7 +4,7 @@
 //! that never acts or an operator that is dead; anything else is stuck, and a failure. So is anything that is left, when a
 //! transition has ended, of operators that nobody wants any more.
 
-use super::adopt::adopt;
+use super::adopt::{adopt, settings_of};
 use super::catalogue::{catalogue, label, operator_of_label};
 use super::leftovers::Leftover;
 use super::oracle;
@@ -122,6 +122,8 @@ struct Play {
     /// Turns that were idle for too long, one after the other, without anything that explains it.
     unexplained: u32,
     ask: bool,
+    /// The owner has found out who else writes, and says so.
+    tries_now: bool,
     asked: BTreeMap<String, u32>,
     unanswered: Vec<String>,
     seen_events: usize,
@@ -169,6 +171,7 @@ impl Play {
             idle: 0,
             unexplained: 0,
             ask: options.ask,
+            tries_now: false,
             asked: BTreeMap::new(),
             unanswered: Vec::new(),
             seen_events: 0,
@@ -274,6 +277,11 @@ impl Play {
 
     fn takes_turn(&mut self) -> bool {
         self.turns += 1;
+        if std::mem::take(&mut self.tries_now) {
+            let (controller, zone) = (Controller::new(self.engine.clone()), catalogue().zone.to_string());
+            let tried = controller.control(&zone, wire::Verb::TryNow, wire::Control::default()).now_or_never();
+            return tried.is_none();
+        }
         let turned = self.engine.turn(&catalogue().zone).now_or_never();
         if let Some(Err(e)) = &turned {
             let mut world = self.around.world();
@@ -330,6 +338,7 @@ impl Play {
             Some(Err(refusal)) => {
                 world.log.note(now_ms, format_args!("the owner: {text}: refused: {refusal:?}"));
                 self.owner.refused(now_ms);
+                self.owner.mends(&mut world, &[refusal.code.as_ref()]);
             }
             None => self.owner.refused(now_ms),
         }
@@ -338,8 +347,13 @@ impl Play {
 
     /// What follows for the world from what the controller has put down.
     fn after(&mut self) {
-        let tables = self.memory.tables();
+        let mut tables = self.memory.tables();
         let mut world = self.around.world();
+        for operator in std::mem::take(&mut world.edge.settings) {
+            if let Some(record) = tables.operators.get_mut(&label(operator)) {
+                record.name_servers = settings_of(&world, operator);
+            }
+        }
         let Some(zone) = &tables.zone else { return };
         let seen = (world.version, tables.transitions.len());
         self.idle = if seen == self.seen && world.is_quiet() { self.idle + 1 } else { 0 };
@@ -379,6 +393,10 @@ impl Play {
             let numbers = |texts: &[String]| -> Vec<u16> {
                 texts.iter().filter_map(|text| unhex(text)).filter_map(|octets| catalogue().number(&octets)).collect()
             };
+            let codes: Vec<&str> = status.waiting.iter().map(|wait| wait.code.as_str()).collect();
+            self.owner.mends(&mut world, &codes);
+            // What an operator put back looks like the work of another.
+            self.tries_now = world.at_fault_ms.is_some() && codes.contains(&"second-writer");
             if waits {
                 self.owner.tell_parent(&mut world, numbers(&status.parent_ds), numbers(&status.parent_ns));
             }

@@ -6,6 +6,7 @@
 use super::address::{Address, Content};
 use super::catalogue::{OPERATORS, catalogue, label, operator_of_host};
 use super::chance::Rng;
+use super::edge::{Edge, Source};
 use super::log::Log;
 use super::operator::Operator;
 use super::oracle::{self, Oracle, View};
@@ -42,6 +43,28 @@ pub enum Fate {
         kind: Kind,
         divided_by: u32,
     },
+    /// An answer validates again.
+    Heals {
+        address: usize,
+    },
+    /// Somebody takes over where an operator's hosts lead to.
+    FollowsAddresses {
+        source: Source,
+        of: u8,
+    },
+    AddsAddress {
+        operator: u8,
+    },
+    GivesAddressUp {
+        operator: u8,
+    },
+    Gone {
+        address: usize,
+    },
+    /// Chorus is told of an operator's addresses.
+    Settings {
+        operator: u8,
+    },
     /// An update that nobody believes in any more arrives after all, if the set is still what it was.
     Arrives {
         operator: u8,
@@ -66,6 +89,7 @@ pub struct World {
     pub now_ms: i64,
     pub rng: Rng,
     pub whims: Whims,
+    pub edge: Edge,
     pub log: Log,
     pub operators: Vec<Operator>,
     pub parent: Parent,
@@ -169,10 +193,9 @@ impl World {
     }
 
     /// Brings the oracle's view of an address up to date. What was before has been judged.
-    fn show(&mut self, number: usize) {
+    pub(super) fn show(&mut self, number: usize) {
         let Some(address) = self.addresses.get(number) else { return };
-        let operator = address.operator.and_then(|op| self.operators.get(usize::from(op)));
-        let serves = operator.is_none_or(|op| op.serves);
+        let serves = self.serves(address);
         if let Some(view) = self.view.get_mut(number) {
             address.view(self.now_ms, serves, view);
         }
@@ -245,7 +268,7 @@ impl World {
         }
         let ready_ms: Vec<i64> = self.addresses.iter().map(|address| address.lag_ms).collect();
         for (address, lag_ms) in self.addresses.iter_mut().zip(ready_ms) {
-            if address.operator == Some(operator) {
+            if address.mirrors == Some(operator) && !address.is_frozen {
                 let lag_ms = self.rng.between(lag_ms / 2, lag_ms);
                 address.will_show(self.now_ms + lag_ms, &contents);
             }
@@ -256,10 +279,12 @@ impl World {
         self.log.note(self.now_ms, format_args!("parent has {kind} {set:?} ttl {ttl_s}"));
         self.version += 1;
         let content = Arc::new(Content::new(kind, self.version, set, ttl_s, &[]));
+        let glue = if kind == Kind::Delegation { self.glue_for(set) } else { None };
+        let contents: Vec<Arc<Content>> = std::iter::once(content).chain(glue).collect();
         for address in self.addresses.iter_mut().filter(|address| address.operator.is_none()) {
             // The whole lag at most: what is published first is shown first, anyway.
             let lag_ms = self.rng.between(0, address.lag_ms);
-            address.will_show(self.now_ms + lag_ms, std::slice::from_ref(&content));
+            address.will_show(self.now_ms + lag_ms, &contents);
         }
     }
 
@@ -279,7 +304,7 @@ impl World {
             .addresses
             .iter()
             .filter(|at| at.answers_at(now_ms) && self.parent.delegation.contains(&at.host) && at.operator.is_some())
-            .filter(|at| at.operator.and_then(|op| self.operators.get(usize::from(op))).is_some_and(|op| op.serves))
+            .filter(|at| !at.is_frozen && self.serves(at))
             .collect();
         if one_answer {
             asked = rng.pick(&asked).into_iter().collect();
@@ -337,6 +362,11 @@ impl World {
         self.log.note(self.now_ms, format_args!("{fate:?}"));
         self.flush();
         let now_ms = self.now_ms;
+        if matches!(&fate, Fate::Reverts { operator, .. } | Fate::Rolls { operator, .. } | Fate::LowersTtl { operator, .. }
+            if self.is_twin(*operator))
+        {
+            return;
+        }
         match fate {
             Fate::Silent { address, for_ms } => {
                 if let Some(address) = self.addresses.get_mut(address) {
@@ -345,6 +375,21 @@ impl World {
                 self.will(for_ms, Fate::Speaks);
             }
             Fate::Speaks => {}
+            Fate::Heals { address } => {
+                if let Some(address) = self.addresses.get_mut(address) {
+                    address.rotten = None;
+                }
+            }
+            Fate::FollowsAddresses { source, of } => self.follows_addresses(source, of),
+            Fate::AddsAddress { operator } => self.adds_address(operator),
+            Fate::GivesAddressUp { operator } => self.gives_address_up(operator),
+            Fate::Gone { address } => {
+                if let Some(address) = self.addresses.get_mut(address) {
+                    address.is_gone = true;
+                }
+                self.rolls_due_ms = now_ms;
+            }
+            Fate::Settings { operator } => self.edge.settings.push(operator),
             Fate::Dies { operator } => {
                 self.at_fault_ms.get_or_insert(now_ms);
                 for address in self.addresses.iter_mut().filter(|address| address.operator == Some(operator)) {

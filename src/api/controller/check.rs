@@ -11,8 +11,6 @@ use crate::model::dns::{Dnskey, Name, Rdata, RecordSet, RecordType};
 use crate::model::group::{Refused, World, dead_leavers, forecast, is_present};
 use crate::model::history::Kind;
 use crate::model::preflight::{self, Answered, Contents, Finding, Inspection, Severity, Unlisted};
-use crate::observe::ask::Asker;
-use crate::observe::inspect::inspect;
 use crate::observe::transport::Protocol;
 use crate::store::{MemberRecord, OperatorRecord};
 use chorus_providers::{Listing, Provider};
@@ -105,9 +103,7 @@ impl Controller {
         let present = known.members.iter().filter(|(operator, m)| is_present(&world, operator) && !m.unreachable);
         let servers: Vec<_> = present.flat_map(|(_, member)| member.servers.iter().cloned()).collect();
         let ports = self.engine.ports();
-        let clock = || ports.clock.now();
-        let asker = Asker { transport: ports.transport.as_ref(), ids: ports, clock: &clock };
-        let mut inspection = inspect(asker, &zone, &servers, listings).await;
+        let mut inspection = ports.observe.inspect(&zone, &servers, listings).await;
         inspection.unlisted = unlisted;
         inspection.given = known.places.given.clone();
         for operator in known.members.keys() {

@@ -11,7 +11,6 @@ use crate::model::group::{UNSUPPORTED, UNSUPPORTED_FIX};
 use crate::model::history::{Failure, History, Kind, Outcome as Seen, Server};
 use crate::model::preflight::data_findings;
 use crate::observe::ask::Asker;
-use crate::observe::inspect::inspect;
 use crate::observe::resolve::NameServer as Spec;
 use crate::observe::round::observe_operator_server;
 use crate::observe::transport::Protocol;
@@ -175,11 +174,8 @@ impl Controller {
 
     /// Whether a sample of each address's answers validates. An address that does not answer is told of elsewhere.
     async fn validated(&self, operator: &str, zone: &Name, servers: &[Server]) -> Vec<Check> {
-        let ports = self.engine.ports();
-        let clock = || ports.clock.now();
-        let asker = Asker { transport: ports.transport.as_ref(), ids: ports, clock: &clock };
         let mut checks = Vec::new();
-        for seen in inspect(asker, zone, servers, BTreeMap::new()).await.servers {
+        for seen in self.engine.ports().observe.inspect(zone, servers, BTreeMap::new()).await.servers {
             let found = data_findings(operator, &seen);
             if found.is_empty() && seen.validity.verified > 0 {
                 let (server, verified) = (&seen.server, seen.validity.verified);

@@ -3,10 +3,11 @@
 //!
 //! Invariant: complete and exact to the millisecond, given the view. An operator's host can be asked while an NS set that
 //! names it may be in a cache, whoever gave it: resolvers that follow the parent, the child or whoever they asked last are
-//! all among the crowd. Items of different kinds are in caches independently of each other.
+//! all among the crowd. A server can be asked while a host of its can, and a cache may have an address set that leads there.
+//! Items of different kinds are in caches independently of each other.
 
 use super::scene::{Scene, Slot, Spot};
-use super::{Class, Counts, Glitch, Kind, Part, Rrset, Settings, What, Whose, rules};
+use super::{Class, Counts, Glitch, Kind, Part, Rrset, Settings, What, Whose, lead, rules};
 
 /// A version in caches: the present run without a break.
 #[derive(Clone, Copy, Debug)]
@@ -26,13 +27,18 @@ enum Cause {
     Versions(Slot, Option<Slot>),
     /// All servers of this NS set fail, and whether all of them are silent.
     Out(Slot, bool),
-    LameHost(u16),
+    /// By host and place.
+    Lame(u16, u16),
+    /// A set of addresses that denies this host any.
+    NoAddress(Slot, u16),
 }
 
 pub(super) struct Crowd {
     settings: Settings,
     /// By host number.
     asked_until: Vec<i64>,
+    /// By the number of the address record.
+    leads_until: Vec<i64>,
     /// By slot.
     held: Vec<Held>,
     alive: Vec<Slot>,
@@ -43,8 +49,8 @@ pub(super) struct Crowd {
 
 impl Crowd {
     pub fn new(settings: Settings) -> Crowd {
-        let (asked_until, held, alive, news, open) = Default::default();
-        Crowd { settings, asked_until, held, alive, news, open }
+        let (asked_until, leads_until, held, alive, news, open) = Default::default();
+        Crowd { settings, asked_until, leads_until, held, alive, news, open }
     }
 
     pub fn advance(&mut self, scene: &Scene, from: i64, to: i64, counts: &mut Counts, glitches: &mut Vec<Glitch>) {
@@ -65,6 +71,9 @@ impl Crowd {
         if !scene.all_answer || !self.news.is_empty() {
             self.servers_that_fail(scene, from, to, glitches);
         }
+        if scene.is_mapped {
+            self.hosts_without_address(scene, from, glitches);
+        }
         glitches.iter().skip(said).for_each(|glitch| counts.add(glitch.kind));
     }
 
@@ -72,9 +81,26 @@ impl Crowd {
         self.asked_until.get(usize::from(host)).copied().unwrap_or(i64::MIN)
     }
 
+    /// Whether a cache may still lead from its host to this address.
+    fn is_found(&self, scene: &Scene, spot: &Spot, now: i64) -> bool {
+        let until = self.leads_until.get(usize::from(lead(spot.host, spot.place)));
+        !scene.is_mapped || until.is_some_and(|until| *until > now)
+    }
+
+    /// Until when an address can be asked: while an NS set in caches names a host, and an address set leads from it to here.
+    fn asked_there_until(&self, scene: &Scene, spot: &Spot) -> i64 {
+        if !scene.is_mapped {
+            return self.asked_until(spot.host);
+        }
+        let led_until = |host: u16| self.leads_until.get(usize::from(lead(host, spot.place))).copied();
+        let hosts = (0..).zip(&self.asked_until);
+        let both = hosts.map(|(host, until)| led_until(host).map_or(i64::MIN, |led| led.min(*until)));
+        both.max().unwrap_or(i64::MIN)
+    }
+
     /// Until when this address is asked within the stretch, if it is.
-    fn asked_within(&self, spot: &Spot, from: i64, to: i64) -> Option<i64> {
-        let until = if spot.is_parent() { to } else { self.asked_until(spot.host).min(to) };
+    fn asked_within(&self, scene: &Scene, spot: &Spot, from: i64, to: i64) -> Option<i64> {
+        let until = if spot.is_always_asked() { to } else { self.asked_there_until(scene, spot).min(to) };
         (until > from).then_some(until)
     }
 
@@ -83,17 +109,19 @@ impl Crowd {
         for round in 0.. {
             let mut changed = false;
             for spot in &scene.spots {
-                let Some(last) = self.asked_within(spot, from, to) else { continue };
-                for (_, slot) in spot.shows().iter().filter(|(what, _)| matches!(what, What::Ns | What::Delegation)) {
-                    let ns = scene.rrset(*slot);
-                    let mut until = last + self.settings.life_ms(ns.ttl_s);
+                let Some(last) = self.asked_within(scene, spot, from, to) else { continue };
+                let leads = |what: &What| matches!(what, What::Ns | What::Delegation | What::Leads);
+                for (what, slot) in spot.shows().iter().filter(|(what, _)| leads(what)) {
+                    let set = scene.rrset(*slot);
+                    let mut until = last + self.settings.life_ms(set.ttl_s);
                     // The longest way without a loop is shorter than this. So there is one, servers that keep each other
                     // known, and it goes on for as long as the view does.
-                    if round > scene.spots.len() {
+                    if round > 2 * scene.spots.len() {
                         until = until.max(to);
                     }
-                    for host in ns.records.iter() {
-                        changed |= self.extend(*host, until);
+                    let known = if *what == What::Leads { &mut self.leads_until } else { &mut self.asked_until };
+                    for number in set.records.iter() {
+                        changed |= extend(known, *number, until);
                     }
                 }
             }
@@ -101,17 +129,6 @@ impl Crowd {
                 return;
             }
         }
-    }
-
-    fn extend(&mut self, host: u16, until: i64) -> bool {
-        let host = usize::from(host);
-        if self.asked_until.len() <= host {
-            self.asked_until.resize(host + 1, i64::MIN);
-        }
-        let Some(known) = self.asked_until.get_mut(host) else { return false };
-        let grows = *known < until;
-        *known = until.max(*known);
-        grows
     }
 
     fn held(&self, slot: Slot) -> Held {
@@ -124,7 +141,7 @@ impl Crowd {
         let held = &self.held;
         self.alive.retain(|slot| held.get(slot.0).is_some_and(|held| held.dies_ms > from));
         for spot in &scene.spots {
-            let Some(last) = self.asked_within(spot, from, to) else { continue };
+            let Some(last) = self.asked_within(scene, spot, from, to) else { continue };
             for (_, slot) in spot.shows() {
                 let dies_ms = last + self.settings.life_ms(scene.rrset(*slot).ttl_s);
                 if self.held.len() <= slot.0 {
@@ -151,21 +168,26 @@ impl Crowd {
             let dies = |slot: Slot| self.held(slot).dies_ms;
             let until = match cause {
                 Cause::Versions(a, b) => b.map_or(dies(*a), |b| dies(b).min(dies(*a))),
-                Cause::Out(ns, silent) => match scene.all_fail(&scene.rrset(*ns).records) {
-                    Some(since) if since.is_some() == *silent => dies(*ns),
-                    _ => from,
-                },
-                Cause::LameHost(host) => {
-                    let lame = |spot: &&Spot| spot.host == *host && spot.is_lame();
-                    let asked = scene.spots.iter().filter(lame).filter_map(|spot| self.asked_within(spot, from, to));
-                    asked.max().map_or(from, |_| self.asked_until(*host))
+                Cause::Out(ns, silent) => {
+                    match scene.all_fail(&scene.rrset(*ns).records, |spot| self.is_found(scene, spot, from)) {
+                        Some(since) if since.is_some() == *silent => dies(*ns),
+                        _ => from,
+                    }
                 }
+                Cause::Lame(host, place) => {
+                    let lame = |spot: &&Spot| (spot.host, spot.place) == (*host, *place) && spot.is_lame();
+                    let lame = scene.spots.iter().filter(lame);
+                    let asked = lame.filter(|spot| self.asked_within(scene, spot, from, to).is_some());
+                    asked.map(|spot| self.asked_there_until(scene, spot)).max().unwrap_or(from)
+                }
+                Cause::NoAddress(leads, host) => dies(*leads).min(self.asked_until(*host)),
             };
             // What died and came back within one step is news, and said anew.
             let over = match cause {
                 Cause::Versions(a, b) => self.news.contains(a) || b.is_some_and(|b| self.news.contains(&b)),
                 Cause::Out(ns, _) => self.news.contains(ns),
-                Cause::LameHost(_) => false,
+                Cause::NoAddress(leads, _) => self.news.contains(leads),
+                Cause::Lame(..) => false,
             };
             if over {
                 return false;
@@ -217,7 +239,8 @@ impl Crowd {
             if !matches!(known.what, What::Ns | What::Delegation) {
                 continue;
             }
-            let Some(silent_since) = scene.all_fail(&known.rrset.records) else { continue };
+            let found = |spot: &Spot| self.is_found(scene, spot, from);
+            let Some(silent_since) = scene.all_fail(&known.rrset.records, found) else { continue };
             let cause = Cause::Out(*slot, silent_since.is_some());
             if self.open.iter().any(|(open, _)| *open == cause) {
                 continue;
@@ -231,12 +254,34 @@ impl Crowd {
             }
         }
         for spot in scene.spots.iter().filter(|spot| spot.is_lame()) {
-            let cause = Cause::LameHost(spot.host);
-            if self.asked_within(spot, from, to).is_none() || self.open.iter().any(|(open, _)| *open == cause) {
+            let cause = Cause::Lame(spot.host, spot.place);
+            if self.asked_within(scene, spot, from, to).is_none() || self.open.iter().any(|(open, _)| *open == cause) {
                 continue;
             }
             self.open.push((cause, glitches.len()));
-            glitches.push(lame(spot, from, self.asked_until(spot.host)));
+            glitches.push(lame(spot, from, self.asked_there_until(scene, spot)));
+        }
+    }
+
+    /// Hosts inside the zone that are named, while a cache may have the word of one of the zone's servers that they have no
+    /// address.
+    fn hosts_without_address(&mut self, scene: &Scene, from: i64, glitches: &mut Vec<Glitch>) {
+        for slot in &self.alive {
+            let of_zone = matches!(self.held(*slot).whose, Whose::Operator(_));
+            if scene.known(*slot).what != What::Leads || !of_zone {
+                continue;
+            }
+            for host in &scene.inside {
+                let is_named = self.asked_until(*host) > from;
+                if !is_named || scene.places_of(*slot, *host).next().is_some() {
+                    continue;
+                }
+                let cause = Cause::NoAddress(*slot, *host);
+                if !self.open.iter().any(|(open, _)| *open == cause) {
+                    self.open.push((cause, glitches.len()));
+                    glitches.push(self.glitch(scene, Kind::NoAddress, from, &[*slot]));
+                }
+            }
         }
     }
 
@@ -262,6 +307,18 @@ impl Crowd {
             until_ms: held.dies_ms,
         }
     }
+}
+
+/// Something is known until then at least. Returns whether that is news.
+fn extend(known_until: &mut Vec<i64>, number: u16, until: i64) -> bool {
+    let number = usize::from(number);
+    if known_until.len() <= number {
+        known_until.resize(number + 1, i64::MIN);
+    }
+    let Some(known) = known_until.get_mut(number) else { return false };
+    let grows = *known < until;
+    *known = until.max(*known);
+    grows
 }
 
 /// The two in the order of the chain of trust, when they are next to each other in it.

@@ -60,7 +60,7 @@ pub struct Counts {
     pub bogus: u64,
     pub insecure: u64,
     pub unresolvable: u64,
-    /// The crowd's only: hosts that could be asked and did not have the zone.
+    /// The crowd's only: hosts that could be asked and did not have the zone, or that had no address.
     pub lame: u64,
 }
 
@@ -70,7 +70,7 @@ impl Counts {
             Kind::Bogus => self.bogus += 1,
             Kind::Insecure => self.insecure += 1,
             Kind::Unresolvable { .. } => self.unresolvable += 1,
-            Kind::Lame => self.lame += 1,
+            Kind::Lame | Kind::NoAddress => self.lame += 1,
         }
     }
 }
@@ -96,6 +96,8 @@ pub enum Kind {
     Unresolvable { silent: bool },
     /// A server that may be asked answers that it does not have the zone. Resolvers have to try another.
     Lame,
+    /// A server that may be asked says that a name server has no address, and caches have an NS set that names it.
+    NoAddress,
 }
 
 /// Something in a cache, or a server.
@@ -143,6 +145,7 @@ impl Display for Kind {
             Kind::Unresolvable { silent: true } => "unresolvable (all silent)",
             Kind::Unresolvable { silent: false } => "unresolvable (zone not there)",
             Kind::Lame => "lame",
+            Kind::NoAddress => "a name server without an address",
         })
     }
 }
@@ -154,6 +157,7 @@ impl Display for What {
             What::Delegation => f.write_str("delegation"),
             What::Dnskey => f.write_str("DNSKEY"),
             What::Ns => f.write_str("NS"),
+            What::Leads => f.write_str("addresses"),
             What::Answer(which) => write!(f, "data {which}"),
         }
     }
@@ -176,6 +180,7 @@ impl Display for Part {
         let (since, until) = (Seconds(self.since_ms), Seconds(self.until_ms));
         match self.whose {
             Whose::Parent => f.write_str("parent")?,
+            Whose::Public => f.write_str("public DNS")?,
             Whose::Operator(operator) => write!(f, "operator {operator} host {}", self.host)?,
         }
         let Some(what) = self.what else { return write!(f, " can be asked until {until}") };

@@ -6,7 +6,7 @@
 //!   must have foreseen; the tests hold the two against each other.
 //!
 //! Invariant: nothing here knows what the controller believes. Keys and hosts are numbers, and no other part of the program
-//! is used (`tests/oracle.rs` reads the `use` lines). How the world moves does not belong here.
+//! is used (`tests/oracle` reads the `use` lines). How the world moves does not belong here.
 //!
 //! A moment is half-open throughout: what was fetched just before `t` with a TTL of 60 s is in caches before `t + 60 s`, and
 //! no longer at it.
@@ -27,12 +27,20 @@ use std::sync::Arc;
 /// Numbers, sorted, without doubles.
 pub type Set = Arc<[u16]>;
 
+/// Places are numbered below this.
+pub const PLACES: u16 = 16;
+
+/// The record that leads from a host, which NS sets name, to a place, which is one address or more of one server.
+pub fn lead(host: u16, place: u16) -> u16 {
+    host * PLACES + place % PLACES
+}
+
 /// What an address serves of one RRset.
 #[derive(Clone, Debug)]
 pub struct Rrset {
     /// No two different RRsets in a world have the same. Several addresses may serve one, and one may come back.
     pub version: u32,
-    /// Key numbers (DNSKEY, DS) or host numbers (NS); of no interest in ordinary data.
+    /// Key numbers (DNSKEY, DS), host numbers (NS) or where hosts lead to; of no interest in ordinary data.
     pub records: Set,
     pub ttl_s: u32,
     /// The keys that sign it.
@@ -42,6 +50,8 @@ pub struct Rrset {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Whose {
     Parent,
+    /// The rest of the DNS, which resolvers find name servers outside the zone by.
+    Public,
     Operator(u8),
 }
 
@@ -51,6 +61,8 @@ pub struct Address {
     pub whose: Whose,
     /// Several addresses may be one host's. Without meaning at the parent.
     pub host: u16,
+    /// Where address records lead to, if there are any in this world.
+    pub place: u16,
     /// Whether it answers at all.
     pub up: bool,
     /// Whether it still has the zone. Without meaning at the parent.
@@ -62,8 +74,14 @@ pub struct Address {
     pub dnskey: Option<Rrset>,
     /// Judged like ordinary data too, when signers are given.
     pub ns: Option<Rrset>,
-    /// Ordinary data: which, and what. Negative answers are data.
+    /// Ordinary data: which, and what. Negative answers are data. The parent has such when it has a copy of the zone; then it
+    /// shows no delegation (RFC 1034 §4.3.2).
     pub answers: Vec<(u8, Rrset)>,
+    /// The addresses of name servers ([`lead`]): as glue at the parent, in the zone at an operator, those of hosts outside the
+    /// zone in the public DNS. If no address has any, every host's addresses are known to every resolver.
+    pub leads: Option<Rrset>,
+    /// The hosts whose addresses belong there: a set without one of them says that it has none.
+    pub leads_of: Set,
 }
 
 #[derive(Clone, Copy, Debug)]

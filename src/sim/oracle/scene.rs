@@ -2,7 +2,7 @@
 //!
 //! Invariant: says what is served, by whom, and nothing of who asks.
 
-use super::{Address, Rrset, View, Whose};
+use super::{Address, PLACES, Rrset, Set, View, Whose};
 use std::collections::BTreeMap;
 
 /// What is asked for.
@@ -13,6 +13,8 @@ pub enum What {
     Delegation,
     Dnskey,
     Ns,
+    /// Addresses of name servers.
+    Leads,
     Answer(u8),
 }
 
@@ -31,27 +33,30 @@ pub(super) struct Known {
 pub(super) struct Spot {
     pub whose: Whose,
     pub host: u16,
+    pub place: u16,
     up: bool,
     serves: bool,
     /// Since when it has not answered at all.
     pub silent_since: Option<i64>,
     versions: Vec<u32>,
     shows: Vec<(What, Slot)>,
+    pub leads_of: Set,
 }
 
 impl Spot {
-    pub fn is_parent(&self) -> bool {
-        self.whose == Whose::Parent
+    /// Whether resolvers come here without any NS set.
+    pub fn is_always_asked(&self) -> bool {
+        matches!(self.whose, Whose::Parent | Whose::Public)
     }
 
     /// It answers, and has what it is asked for.
     pub fn answers(&self) -> bool {
-        self.up && (self.serves || self.is_parent())
+        self.up && (self.serves || self.is_always_asked())
     }
 
     /// It answers, and does not have the zone.
     pub fn is_lame(&self) -> bool {
-        self.up && !self.serves && !self.is_parent()
+        self.up && !self.serves && !self.is_always_asked()
     }
 
     /// What it can be asked for with success.
@@ -65,6 +70,7 @@ impl Spot {
 
     fn is_as(&self, address: &Address) -> bool {
         (self.whose, self.host, self.up, self.serves) == (address.whose, address.host, address.up, address.serves)
+            && self.leads_of == address.leads_of
             && rrsets(address).map(|(_, rrset)| rrset.version).eq(self.versions.iter().copied())
     }
 }
@@ -81,6 +87,10 @@ pub(super) struct Scene {
     pub insecure: Vec<Slot>,
     /// Every address answers.
     pub all_answer: bool,
+    /// Hosts are found by address records.
+    pub is_mapped: bool,
+    /// The hosts inside the zone.
+    pub inside: Vec<u16>,
     known: Vec<Known>,
     by_version: BTreeMap<u32, Slot>,
 }
@@ -105,6 +115,11 @@ impl Scene {
         if changed {
             self.all_answer = self.spots.iter().all(Spot::answers);
             self.data = self.data_served();
+            self.is_mapped |= self.known.iter().any(|known| known.what == What::Leads);
+            let of_operators = self.spots.iter().filter(|spot| !spot.is_always_asked());
+            self.inside = of_operators.flat_map(|spot| spot.leads_of.iter().copied()).collect();
+            self.inside.sort_unstable();
+            self.inside.dedup();
             self.look_for_ds(now);
         }
     }
@@ -119,10 +134,12 @@ impl Scene {
     }
 
     /// When all servers named fail, how: `Some(None)` if one of them does not have the zone, else since when all are silent.
-    pub fn all_fail(&self, named: &[u16]) -> Option<Option<i64>> {
+    /// `found`: whether resolvers find this address for its host.
+    pub fn all_fail(&self, named: &[u16], found: impl Fn(&Spot) -> bool) -> Option<Option<i64>> {
         let mut since = i64::MIN;
         let mut lame = false;
-        for spot in self.spots.iter().filter(|spot| !spot.is_parent() && named.contains(&spot.host)) {
+        let named = self.spots.iter().filter(|spot| !spot.is_always_asked() && named.contains(&spot.host));
+        for spot in named.filter(|spot| found(spot)) {
             if spot.answers() {
                 return None;
             }
@@ -130,6 +147,12 @@ impl Scene {
             since = since.max(spot.silent_since.unwrap_or(i64::MIN));
         }
         Some((!lame).then_some(since))
+    }
+
+    /// Where a set of addresses leads from this host.
+    pub fn places_of(&self, leads: Slot, host: u16) -> impl Iterator<Item = u16> + '_ {
+        let to = self.rrset(leads).records.iter().filter(move |lead| **lead / PLACES == host);
+        to.map(|lead| lead % PLACES)
     }
 
     fn spot(&mut self, address: &Address, silent_since: Option<i64>) -> Spot {
@@ -146,6 +169,8 @@ impl Scene {
         Spot {
             whose: address.whose,
             host: address.host,
+            place: address.place,
+            leads_of: address.leads_of.clone(),
             up: address.up,
             serves: address.serves,
             silent_since,
@@ -187,7 +212,7 @@ impl Known {
         match self.what {
             What::Answer(_) => true,
             What::Ns => !self.rrset.signers.is_empty(),
-            What::Ds | What::Delegation | What::Dnskey => false,
+            What::Ds | What::Delegation | What::Dnskey | What::Leads => false,
         }
     }
 
@@ -203,5 +228,6 @@ fn rrsets(address: &Address) -> impl Iterator<Item = (What, &Rrset)> {
         .chain(one(What::Delegation, &address.delegation))
         .chain(one(What::Dnskey, &address.dnskey))
         .chain(one(What::Ns, &address.ns))
+        .chain(one(What::Leads, &address.leads))
         .chain(address.answers.iter().map(|(which, rrset)| (What::Answer(*which), rrset)))
 }

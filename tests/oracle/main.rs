@@ -1,6 +1,8 @@
 //! What the oracle of the simulated world finds, held against worked numbers, against a crowd that asks every second, and
 //! against itself: what a single resolver meets, the crowd has foreseen.
 
+mod edge;
+
 use chorus::sim::oracle::{Address, Class, Counts, Glitch, Kind, Oracle, Rrset, Settings, View, What, Whose};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -157,6 +159,9 @@ fn address(whose: Whose, host: u16) -> Address {
         dnskey: None,
         ns: None,
         answers: Vec::new(),
+        place: 0,
+        leads: None,
+        leads_of: Default::default(),
     }
 }
 
@@ -536,7 +541,7 @@ impl EverySecond {
         let mut asked = BTreeSet::new();
         loop {
             let can_be = |at: &Address| match at.whose {
-                Whose::Parent => at.up,
+                Whose::Parent | Whose::Public => at.up,
                 Whose::Operator(_) => at.up && at.serves && self.asked_until.get(&at.host).is_some_and(|u| *u > second),
             };
             let all = &world.addresses;
