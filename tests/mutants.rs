@@ -163,6 +163,7 @@ fn the_tests_that_the_table_names_exist() {
         assert!(file.starts_with("tests/"), "{file}");
         let tests = std::fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
         let test = tests.split_once(&format!("#[test]\nfn {name}()"));
+        let test = test.or_else(|| tests.split_once(&format!("#[tokio::test]\nasync fn {name}()")));
         let body = test.unwrap_or_else(|| panic!("there is no test {name} in {file}")).1.split_once("\n}").unwrap().0;
         for switch in &mutant.set {
             // Where a whole file is without the check, its tests do not say so each time.

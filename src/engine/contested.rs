@@ -12,6 +12,7 @@ use crate::model::group::{
     Change, Decision, REPAIRS_MAX, WITHIN, Wait, Write, held_until, losses, pusher, second_writer,
 };
 use crate::model::history::{Kind, Server};
+use crate::model::switches::Switch;
 use crate::model::time::Time;
 
 const SECOND_WRITER: &str = "second-writer";
@@ -19,7 +20,7 @@ const SECOND_WRITER: &str = "second-writer";
 impl Engine {
     /// Looks for a second controller in what the round showed, before what was sent counts as arrived.
     pub(super) fn look_for_a_second_writer(known: &mut Picture, status: &mut Status) {
-        if status.second_writer.is_none() {
+        if status.second_writer.is_none() && !known.world().leaves_out(Switch::SecondWriter) {
             let (world, in_flight) = (known.world(), &known.record.in_flight);
             let found = status.told_at.and_then(|told| {
                 status.losses = losses(&world, told, in_flight, &status.losses);

@@ -5,6 +5,7 @@ use super::status::{Failing, Status, WaitingFor};
 use super::turn::Engine;
 use crate::model::group::Step;
 use crate::model::resolution::Resolution;
+use crate::model::switches::Switch;
 use crate::model::time::Time;
 use crate::observe::fresh::Start;
 
@@ -21,7 +22,8 @@ impl Engine {
         settled: bool,
     ) -> Result<Option<Time>, EngineError> {
         let resolution = self.resolve_afresh(known).await;
-        if settled && resolution.fails() {
+        let counts = settled && !self.ports.switches.without.leaves_out(Switch::FreshResolution);
+        if counts && resolution.fails() {
             return self.wait_for_resolution(known, status, &resolution).await.map(Some);
         }
         status.failing = None;

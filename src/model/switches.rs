@@ -67,9 +67,15 @@ switches! {
     Unseen "unseen" "that what one server of the parent showed may be at the others unseen",
     Addresses "addresses" "that an address counts as its operator's until every set that gives it to a name server is dead",
     HostAddresses "host-addresses" "that all operators have the same addresses for a name server inside the zone, before it is named",
+    DeniedAddresses "denied-addresses" "the wait for a denial of a name server's addresses that a cache may hold from before they were first seen",
     OldAddresses "old-addresses" "the wait for other addresses of a name server inside the zone, before it is named",
     Glue "glue" "that glue is as the zone has it, before anything of a leaver goes",
     ParentCopy "parent-copy" "that a copy of the zone at a parent's server is asked as long as the parent is asked there",
+    OwnKeys "own-keys" "that every operator signs with keys of its own (RFC 8901 §2.1.2)",
+    DataValid "data-valid" "that what an address answers validates, before a transition starts",
+    ListingFailed "listing-failed" "that a zone that could not be listed may have long TTLs: that of the SOA is taken",
+    FreshResolution "fresh-resolution" "that the zone resolves and validates anew, before a transition is done",
+    SecondWriter "second-writer" "that nothing is written while another controller seems to write",
     RoundStart "round-start" "that guards are held against the beginning of a round of observation",
     Intent "intent" "that placements are committed before they are written",
     Placements "placements" "that a placed key is told from an operator's own",
@@ -104,11 +110,11 @@ impl FromStr for Switch {
 
 /// What is left out; nothing, by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Without(u64);
+pub struct Without(u128);
 
 impl Without {
     pub fn leaves_out(self, switch: Switch) -> bool {
-        cfg!(feature = "guard-switches") && self.0 & (1 << switch as u64) != 0
+        cfg!(feature = "guard-switches") && self.0 & (1 << switch as u128) != 0
     }
 
     pub fn is_empty(self) -> bool {
@@ -118,6 +124,6 @@ impl Without {
 
 impl FromIterator<Switch> for Without {
     fn from_iter<I: IntoIterator<Item = Switch>>(switches: I) -> Without {
-        Without(switches.into_iter().fold(0, |bits, switch| bits | 1 << switch as u64))
+        Without(switches.into_iter().fold(0, |bits, switch| bits | 1 << switch as u128))
     }
 }

@@ -9,7 +9,7 @@ use chorus::model::history::Kind;
 use chorus::store::{MasterKey, Store};
 
 /// Another process with a database of its own, that knows the same operators.
-async fn another(world: &World) -> World {
+pub async fn another(world: &World) -> World {
     let store = Store::in_memory(MasterKey::from_octets([9; 32])).await.unwrap();
     for record in world.store.operators().await.unwrap() {
         store.add_operator(&record, b"c2VjcmV0LXNlY3JldC1zZWNyZXQ=", [2; 24]).await.unwrap();
@@ -19,7 +19,7 @@ async fn another(world: &World) -> World {
     other.with_store(store)
 }
 
-fn add(world: &World, operators: &[&str]) -> ZoneAdd {
+pub fn add(world: &World, operators: &[&str]) -> ZoneAdd {
     ZoneAdd {
         zone: "child.example".into(),
         operator: None,

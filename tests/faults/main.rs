@@ -7,6 +7,7 @@ mod clocks;
 mod credentials;
 mod groups;
 mod kept;
+mod left_out;
 mod lists;
 mod measures;
 mod no_time_is_lost;

@@ -14,7 +14,9 @@ use chorus::model::dns::Name;
 use chorus::model::group::Standing;
 use chorus::model::history::{Failure, Kind, Outcome, Sample, Server};
 use chorus::model::policy::Policy;
+use chorus::model::resolution::{Resolution, resolution_of};
 use chorus::model::time::Time;
+use chorus::observe::fresh::Start;
 use chorus::observe::resolve::{Resolve, ResolveError};
 use chorus::observe::round::{Observation, Observe};
 use chorus::observe::transport::{NoAnswer, Protocol, Transport};
@@ -80,6 +82,8 @@ pub struct State {
     pub boot: String,
     pub operators: BTreeMap<String, Operator>,
     pub parent: Parent,
+    /// What a resolver without a cache meets beside what the servers answer.
+    pub fails_anew: Option<String>,
     coming: BTreeMap<(i64, u64), Coming>,
     count: u64,
     /// What happened, for whoever reads a failed test.
@@ -213,6 +217,14 @@ impl Observe for Outside {
             samples.extend(outcomes.into_iter().map(|(server, kind, outcome)| Sample { at, server, kind, outcome }));
         }
         Observation { began, samples }
+    }
+
+    async fn resolve(&self, start: Start<'_>) -> Resolution {
+        let Observation { began, samples } =
+            self.observe(start.zone, start.parent_zone, start.configured, start.parent, Protocol::Tcp).await;
+        let mut found = resolution_of(start.zone, began, &samples);
+        found.failures.extend(self.lock().fails_anew.clone());
+        found
     }
 }
 
@@ -403,6 +415,7 @@ impl World {
             parent: Parent::new(),
             coming: BTreeMap::new(),
             count: 0,
+            fails_anew: None,
             log: Vec::new(),
         };
         state.parent.delegate_to(&state.operators["a"]);

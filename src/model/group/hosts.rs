@@ -4,6 +4,7 @@
 
 use super::addresses::{GLUE_DIFFERS, alias, glue_differs, may_be_named, unequal};
 use super::decision::Step;
+use super::denied::no_denial_is_cached;
 use super::ladder::Ladder;
 use super::say::names;
 use super::view::{Member, Shown};
@@ -43,7 +44,8 @@ impl Ladder<'_> {
             self.wait(Step::NameServers, ADDRESSES_DIFFER, format!("{}{more}", first.text()), None);
             return false;
         }
-        let guard = may_be_named(world, &all);
+        let mut guard = may_be_named(world, &all);
+        no_denial_is_cached(world, &all, &mut guard);
         if !guard.is_open(world.now) {
             let text =
                 format!("{} may be named as name server when no cache holds the {}", names(joiners), guard.because);

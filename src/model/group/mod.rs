@@ -20,6 +20,7 @@ mod cds;
 mod cds_waits;
 mod dead_leavers;
 mod decision;
+mod denied;
 mod desired;
 mod farewell;
 mod forecast;

@@ -9,6 +9,7 @@ use super::say::key_list;
 use super::view::{Member, World};
 use crate::model::dns::{Name, Rdata, RecordSet, key_that_ds_belongs_to};
 use crate::model::history::{Kind, Span, Who};
+use crate::model::switches::Switch;
 use crate::model::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,6 +55,9 @@ impl SharedKeys {
 /// The members that sign with keys of another member, and stay, or lose the signer: nothing can be written for them.
 pub fn shared_keys(world: &World<'_>) -> Vec<SharedKeys> {
     let mut found = Vec::new();
+    if world.leaves_out(Switch::OwnKeys) {
+        return found;
+    }
     let names: Vec<&String> = world.members.keys().collect();
     for (index, first) in names.iter().enumerate() {
         for second in names.iter().skip(index + 1) {

@@ -74,6 +74,7 @@ impl Lifetimes {
         match (self.policy.data_ttl_max_s, seen) {
             (Some(said), _) => DataTtl::Said(said),
             (None, Some(seen)) => DataTtl::Seen(seen),
+            (None, None) if self.without.leaves_out(Switch::ListingFailed) => DataTtl::Assumed(0),
             (None, None) => DataTtl::Assumed(DATA_TTL_MAX_UNKNOWN_S),
         }
     }

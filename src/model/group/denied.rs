@@ -1,0 +1,54 @@
+//! Denials that nobody saw: that a name server inside the zone has no address.
+//!
+//! Invariant: what was first seen at a moment may have been denied until that moment, and a cache keeps the denial
+//! (RFC 2308 §5). Whoever has it does not find the name server.
+
+use super::guards::Guard;
+use super::view::{Member, World};
+use crate::model::dns::{Name, host_address, ns_name};
+use crate::model::history::{Kind, Server, Span};
+use crate::model::switches::Switch;
+use crate::model::time::Time;
+use std::collections::BTreeSet;
+
+/// Makes the naming of hosts wait until no cache holds a denial from before their addresses were seen.
+pub(super) fn no_denial_is_cached(world: &World<'_>, hosts: &BTreeSet<Name>, guard: &mut Guard) {
+    if world.leaves_out(Switch::DeniedAddresses) {
+        return;
+    }
+    let inside = hosts.iter().filter(|host| world.zone.zone_of(host) && !is_named_already(world, host));
+    for host in inside {
+        for (operator, server) in asked(world) {
+            let Some(first_seen) = seen_from_the_first(world, server, host) else { continue };
+            let ttl_s = world.lifetimes.data_ttl_s(operator);
+            let dead = first_seen.plus(world.lifetimes.outlives_ttl(ttl_s));
+            guard.and(Kind::Addresses, Some(dead), || {
+                format!(
+                    "resolvers may still have cached that {host} has no address (for up to {ttl_s} s): its addresses were \
+                     first seen at {server} at {first_seen}"
+                )
+            });
+        }
+    }
+}
+
+/// The servers that resolvers query already: those of operators that the parent delegates to.
+fn asked<'w>(world: &World<'w>) -> Vec<(&'w String, &'w Server)> {
+    let named = |member: &&Member| member.hosts.iter().any(|host| is_named_already(world, host));
+    let members = world.members.iter().filter(|(_, member)| named(member));
+    members.flat_map(|(operator, member)| member.servers.iter().map(move |server| (operator, server))).collect()
+}
+
+fn is_named_already(world: &World<'_>, host: &Name) -> bool {
+    let mut delegations =
+        world.parent_servers.iter().filter_map(|server| world.history.current(server, Kind::Delegation));
+    delegations.any(|span| span.served.records.iter().filter_map(|ns| ns_name(ns).ok()).any(|named| named == *host))
+}
+
+/// When a server was first seen with an address of a host, if it was never seen without.
+fn seen_from_the_first(world: &World<'_>, server: &Server, host: &Name) -> Option<Time> {
+    let has = |span: &&Span| span.served.records.iter().filter_map(host_address).any(|(of, _)| of == *host);
+    let track = world.history.track(server, Kind::Addresses)?;
+    let all_have = track.spans.iter().all(|span| has(&span));
+    track.spans.first().filter(|span| all_have && span.since.is_none()).map(|span| span.first_seen)
+}
