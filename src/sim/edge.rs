@@ -336,7 +336,8 @@ impl World {
                 let after_ms = self.edge.between(0, 5_000_000);
                 self.will(after_ms, Fate::AddsAddress { operator });
             } else if self.edge.moves && self.edge.chance(40) {
-                let after_ms = self.edge.between(0, 3_000_000);
+                let longest_ms = if self.edge.chance(50) { 120_000 } else { 3_000_000 };
+                let after_ms = self.edge.between(0, longest_ms);
                 self.will(after_ms, Fate::GivesAddressUp { operator });
             }
         }

@@ -123,7 +123,8 @@ impl World {
             }
             if world.edge.spare.get(usize::from(number)).copied().unwrap_or(false) {
                 let of = if inside { inside_host_number } else { host_number };
-                let lag_ms = world.edge.between(0, 400_000);
+                let longest_ms = if world.edge.chance(30) { 10_000_000 } else { 400_000 };
+                let lag_ms = world.edge.between(0, longest_ms);
                 world.add_address(Some(number), of(number, 0), SPARE, lag_ms);
             }
         }
