@@ -129,6 +129,7 @@ fn wrong(report: &Report) -> Option<String> {
 fn part(part: &Part) -> String {
     let whose = match part.whose {
         Whose::Parent => "the parent".into(),
+        Whose::Public => "the public DNS".into(),
         Whose::Operator(number) => char::from(b'a' + number).to_string(),
     };
     match part.what {

@@ -213,12 +213,17 @@ impl World {
         }
     }
 
+    fn soa_ttl_s(&self, operator: u8) -> u32 {
+        self.operators.get(usize::from(operator)).map_or(60, |op| op.ttl_s(Kind::Data))
+    }
+
     /// What a source has, as a version of its own. In the public DNS each operator's hosts are apart.
     fn leads_content(&mut self, source: Source, of: u8) -> Arc<Content> {
         self.version += 1;
         let (kind, ttl_s) = match source {
             Source::Glue => (Kind::Glue, self.parent.delegation_ttl_s),
-            Source::Zone(zone) => (Kind::Addresses, self.edge.ttl_s(zone)),
+            // What is not there is denied for as long as the SOA record says.
+            Source::Zone(zone) => (Kind::Addresses, self.edge.ttl_s(zone).min(self.soa_ttl_s(zone))),
             Source::Public => (Kind::Addresses, self.edge.ttl_s(of)),
         };
         let named = &self.parent.delegation;

@@ -3,6 +3,7 @@
 
 use crate::groups::{add, another};
 use crate::world::World;
+use chorus::api::service::Service;
 use chorus::model::switches::Switch;
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use super::guards::Guard;
 use super::view::{Member, World};
 use crate::model::dns::{Name, host_address, ns_name};
 use crate::model::history::{Kind, Server, Span};
+use crate::model::policy::DATA_TTL_MAX_UNKNOWN_S;
 use crate::model::switches::Switch;
 use crate::model::time::Time;
 use std::collections::BTreeSet;
@@ -18,9 +19,9 @@ pub(super) fn no_denial_is_cached(world: &World<'_>, hosts: &BTreeSet<Name>, gua
     }
     let inside = hosts.iter().filter(|host| world.zone.zone_of(host) && !is_named_already(world, host));
     for host in inside {
-        for (operator, server) in asked(world) {
+        for server in asked(world) {
             let Some(first_seen) = seen_from_the_first(world, server, host) else { continue };
-            let ttl_s = world.lifetimes.data_ttl_s(operator);
+            let ttl_s = denial_ttl_s(world, server);
             let dead = first_seen.plus(world.lifetimes.outlives_ttl(ttl_s));
             guard.and(Kind::Addresses, Some(dead), || {
                 format!(
@@ -33,10 +34,16 @@ pub(super) fn no_denial_is_cached(world: &World<'_>, hosts: &BTreeSet<Name>, gua
 }
 
 /// The servers that resolvers query already: those of operators that the parent delegates to.
-fn asked<'w>(world: &World<'w>) -> Vec<(&'w String, &'w Server)> {
+fn asked<'w>(world: &World<'w>) -> Vec<&'w Server> {
     let named = |member: &&Member| member.hosts.iter().any(|host| is_named_already(world, host));
-    let members = world.members.iter().filter(|(_, member)| named(member));
-    members.flat_map(|(operator, member)| member.servers.iter().map(move |server| (operator, server))).collect()
+    world.members.values().filter(named).flat_map(|member| &member.servers).collect()
+}
+
+/// For how long caches keep a denial: as the SOA record says it (RFC 2308 §5), with the larger of its two TTLs.
+fn denial_ttl_s(world: &World<'_>, server: &Server) -> u64 {
+    let track = world.history.track(server, Kind::Data);
+    let soa = track.into_iter().flat_map(|track| &track.spans).map(|span| u64::from(span.served.ttl_s));
+    soa.max().unwrap_or_else(|| world.lifetimes.policy.data_ttl_max_s.unwrap_or(DATA_TTL_MAX_UNKNOWN_S))
 }
 
 fn is_named_already(world: &World<'_>, host: &Name) -> bool {
