@@ -117,14 +117,17 @@ impl Address {
         self.coming.front().map_or(i64::MAX, |(at_ms, _)| *at_ms)
     }
 
-    /// Takes over what has arrived.
-    pub fn catch_up(&mut self, now_ms: i64) {
+    /// Takes over what has arrived, and returns it.
+    pub fn catch_up(&mut self, now_ms: i64) -> Vec<Arc<Content>> {
+        let mut arrived = Vec::new();
         while let Some((_, content)) = self.coming.pop_front_if(|(at_ms, _)| *at_ms <= now_ms) {
             let kind = content.kind as usize;
             if let (Some(shows), Some(before)) = (self.shows.get_mut(kind), self.before.get_mut(kind)) {
-                *before = shows.replace(content).map(|old| (now_ms, old));
+                *before = shows.replace(content.clone()).map(|old| (now_ms, old));
             }
+            arrived.push(content);
         }
+        arrived
     }
 
     pub fn view(&self, now_ms: i64, serves: bool, into: &mut oracle::Address) {

@@ -354,7 +354,8 @@ impl World {
 
     pub(super) fn adds_address(&mut self, operator: u8) {
         let spare = self.addresses.iter().find(|at| at.operator == Some(operator) && at.slot == SPARE);
-        let Some(spare) = spare.filter(|spare| !spare.is_frozen && !spare.is_gone) else { return };
+        // Nobody adds an address that is not up to date.
+        let Some(spare) = spare.filter(|at| !at.is_frozen && !at.is_gone && at.next_ms() == i64::MAX) else { return };
         let number = lead(spare.host, operator, SPARE);
         let Some(leads) = self.edge.truth.get_mut(&operator).filter(|leads| !leads.contains(&number)) else { return };
         leads.push(number);

@@ -29,6 +29,13 @@ impl Log {
         }
     }
 
+    /// For whoever reads, and not part of the hash.
+    pub fn tell(&mut self, at_ms: i64, what: impl FnOnce() -> String) {
+        if let Some(kept) = &mut self.kept {
+            kept.push(format!("{:#}    {}", Time(at_ms), what()));
+        }
+    }
+
     pub fn hash(&self) -> u64 {
         self.hash
     }

@@ -125,10 +125,10 @@ impl World {
         i64::try_from(cached.as_millis()).unwrap_or(i64::MAX / 4)
     }
 
-    /// Whoever does not answer now never will.
+    /// Whoever does not answer now never will, and nothing is on its way to any address.
     pub fn is_quiet(&self) -> bool {
         let comes_back = |address: &Address| !address.answers_at(self.now_ms) && address.silent_until_ms < i64::MAX;
-        !self.addresses.iter().any(comes_back)
+        !self.addresses.iter().any(|address| comes_back(address) || address.next_ms() < i64::MAX)
     }
 
     pub fn never_acts(&self) -> bool {
@@ -186,7 +186,10 @@ impl World {
         self.flush();
         let now_ms = self.now_ms;
         if let Some(address) = self.addresses.get_mut(number) {
-            address.catch_up(now_ms);
+            for content in address.catch_up(now_ms) {
+                let (kind, records) = (content.kind, &content.set.records);
+                self.log.tell(now_ms, || format!("{} shows {kind} {records:?}", address.server));
+            }
         }
         self.show(number);
         self.rolls_due_ms = self.rolls_due_ms.min(now_ms);
@@ -334,6 +337,8 @@ impl World {
     }
 
     fn keys_roll(&mut self) {
+        // Who may be asked is known up to the last flush.
+        self.flush();
         let (now_ms, group, mut due_ms) = (self.now_ms, self.group(), i64::MAX);
         let mut changed = Vec::new();
         for op in &mut self.operators {
