@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// Often enough for a child that waits, seldom enough for servers of strangers. Registries poll daily.
 const INTERVAL_DEFAULT: Duration = Duration::from_secs(60);
+/// After tries at 5, 10, 20 and 40 minutes, as RFC 9975 suggests.
+const IGNORE_SILENT_AFTER: Duration = Duration::from_secs(75 * 60);
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
 
 /// What the agent works by.
@@ -32,6 +34,8 @@ pub struct AgentConfig {
     pub children: Option<BTreeSet<Name>>,
     pub key: TsigKey,
     pub rules: Rules,
+    /// A name server that has not answered for so long is left out, if another one answers.
+    pub ignore_silent_after: Duration,
     /// `None`: the TTL of the set that is replaced.
     pub ds_ttl_s: Option<u32>,
     pub ns_ttl_s: Option<u32>,
@@ -80,6 +84,7 @@ struct Tsig {
 #[serde(deny_unknown_fields, default)]
 struct Policy {
     allow_delete: bool,
+    ignore_silent_after: Option<String>,
     ds_ttl_s: Option<u32>,
     ns_ttl_s: Option<u32>,
 }
@@ -114,6 +119,13 @@ impl AgentConfig {
         if interval < INTERVAL_MIN {
             return Err(refused("interval", "is shorter than 1s: write a longer one".into()));
         }
+        let ignore_silent_after = match &file.policy.ignore_silent_after {
+            Some(text) => humantime::parse_duration(text).map_err(|e| {
+                let reason = format!("{text:?} is no duration ({e}): write for instance \"75m\"");
+                refused("policy.ignore_silent_after", reason)
+            })?,
+            None => IGNORE_SILENT_AFTER,
+        };
         let child = |text: &String| {
             let child = name(text)?;
             match parent.zone_of(&child) && child != parent {
@@ -153,6 +165,7 @@ impl AgentConfig {
             children,
             key: TsigKey::new(key_name, algorithm, secret),
             rules: Rules { allow_delete: file.policy.allow_delete },
+            ignore_silent_after,
             ds_ttl_s: file.policy.ds_ttl_s,
             ns_ttl_s: file.policy.ns_ttl_s,
             hosts,
@@ -219,6 +232,7 @@ secret_file = "secret"
         assert_eq!(config.parent.to_string(), "example.");
         assert_eq!(config.servers, ["192.0.2.1:53".parse().unwrap()]);
         assert_eq!((config.interval, config.rules.allow_delete, config.ds_ttl_s), (INTERVAL_DEFAULT, false, None));
+        assert_eq!(config.ignore_silent_after, Duration::from_secs(4500));
         let hosts: Vec<_> = config.hosts.values().flatten().map(SocketAddr::to_string).collect();
         assert_eq!(hosts, ["[2001:db8::1]:5353", "[2001:db8::2]:53"]);
         assert!(!format!("{config:?}").contains("c2Vj"));
@@ -234,6 +248,8 @@ secret_file = "secret"
         assert!(with("hmac-sha256", "hmac-md5").contains("tsig.algorithm: "));
         assert!(with("\"secret\"", "\"nowhere\"").contains("tsig.secret_file: "));
         assert!(with("[tsig]", "interval = \"often\"\n[tsig]").contains("interval: \"often\" is no duration"));
+        let after = with("[tsig]", "[policy]\nignore_silent_after = \"long\"\n[tsig]");
+        assert!(after.contains("policy.ignore_silent_after: \"long\" is no duration"));
         assert!(with("[tsig]", "interval = \"1ms\"\n[tsig]").contains("interval: is shorter than 1s"));
     }
 }

@@ -91,8 +91,8 @@ impl Reader<'_> {
         Ok(read)
     }
 
-    /// Everything that is to be known about one child.
-    pub async fn child(&self, child: &Name, parent: AtParent) -> Observed {
+    /// What every address of a child's delegated servers answers. [`Reader::newcomers`] has to follow.
+    pub async fn delegated(&self, child: &Name, parent: AtParent) -> Observed {
         let mut observed = Observed {
             child: child.clone(),
             parent,
@@ -121,7 +121,6 @@ impl Reader<'_> {
         }
         let seen = servers.into_iter().map(|(host, address)| self.everything(child, host, address));
         observed.servers = join_all(seen).await;
-        self.newcomers(&mut observed, &delegated).await;
         observed
     }
 
@@ -152,7 +151,8 @@ impl Reader<'_> {
     }
 
     /// Asks the addresses that the child asks the parent to delegate to and that are not delegated to yet.
-    async fn newcomers(&self, observed: &mut Observed, delegated: &BTreeSet<Name>) {
+    pub async fn newcomers(&self, observed: &mut Observed) {
+        let delegated: BTreeSet<Name> = observed.parent.ns.records.iter().filter_map(|ns| ns_name(ns).ok()).collect();
         let known: BTreeSet<IpAddr> = observed.servers.iter().map(|seen| seen.address.ip()).collect();
         let mut to_ask = Vec::new();
         for (host, given) in addresses_wanted(observed) {

@@ -4,7 +4,7 @@
 //! once, and read back before anything else is done for that child.
 
 use super::config::{AgentConfig, ConfigError};
-use super::decide::{ActedOn, AtParent, decide};
+use super::decide::{ActedOn, AtParent, Silences, decide};
 use super::read::{HostLookup, Reader};
 use super::update::{ds_update, ns_update, submit};
 use crate::model::dns::Name;
@@ -148,11 +148,11 @@ impl Agent {
     }
 
     async fn follow(&self, child: Name) {
-        let mut acted_on = ActedOn::default();
+        let (mut acted_on, mut silences) = (ActedOn::default(), Silences::default());
         let mut said = String::new();
         loop {
             let round = match self.permits.acquire().await {
-                Ok(_permit) => self.round(&child, &mut acted_on).await,
+                Ok(_permit) => self.round(&child, &mut acted_on, &mut silences).await,
                 Err(_) => return,
             };
             tracing::debug!(child = %child, verdict = %round.verdict, "read");
@@ -165,7 +165,7 @@ impl Agent {
         }
     }
 
-    async fn round(&self, child: &Name, acted_on: &mut ActedOn) -> Round {
+    async fn round(&self, child: &Name, acted_on: &mut ActedOn, silences: &mut Silences) -> Round {
         let (config, world) = (&self.config, &self.world);
         let reader = Reader {
             asker: Asker { transport: world.transport.as_ref(), ids: &RandomIds, clock: world.clock.as_ref() },
@@ -178,9 +178,13 @@ impl Agent {
                 return Round { verdict: format!("{reason}: no change"), again_after: Some(AGAIN_AFTER_SILENCE) };
             }
         };
-        let observed = reader.child(child, at_parent).await;
-        let decision = decide(&observed, acted_on, config.rules, (world.clock)());
-        let mut verdict = decision.verdict.join("; ");
+        let mut observed = reader.delegated(child, at_parent).await;
+        let now = (world.clock)();
+        let mut said = silences.leave_out(&mut observed, config.ignore_silent_after, now);
+        reader.newcomers(&mut observed).await;
+        let decision = decide(&observed, acted_on, config.rules, now);
+        said.extend(decision.verdict.iter().cloned());
+        let mut verdict = said.join("; ");
 
         let update = match (&decision.ds, &decision.ns) {
             (Some(change), _) => ds_update(child, change, config.ds_ttl_s),
@@ -322,6 +326,7 @@ mod tests {
             children: Some(BTreeSet::from([name("aslow.example."), name("quick.example."), name("zslow.example.")])),
             key: TsigKey::new(name("ctl."), TsigAlgorithm::HmacSha256, secret),
             rules: Default::default(),
+            ignore_silent_after: Duration::MAX,
             ds_ttl_s: None,
             ns_ttl_s: None,
             hosts: BTreeMap::new(),

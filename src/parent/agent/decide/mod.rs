@@ -1,6 +1,7 @@
 //! What the parental agent does about one child, given everything that was read: pure functions, without I/O or clock.
 //!
-//! Invariant: a change is decided only if every address of every delegated name server was heard, all of them ask for the
+//! Invariant: a change is decided only if every address of every delegated name server was heard, but for those that have been
+//! silent for long, all of them ask for the
 //! same (RFC 9975), the request is signed down from the DS set that the parent publishes now (RFC 7344 §4.1, RFC 7477
 //! §3), and the delegation works at every one of those servers afterwards. Whatever is short of that is no change, with the
 //! reason and the server named.
@@ -9,6 +10,7 @@
 
 mod ds;
 mod ns;
+mod silence;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +25,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 pub use ns::{addresses_wanted, in_zone};
+pub use silence::Silences;
 
 /// The DS digest types that count in a request: SHA-256 and SHA-384 (IANA's table, RFC 9904).
 pub const DIGEST_TYPES: [u8; 2] = USABLE_DIGEST_TYPES;

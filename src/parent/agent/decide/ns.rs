@@ -9,6 +9,7 @@ use super::{
     ActedOn, Answer, Chain, GlueChange, No, NsChange, Observed, Rrset, Seen, Signature, address_of, all_known, heard,
 };
 use crate::model::dns::{Csync, Name, Rdata, RecordSet, RecordType, ns_name, type_text};
+use crate::model::history::Failure;
 use crate::model::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -196,6 +197,12 @@ fn agreed_set<'s>(
     for (seen, chain) in observed.servers.iter().zip(chains) {
         let set = match answer(seen) {
             Some(Ok(set)) => set,
+            Some(Err(Failure::NotAuthoritative)) if owner != &observed.child => {
+                return Err(No::because(format!(
+                    "CSYNC: {seen} has no {rtype} of {owner} with its own signature, as below a delegation inside the child (RFC \
+                     7477 §3.2.2): no change"
+                )));
+            }
             Some(Err(failure)) => {
                 let reason = format!("CSYNC: {seen} {failure} when asked for {rtype} of {owner}: no change");
                 return Err(No { reason, retry: true });

@@ -2,6 +2,7 @@
 
 mod ds;
 mod ns;
+mod silence;
 
 use super::*;
 use crate::model::dns::{DELETE_CDNSKEY, DELETE_CDS, cds_for, ns_rdata};
