@@ -39,7 +39,10 @@ impl ProviderError {
                 };
                 format!("{which} Let both machines keep time by NTP (for example `timedatectl set-ntp true`).")
             }
-            ProviderError::Refused { zone, doing: Doing::Updating, keys_apart: true, .. } => inline_before_9_20(zone),
+            ProviderError::Refused { zone, doing: Doing::Updating, keys_apart: true, .. } => {
+                let at_powerdns = "PowerDNS refuses what its `lua-dnsupdate-policy-script` does not permit.";
+                kept_apart(zone, at_powerdns)
+            }
             ProviderError::Refused { zone, doing: Doing::Updating, signed: false, .. } => format!(
                 "The refusal is not signed, as PowerDNS does: it does not know the key, its secret is another one, or the \
                  zone does not permit it. Compare name and secret with `pdnsutil list-tsig-keys`; {zone} needs the metadata \
@@ -79,7 +82,11 @@ impl ProviderError {
                 "Check the address, and that {zone} is a zone on that server (a primary one for updates), spelled \
                  exactly so."
             ),
-            ProviderError::ServFail { doing: Doing::Updating, zone, keys_apart: true, .. } => inline_before_9_20(zone),
+            ProviderError::ServFail { doing: Doing::Updating, zone, keys_apart: true, .. } => {
+                let at_powerdns = "PowerDNS says SERVFAIL when `zone-metadata-cache-ttl` is 0 (leave it out), and when its \
+                                   database fails.";
+                kept_apart(zone, at_powerdns)
+            }
             ProviderError::ServFail { doing: Doing::Updating, .. } => String::from(
                 "The server's log has the reason. BIND says so for a DNSKEY whose public key is not a valid one, and BIND \
                  before 9.20 for every DNSKEY in a zone with `inline-signing yes;` (write `inline-signing no;`); PowerDNS \
@@ -123,12 +130,28 @@ fn knot_acl(key: &str, zone: &str) -> String {
     )
 }
 
-fn inline_before_9_20(zone: &str) -> String {
+/// For servers that update another copy of the zone than they serve: what they do does not tell which of the two it is.
+fn kept_apart(zone: &str, at_powerdns: &str) -> String {
     format!(
-        "The server updates an unsigned copy of {zone}: BIND with `inline-signing yes;`. Before version 9.20 BIND takes no other \
-         operators' keys and CDS there: write `inline-signing no;` in the zone, or update BIND to 9.20 or later. The server's \
-         log has more."
+        "The server updates another copy of {zone} than it serves, as PowerDNS does, and BIND with `inline-signing yes;`. \
+         {at_powerdns} BIND before version 9.20 takes no other operators' keys and CDS there: write `inline-signing no;` in the \
+         zone, or update BIND to 9.20 or later. The server's log has more."
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servfail_where_keys_are_kept_apart_names_powerdns_and_bind() {
+        let (server, zone) = ("192.0.2.1:53".parse().unwrap(), String::from("example.org."));
+        let (doing, rtype) = (Doing::Updating, Some(RecordType::DNSKEY));
+        let advice = ProviderError::ServFail { server, zone, doing, rtype, keys_apart: true }.advice();
+        for setting in ["zone-metadata-cache-ttl", "inline-signing no;", "example.org."] {
+            assert!(advice.contains(setting), "{advice}");
+        }
+    }
 }
 
 fn ignored(sets: &[NotAsWanted], keys_apart: bool) -> String {
