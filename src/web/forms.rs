@@ -29,6 +29,12 @@ pub fn addresses(what: &str, text: &str) -> Result<Vec<SocketAddr>, Trouble> {
     words.map(|word| read(what, word, input::dns_address)).collect()
 }
 
+/// Hosts with commas or blanks between, as the policy has them.
+fn hosts(text: &str) -> String {
+    let hosts = text.split([',', ' ', '\t', '\r', '\n']).filter(|host| !host.is_empty());
+    hosts.collect::<Vec<_>>().join(",")
+}
+
 /// One on each line: `ns1.example.net`, or `ns1.example.net=192.0.2.1`; of one name server with several addresses
 /// several lines.
 pub fn name_servers(text: &str) -> Result<Vec<NameServer>, Trouble> {
@@ -75,6 +81,9 @@ pub struct PolicyFields {
     pub parent: String,
     #[serde(default)]
     pub sample_every: String,
+    /// `None`: the form has no such field. Emptied, it takes a confirmation back.
+    #[serde(default)]
+    pub delegation: Option<String>,
 }
 
 impl PolicyFields {
@@ -91,7 +100,7 @@ impl PolicyFields {
                 _ => None,
             },
             sample_every_s: read_given("data are sampled every", &self.sample_every, input::seconds)?,
-            delegation: None,
+            delegation: self.delegation.as_deref().map(hosts),
         })
     }
 }

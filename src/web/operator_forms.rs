@@ -23,6 +23,12 @@ const KINDS: [(&str, &str); 3] = [
     ("desec", "deSEC, or another service with its interface"),
 ];
 
+const REQUESTS: &str = "requests a day";
+
+fn requests(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| format!("{text:?} is not a number of requests"))
+}
+
 fn algorithm(text: &str) -> TsigAlgorithm {
     match text {
         "hmac-sha384" => TsigAlgorithm::HmacSha384,
@@ -43,6 +49,8 @@ pub struct AddFields {
     tsig_algorithm: String,
     url: String,
     server_id: String,
+    account: String,
+    requests_per_day: String,
     name_servers: String,
 }
 
@@ -101,7 +109,9 @@ async fn added(here: &Here, fields: &AddFields, secret: Result<SecretText, Troub
         "powerdns" | "desec" => {
             let server_id = given(&fields.server_id).unwrap_or_else(|| "localhost".to_owned());
             let url = given(&fields.url);
-            (None, Some(ApiAdd { url, server_id, account: None, requests_per_day: None, key: secret }))
+            let account = given(&fields.account);
+            let requests_per_day = read_given(REQUESTS, &fields.requests_per_day, requests)?;
+            (None, Some(ApiAdd { url, server_id, account, requests_per_day, key: secret }))
         }
         _ => return Err(Trouble::typed("choose the kind of interface")),
     };
@@ -128,6 +138,9 @@ pub struct SetFields {
     update: String,
     url: String,
     server_id: String,
+    /// `None`: the form has no such field. Emptied, the operator is one of the account that has no name.
+    account: Option<String>,
+    requests_per_day: String,
     name_servers: String,
 }
 
@@ -138,6 +151,12 @@ struct SetPage {
     refused: Option<Trouble>,
     operator: OperatorShow,
     fields: SetFields,
+}
+
+impl SetPage {
+    fn account(&self) -> &str {
+        self.fields.account.as_deref().unwrap_or_default()
+    }
 }
 
 pub async fn set_form(here: Here, Path(name): Path<String>) -> Answer {
@@ -166,6 +185,8 @@ impl SetFields {
             update: operator.update.map(|address| address.to_string()).unwrap_or_default(),
             url: api.map(|api| api.url.clone()).unwrap_or_default(),
             server_id: api.and_then(|api| api.server_id.clone()).unwrap_or_default(),
+            account: api.map(|api| api.account.clone().unwrap_or_default()),
+            requests_per_day: api.and_then(|api| api.requests_per_day).map(|all| all.to_string()).unwrap_or_default(),
             name_servers: name_server_lines(&operator.name_servers).join("\n"),
         }
     }
@@ -179,8 +200,9 @@ impl SetFields {
             update: read_given("updates to", &self.update, input::dns_address)?.filter(|to| Some(*to) != before.update),
             url: other(&self.url, &was.url),
             server_id: other(&self.server_id, &was.server_id),
-            account: None,
-            requests_per_day: None,
+            account: self.account.as_deref().map(|name| name.trim().to_owned()).filter(|_| self.account != was.account),
+            requests_per_day: read_given(REQUESTS, &self.requests_per_day, requests)?
+                .filter(|_| self.requests_per_day != was.requests_per_day),
             name_servers: (servers != before.name_servers).then_some(servers),
         })
     }

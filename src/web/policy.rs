@@ -20,6 +20,12 @@ struct PolicyPage {
     fields: PolicyFields,
 }
 
+impl PolicyPage {
+    fn delegation(&self) -> &str {
+        self.fields.delegation.as_deref().unwrap_or_default()
+    }
+}
+
 pub async fn form(here: Here, Path(zone): Path<String>) -> Answer {
     shown(&here, zone, None).await
 }
@@ -60,6 +66,7 @@ impl PolicyFields {
             parent_profile: policy.parent_profile.clone().unwrap_or_default(),
             parent: String::new(),
             sample_every: markup::exact(policy.sample_every_s),
+            delegation: Some(policy.delegation.clone()),
         }
     }
 }

@@ -29,6 +29,7 @@ pub struct Fields {
     parent_pipeline: String,
     parent_profile: String,
     sample_every: String,
+    delegation: String,
 }
 
 impl Fields {
@@ -41,6 +42,7 @@ impl Fields {
             parent_profile: self.parent_profile.clone(),
             parent: String::new(),
             sample_every: self.sample_every.clone(),
+            delegation: Some(self.delegation.clone()).filter(|hosts| !hosts.trim().is_empty()),
         }
     }
 
@@ -71,6 +73,12 @@ struct AddPage {
     refused: Option<Trouble>,
     operators: Vec<String>,
     fields: Fields,
+}
+
+impl AddPage {
+    fn delegation(&self) -> &str {
+        &self.fields.delegation
+    }
 }
 
 pub async fn form(here: Here) -> Answer {

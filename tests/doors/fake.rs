@@ -24,6 +24,7 @@ pub struct Fake {
     pub zones: Mutex<Vec<ZoneAdd>>,
     /// How the list was asked for.
     pub asked: Mutex<Vec<ZonesQuery>>,
+    pub policies: Mutex<Vec<PolicyChange>>,
     pub sets: Mutex<Vec<SetGroup>>,
     pub controls: Mutex<Vec<(Verb, Control)>>,
     pub rotated: Mutex<Vec<OperatorRotate>>,
@@ -174,6 +175,7 @@ impl Service for Fake {
         refusal(zone)?;
         let mut policy = sample::policy();
         policy.slack_s = change.slack_s.unwrap_or(policy.slack_s);
+        self.policies.lock().unwrap().push(change);
         Ok(policy)
     }
 

@@ -59,7 +59,13 @@ async fn an_operator_is_added_by_each_kind_of_interface() {
     let typed =
         [("name", "pdns"), ("url", "https://ns.example:8081"), ("secret", CANARY), ("name_servers", "ns1.b.example")];
     sent(&browser, "/operators/add?kind=powerdns", "/operators/add", &typed).await;
-    let typed = [("name", "desec"), ("secret", CANARY), ("name_servers", "ns1.desec.io")];
+    let typed = [
+        ("name", "desec"),
+        ("secret", CANARY),
+        ("account", "mine"),
+        ("requests_per_day", "8000"),
+        ("name_servers", "ns1.desec.io"),
+    ];
     sent(&browser, "/operators/add?kind=desec", "/operators/add", &typed).await;
 
     let added = service.operators.lock().unwrap();
@@ -68,7 +74,9 @@ async fn an_operator_is_added_by_each_kind_of_interface() {
     assert_eq!((tsig.algorithm, tsig.secret.expose()), (TsigAlgorithm::HmacSha512, CANARY));
     assert!(added[0].api.is_none() && added[0].name_servers.len() == 2);
     assert_eq!(added[1].api.as_ref().unwrap().server_id, "localhost");
-    assert!(added[2].api.as_ref().unwrap().url.is_none() && added[2].update.is_none());
+    let desec = added[2].api.as_ref().unwrap();
+    assert!(desec.url.is_none() && added[2].update.is_none());
+    assert_eq!((desec.account.as_deref(), desec.requests_per_day), (Some("mine"), Some(8000)));
 }
 
 #[tokio::test]
@@ -203,11 +211,15 @@ async fn whoever_comes_second_sees_what_is_there_now() {
 
 #[tokio::test]
 async fn a_policy_is_changed_and_a_slip_is_shown_at_the_form() {
-    let browser = browser(&service().await);
+    let service = service().await;
+    let browser = browser(&service);
     let path = "/zones/example.org/policy";
     let (to, told) = sent(&browser, path, path, &[("slack", "2m")]).await;
     assert_eq!(to, "/zones/example.org?notice=policy");
     assert!(told.contains("policy"));
+    sent(&browser, path, path, &[("delegation", "ns1.a.example, ns2.a.example")]).await;
+    let changed = service.policies.lock().unwrap().pop().unwrap();
+    assert_eq!(changed.delegation.as_deref(), Some("ns1.a.example,ns2.a.example"));
     let answer = submitted(&browser, path, path, &[("stale", "soon")]).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     let page = Page::read(&answer.text);
