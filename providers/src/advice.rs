@@ -12,6 +12,20 @@ use crate::error::{CutShort, Doing, NotAsWanted, ProviderError};
 use hickory_proto::rr::RecordType;
 
 impl ProviderError {
+    /// What to do where the zone could not be listed although the server answers other questions.
+    pub fn listing_advice(&self) -> String {
+        match self {
+            ProviderError::Timeout { .. }
+            | ProviderError::Connection { .. }
+            | ProviderError::Malformed { .. }
+            | ProviderError::ServFail { .. } => String::from(
+                "Look at the server's log for the zone transfer, and at what is between (a firewall that ends long connections), \
+                 then try again; or give the zone's largest TTL by hand: `chorus zone policy ZONE --data-ttl-max`.",
+            ),
+            _ => self.advice(),
+        }
+    }
+
     /// What to do, in one to three sentences.
     pub fn advice(&self) -> String {
         match self {

@@ -5,6 +5,7 @@
 //! round in which it is found.
 
 use super::picture::Picture;
+use super::places::Places;
 use super::turn::Engine;
 use crate::model::dns::{Name, RecordSet, address_rdata, ns_rdata};
 use crate::model::history::{Failure, Kind, Outcome, Sample, Served, Server, Who};
@@ -78,17 +79,22 @@ impl Engine {
     }
 
     /// Without a resolver, a host in the parent zone itself is looked up as a resolver does it: the parent's servers are asked.
-    async fn look_up_or_ask(&self, known: &Picture, host: &Name, fresh: Duration) -> Result<Looked, ResolveError> {
+    pub(crate) async fn look_up_or_ask(
+        &self,
+        places: &Places,
+        host: &Name,
+        fresh: Duration,
+    ) -> Result<Looked, ResolveError> {
         let failed = match self.look_up(host, fresh).await {
             Err(e) if !matches!(e, ResolveError::NotHere) => e,
             looked => return looked,
         };
-        let (parent_zone, clock) = (&known.places.parent_zone, || self.ports.clock.now());
+        let (parent_zone, clock) = (&places.parent_zone, || self.ports.clock.now());
         if !parent_zone.zone_of(host) {
             return Err(failed);
         }
         let asker = Asker { transport: self.ports.transport.as_ref(), ids: &self.ports, clock: &clock };
-        let asked = known.places.parent.iter().map(|server| look_up_at(asker, parent_zone, host, server));
+        let asked = places.parent.iter().map(|server| look_up_at(asker, parent_zone, host, server));
         let found: Vec<Looked> = join_all(asked).await.into_iter().flatten().collect();
         found.into_iter().reduce(Looked::or_both).ok_or(failed)
     }
@@ -107,8 +113,8 @@ impl Engine {
         self.end_copies(known, samples, began);
         let fresh = if protocol == Protocol::Udp { FRESH_AT_REST } else { FRESH };
         let hosts = known.hosts_outside();
-        let picture: &Picture = known;
-        let looked = hosts.iter().map(|host| async move { (host, self.look_up_or_ask(picture, host, fresh).await) });
+        let places: &Places = &known.places;
+        let looked = hosts.iter().map(|host| async move { (host, self.look_up_or_ask(places, host, fresh).await) });
         for (host, looked) in join_all(looked).await {
             let outcome = match looked {
                 Err(ResolveError::NotHere) => continue,

@@ -12,6 +12,7 @@ mod beside;
 mod budgets;
 mod clock;
 mod contested;
+mod course;
 mod fresh;
 mod judge;
 mod jumps;
@@ -31,6 +32,7 @@ mod turn;
 mod writes;
 
 pub use clock::{Clock, JUMP_MIN, Random, Reading, SystemClock, SystemRandom};
+pub use course::{Course, course};
 pub use fresh::RESOLUTION_FAILS;
 pub use judge::Certificate;
 pub use picture::{EngineError, Picture};

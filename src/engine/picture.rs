@@ -129,7 +129,7 @@ impl Picture {
     }
 
     /// The names of name servers inside the zone: the operators', and those that NS sets name now.
-    pub(super) fn hosts_inside(&self) -> BTreeSet<Name> {
+    pub(crate) fn hosts_inside(&self) -> BTreeSet<Name> {
         let named = [Kind::Ns, Kind::Delegation].into_iter().flat_map(|kind| self.history.tracks_of(kind));
         let named = named.filter_map(|(_, track)| track.current()).flat_map(|span| &span.served.records);
         let named = named.filter_map(|ns| ns_name(ns).ok());

@@ -8,14 +8,13 @@ use super::security::is_secure;
 use super::status::{Status, WaitingFor};
 use super::turn::Engine;
 use crate::model::dns::proof::Flaw;
-use crate::model::dns::{Name, RecordType, type_text};
+use crate::model::dns::{RecordType, name_text, read_name, type_text};
 use crate::model::group::Step;
 use crate::model::history::{Server, Who};
 use crate::model::time::Time;
 use crate::observe::sampling::Cursor;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::str::FromStr;
 use std::time::Duration;
 
 /// The code of the wait, and of the event.
@@ -51,7 +50,7 @@ impl Bogus {
     fn of(server: &Server, flaw: &Flaw, since: Time) -> Bogus {
         Bogus {
             server: server.clone(),
-            name: flaw.name.to_ascii(),
+            name: name_text(&flaw.name),
             rtype: u16::from(flaw.rtype),
             code: flaw.fault.code().to_owned(),
             why: flaw.fault.to_string(),
@@ -110,7 +109,7 @@ impl Engine {
         sampling: &mut Sampling,
     ) -> Result<(), EngineError> {
         for mut bogus in std::mem::take(&mut sampling.bogus) {
-            let Ok(name) = Name::from_str(&bogus.name) else { continue };
+            let Ok(name) = read_name(&bogus.name) else { continue };
             if !servers.contains(&bogus.server) {
                 continue;
             }
@@ -139,7 +138,7 @@ impl Engine {
         let nth = usize::try_from(sampling.count).unwrap_or_default() % servers.len().max(1);
         let Some(server) = servers.get(nth) else { return Ok(()) };
         let address = server.address.to_string();
-        let at = sampling.next.get(&address).and_then(|name| Name::from_str(name).ok());
+        let at = sampling.next.get(&address).and_then(|name| read_name(name).ok());
         let cursor = Cursor { count: sampling.count / servers.len().max(1) as u64, at };
         sampling.count += 1;
         sampling.next.retain(|address, _| servers.iter().any(|server| server.address.to_string() == *address));
@@ -147,7 +146,7 @@ impl Engine {
             return Ok(());
         };
         match sampled.next {
-            Some(next) => sampling.next.insert(address, next.to_ascii()),
+            Some(next) => sampling.next.insert(address, name_text(&next)),
             None => sampling.next.remove(&address),
         };
         let now = self.ports.clock.now();

@@ -4,13 +4,15 @@
 
 use super::picture::Picture;
 use super::status::Status;
-use crate::model::dns::{Rdata, ds_label};
+use crate::model::dns::{Rdata, ds_label, is_ds_supported};
 use crate::model::history::{Kind, Server};
 use std::collections::BTreeSet;
 
-/// Whether any server of the parent has a DS.
+/// Whether any server of the parent has a DS that validators support.
 pub(super) fn is_secure(known: &Picture) -> bool {
-    let ds = |server: &Server| known.history.current(server, Kind::Ds).is_some_and(|ds| !ds.served.records.is_empty());
+    let ds = |server: &Server| {
+        known.history.current(server, Kind::Ds).is_some_and(|ds| ds.served.records.iter().any(is_ds_supported))
+    };
     known.places.parent.iter().any(ds)
 }
 

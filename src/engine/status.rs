@@ -1,6 +1,7 @@
 //! What the last turn of a zone found: stored for whoever asks in between.
 
 use super::clock::Reading;
+use super::course::Reached;
 use super::sampling::Sampling;
 use crate::model::chain::Exposure;
 use crate::model::group::{Asked, Loss, Standing, Step};
@@ -102,6 +103,8 @@ pub struct Status {
     pub second_writer: Option<String>,
     /// What operators lost by nothing that Chorus did.
     pub losses: Vec<Loss>,
+    /// How far the transition has come that is under way.
+    pub reached: Option<Reached>,
 }
 
 impl Default for Status {
@@ -128,6 +131,7 @@ impl Default for Status {
             sampling: Sampling::default(),
             second_writer: None,
             losses: Vec::new(),
+            reached: None,
         }
     }
 }

@@ -7,6 +7,7 @@
 use super::alerts::{Alert, alerts};
 use super::attempts::Attempts;
 use super::beside::{Lookups, confirm_delegation};
+use super::course::reached;
 use super::judge::{Judged, certificate};
 use super::picture::{EngineError, Picture};
 use super::ports::Ports;
@@ -403,7 +404,12 @@ impl Engine {
             sampling: std::mem::take(&mut memory.status.sampling),
             second_writer: memory.status.second_writer.take(),
             losses: std::mem::take(&mut memory.status.losses),
+            reached: memory.status.reached.take(),
         };
+        memory.status.reached = known.transition.as_ref().and_then(|transition| {
+            let before = memory.status.reached.take();
+            reached(before, &memory.status, &known.record.members, transition, written.step)
+        });
         let first = memory.status.waiting.first().map(|wait| (wait.step, wait.code.clone()));
         memory.awaiting = first.map(|(step, code)| match memory.awaiting.take() {
             Some((same_step, same_code, since)) if same_step == step && same_code == code => (step, code, since),

@@ -9,7 +9,7 @@ use super::status::{Status, WaitingFor, WrittenLately};
 use super::turn::Engine;
 use crate::model::chain::{Planned, Scene, check};
 use crate::model::dns::{Rdata, RecordSet};
-use crate::model::group::{Change, Decision, Standing, WITHIN, Write};
+use crate::model::group::{Change, Decision, Standing, Step, WITHIN, Write};
 use crate::model::history::{Kind, LAG_MAX, Sent as InFlight, Server};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
@@ -28,6 +28,8 @@ const UNPUBLISHED: &str = "update-unpublished";
 pub(super) struct Written {
     /// Something was changed: worth reading back at once.
     pub changed: bool,
+    /// The first step for which something was changed.
+    pub step: Option<Step>,
     pub waiting: Vec<WaitingFor>,
     /// What was changed, for the history. It is told after it has been read back: nothing comes before that.
     pub done: Vec<Done>,
@@ -127,6 +129,7 @@ impl Engine {
             match self.send(known, write, provider.as_ref(), attempts).await {
                 Ok(Sent::Changed(text)) => {
                     written.changed = true;
+                    written.step = written.step.into_iter().chain([write.step]).min();
                     note(&mut status.written, write, now);
                     written.done.push(Done { at: self.ports.clock.now(), operator: write.operator.clone(), text });
                     // The same again, if somebody undoes it, only with growing patience.

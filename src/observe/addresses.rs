@@ -9,7 +9,7 @@ use crate::observe::resolve::Looked;
 use crate::observe::transport::Protocol;
 use futures::future::join_all;
 use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::RData;
+use hickory_proto::rr::{RData, Record};
 use std::collections::BTreeSet;
 
 /// Asks one address of an operator for A and AAAA of every host, and makes one version of the answers.
@@ -88,11 +88,26 @@ fn addresses(message: &Message, zone: &Name, host: &Name) -> Result<(RecordSet, 
 }
 
 fn is_referral_below(message: &Message, zone: &Name, host: &Name) -> bool {
-    message.answers.is_empty()
-        && message.authorities.iter().any(|record| {
-            record.record_type() == RecordType::NS
-                && zone.zone_of(&record.name)
-                && record.name != *zone
-                && record.name.zone_of(host)
-        })
+    referral_below(message, zone, host).is_some()
+}
+
+/// The delegation inside the zone to which a message refers whoever asks for `host`.
+fn referral_below<'m>(message: &'m Message, zone: &Name, host: &Name) -> Option<&'m Name> {
+    let refers = |record: &&Record| {
+        record.record_type() == RecordType::NS
+            && zone.zone_of(&record.name)
+            && record.name != *zone
+            && record.name.zone_of(host)
+    };
+    let found = message.authorities.iter().filter(|_| message.answers.is_empty()).find(refers);
+    found.map(|record| &record.name)
+}
+
+/// The delegation inside the zone below which a host lies, as one server of the zone says; `None` where it lies below none, and
+/// where the server does not answer.
+pub async fn delegated_at(asker: Asker<'_>, zone: &Name, host: &Name, server: &Server) -> Option<Name> {
+    let question = Question::new(host, RecordType::A);
+    let message = asker.ask_for_any(server.address, Protocol::Tcp, &question).await.ok()?;
+    let refers = !message.metadata.authoritative && refused(&message).is_none();
+    referral_below(&message, zone, host).filter(|_| refers).map(Name::to_lowercase)
 }

@@ -193,8 +193,11 @@ pub fn zone_at_rest() -> ZoneShow {
     zone.transition = None;
     zone.next = None;
     zone.parent.mode = ParentMode::Manual;
-    zone.hand_to_registrar =
-        Some(HandToRegistrar { ds: vec!["11201 13 2 D02F...".to_owned()], ns: vec!["ns1.a.example".to_owned()] });
+    zone.hand_to_registrar = Some(HandToRegistrar {
+        ds: vec!["11201 13 2 D02F...".to_owned()],
+        ns: vec!["ns1.a.example".to_owned()],
+        glue: vec!["ns1.example.org. A 192.0.2.53".to_owned()],
+    });
     zone.exposures = vec![exposure()];
     zone
 }

@@ -340,3 +340,24 @@ async fn two_controllers_with_databases_of_their_own_do_not_fight() {
     assert!(!second.is_at_rest().await);
     first.assert_nobody_failed().await;
 }
+
+#[tokio::test]
+async fn zone_with_a_stored_key_of_nobody_is_not_adopted() {
+    let world = World::new().await;
+    let stored = key(257, 13, "somebody's key");
+    {
+        let mut state = world.lock();
+        let operator = state.operator("a");
+        let mut keys = operator.zone.records(Kind::Dnskey).clone();
+        keys.insert(stored.clone());
+        operator.zone.set(Kind::Dnskey, keys);
+        operator.foreign = Some(RecordSet::from([stored]));
+        state.publish("a");
+    }
+    let refused = world.controller.add_zone(add(&world, &["a"])).await.unwrap_err();
+    assert_eq!(refused.code, "key-stored-foreign", "{refused:?}");
+    assert!(world.store.zone(&child()).await.unwrap().is_none());
+    // The interface says that all keys are its own: then it is a key of a rollover.
+    world.lock().operator("a").foreign = Some(RecordSet::new());
+    world.controller.add_zone(add(&world, &["a"])).await.unwrap();
+}

@@ -16,6 +16,7 @@ mod operators;
 mod parents;
 mod people;
 mod places;
+mod progress;
 mod rounds;
 mod sentences;
 mod store;

@@ -116,6 +116,8 @@ pub struct Operator {
     pub refuses_in: BTreeSet<Name>,
     /// The next probes are put off for so many seconds each.
     pub puts_off: VecDeque<u32>,
+    /// The keys that its interface says are not its own; `None`: it does not tell.
+    pub foreign: Option<RecordSet>,
 }
 
 /// A key that differs from all others.
@@ -127,14 +129,16 @@ pub fn key(flags: u16, algorithm: u8, seed: &str) -> Rdata {
 }
 
 impl Operator {
+    /// With name servers of its own.
     pub fn new(operator: &str) -> Operator {
+        Operator::with_hosts(operator, |i| format!("ns{i}.{operator}.example."))
+    }
+
+    pub fn with_hosts(operator: &str, host: impl Fn(usize) -> String) -> Operator {
         let who = || Who::Operator(operator.to_owned());
         let number = operator.as_bytes()[0] - b'a' + 10;
-        let addresses = (1..=2)
-            .map(|i| {
-                Address::new(who(), name(&format!("ns{i}.{operator}.example.")), &format!("192.0.{i}.{number}:53"))
-            })
-            .collect();
+        let address = |i| Address::new(who(), name(&host(i)), &format!("192.0.{i}.{number}:53"));
+        let addresses = (1..=2).map(address).collect();
         let mut operator = Operator {
             name: operator.to_owned(),
             ksk: key(257, 13, &format!("ksk of {operator}")),
@@ -149,6 +153,7 @@ impl Operator {
             published_again: 0,
             refuses_in: BTreeSet::new(),
             puts_off: VecDeque::new(),
+            foreign: None,
         };
         let own = RecordSet::from([operator.ksk.clone(), operator.zsk.clone()]);
         let (ksk, zsk) = (operator.ksk.clone(), operator.zsk.clone());

@@ -10,9 +10,9 @@ use chorus::api::controller::Controller;
 use chorus::api::service::{Refusal, Service};
 use chorus::api::wire;
 use chorus::engine::{Clock, Engine, NoProvider, Pace, Ports, Providers, Random, Reading, Status, Switches};
-use chorus::model::dns::Name;
+use chorus::model::dns::{Name, RecordSet, address_rdata};
 use chorus::model::group::Standing;
-use chorus::model::history::{Failure, Kind, Outcome, Sample, Server};
+use chorus::model::history::{Failure, Kind, Outcome, Sample, Served, Server};
 use chorus::model::policy::Policy;
 use chorus::model::resolution::{Resolution, resolution_of};
 use chorus::model::time::Time;
@@ -226,6 +226,23 @@ impl Observe for Outside {
         found.failures.extend(self.lock().fails_anew.clone());
         found
     }
+
+    /// Every operator has the addresses of the name servers inside the zone.
+    async fn addresses(&self, zone: &Name, hosts: &BTreeSet<Name>, operators: &[Server], _: Protocol) -> Vec<Sample> {
+        let state = self.lock();
+        let all = || state.operators.values().flat_map(|operator| &operator.addresses).map(|address| &address.server);
+        let inside = all().filter(|server| hosts.contains(&*server.host) && zone.zone_of(&server.host));
+        let records: RecordSet = inside.map(|server| address_rdata(&server.host, server.address.ip())).collect();
+        let served = Served { records, ttl_s: TTL_S, signers: RecordSet::new(), expires: None };
+        let at = Time(state.real + state.ahead);
+        let sample = |server: &Server| Sample {
+            at,
+            server: server.clone(),
+            kind: Kind::Addresses,
+            outcome: Outcome::Served(served.clone()),
+        };
+        operators.iter().map(sample).collect()
+    }
 }
 
 impl State {
@@ -376,6 +393,12 @@ impl Provider for Interface {
         }
     }
 
+    async fn foreign_keys(&self, _: &Name) -> Result<Option<BTreeSet<Vec<u8>>>, ProviderError> {
+        let mut state = self.outside.lock();
+        let foreign = state.operator(&self.operator).foreign.clone();
+        Ok(foreign.map(|keys| keys.iter().map(|key| key.as_wire().to_vec()).collect()))
+    }
+
     async fn largest_ttl_s(&self, _: &Name) -> Result<Option<u32>, ProviderError> {
         Ok(None)
     }
@@ -384,6 +407,20 @@ impl Provider for Interface {
 pub fn unpublished_at(operator: &str) -> ProviderError {
     let (server, zone) = (operator.to_owned(), child().to_string());
     RestError::Unpublished { server, zone, reason: "HTTP 500".into() }.into()
+}
+
+fn record_of(operator: &Operator) -> OperatorRecord {
+    let name_server = |a: &Address| format!("{}={}", a.server.host, a.server.address);
+    OperatorRecord {
+        name: operator.name.clone(),
+        interface: chorus::store::Interface::Rfc2136 {
+            update: operator.addresses[0].server.address.to_string(),
+            tsig_name: "key.".into(),
+            tsig_algorithm: "hmac-sha256".into(),
+        },
+        name_servers: operator.addresses.iter().map(name_server).collect(),
+        created_at: START,
+    }
 }
 
 /// The stage: two operators, a parent, and Chorus.
@@ -420,21 +457,7 @@ impl World {
         };
         state.parent.delegate_to(&state.operators["a"]);
         let outside = Outside(Arc::new(Mutex::new(state)));
-        let records_of = |operator: &Operator| OperatorRecord {
-            name: operator.name.clone(),
-            interface: chorus::store::Interface::Rfc2136 {
-                update: operator.addresses[0].server.address.to_string(),
-                tsig_name: "key.".into(),
-                tsig_algorithm: "hmac-sha256".into(),
-            },
-            name_servers: operator
-                .addresses
-                .iter()
-                .map(|a| format!("{}={}", a.server.host, a.server.address))
-                .collect(),
-            created_at: START,
-        };
-        let all: Vec<OperatorRecord> = outside.lock().operators.values().map(records_of).collect();
+        let all: Vec<OperatorRecord> = outside.lock().operators.values().map(record_of).collect();
         for record in all {
             store.add_operator(&record, b"c2VjcmV0LXNlY3JldC1zZWNyZXQ=", [1; 24]).await.unwrap();
         }
@@ -472,6 +495,13 @@ impl World {
         };
         self.store.add_zone(&record).await.unwrap();
         self.turn().await;
+        self
+    }
+
+    /// One operator more.
+    pub async fn with_operator(self, operator: Operator) -> World {
+        self.store.add_operator(&record_of(&operator), b"c2VjcmV0LXNlY3JldC1zZWNyZXQ=", [1; 24]).await.unwrap();
+        self.lock().operators.insert(operator.name.clone(), operator);
         self
     }
 

@@ -4,6 +4,7 @@
 use crate::preflight_findings::{faultless, found};
 use crate::support::{Fixture, keys};
 use chorus::model::ability::{self, Ability};
+use chorus::model::chain::{Scene, judge};
 use chorus::model::dns::{
     DELETE_CDNSKEY, DELETE_CDS, Dnskey, Rdata, RecordSet, cds_for, key_that_ds_belongs_to, key_that_ds_validates,
 };
@@ -42,6 +43,13 @@ fn group() -> Fixture {
     f.member("b", true);
     f.together(-100_000, &["a", "b"]);
     f
+}
+
+/// How many pairs of versions resolvers may fail by.
+fn exposed(f: &Fixture, now_s: i64) -> usize {
+    let hosts = f.hosts();
+    let scene = Scene { zone: &f.zone, history: &f.history, lifetimes: &f.lifetimes, hosts: &hosts };
+    judge(&scene, Time::MIN, Time::from_s(now_s)).exposures.len()
 }
 
 fn codes(decision: &Decision) -> Vec<&'static str> {
@@ -116,7 +124,30 @@ fn a_key_whose_only_ds_validators_cannot_use_is_named_and_is_no_stranger() {
     let set = RecordSet::from([ds(&f, &keys("a").0, 3)]);
     f.sees(-900, "parent", Kind::Ds, set);
     let codes: Vec<_> = found(&f, &inspection).iter().map(|finding| finding.code).collect();
-    assert_eq!(codes, ["ds-unusable", "ds-missing"]);
+    assert_eq!(codes, ["ds-unusable"]);
+}
+
+#[test]
+fn zone_with_a_ds_that_not_every_validator_can_use_lets_nobody_in_and_fails_for_nobody() {
+    for digest_type in [1, 200] {
+        let (mut f, inspection) = (Fixture::new(), faultless().1);
+        for operator in ["a", "b"] {
+            f.member(operator, true);
+            f.alone(-1000, operator);
+        }
+        f.sees(-1000, "parent", Kind::Ds, RecordSet::from([ds(&f, &keys("a").0, digest_type)]));
+        f.sees(-1000, "parent", Kind::Delegation, f.ns(&["a"]));
+        let refused = preflight(&f.world(0));
+        assert_eq!(refused.iter().map(|refused| refused.code).collect::<Vec<_>>(), ["ds-unusable"], "{refused:?}");
+        assert!(refused[0].text.contains(&format!("digest type {digest_type}")), "{refused:?}");
+        let errors: Vec<_> = found(&f, &inspection).into_iter().filter(|one| one.severity == Severity::Error).collect();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert_eq!(exposed(&f, 0), 0, "without a DS that a validator supports the zone is unsigned for it");
+        // Beside one that every validator uses it has to lead to a key that signs.
+        let others = RecordSet::from([ds(&f, &keys("b").0, 2), ds(&f, &keys("a").0, digest_type)]);
+        f.sees(-800, "parent", Kind::Ds, others);
+        assert!(exposed(&f, 0) > 0, "{digest_type}");
+    }
 }
 
 #[test]

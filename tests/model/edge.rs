@@ -182,6 +182,29 @@ fn glue_that_differs_from_the_zone_holds_the_leave() {
 }
 
 #[test]
+fn delegation_to_a_name_server_inside_the_zone_is_complete_with_glue_at_every_server_of_the_parent() {
+    let mut f = b_is_inside(&[("ns2.child.example.", B)]);
+    for who in ["a", "b"] {
+        f.sees(100, who, Kind::Ns, f.ns(&["a", "b"]));
+    }
+    f.sees(100, "parent", Kind::Delegation, f.ns(&["a", "b"]));
+    let glue_has = |f: &mut Fixture, nth: usize, pairs: &[(&str, &str)]| {
+        let server = f.server("parent", nth);
+        shows(f, 100, server, Kind::Glue, hosts(pairs), None);
+    };
+    glue_has(&mut f, 0, &[("ns2.child.example.", B)]);
+    glue_has(&mut f, 1, &[]);
+    let waits = decide(&f.world(200)).waits;
+    let wait = waits.iter().find(|wait| wait.code == "glue-differs").unwrap_or_else(|| panic!("{waits:?}"));
+    assert!(
+        wait.text.contains("192.0.2.2") && wait.text.contains("no address as glue for ns2.child.example."),
+        "{wait:?}"
+    );
+    glue_has(&mut f, 1, &[("ns2.child.example.", B)]);
+    assert!(!decide(&f.world(200)).waits.iter().any(|wait| wait.code == "glue-differs"));
+}
+
+#[test]
 fn leaver_whose_copy_a_server_of_the_parent_has_can_be_queried() {
     for left_out in [&[][..], &[Switch::ParentCopy]] {
         if !left_out.is_empty() && !cfg!(feature = "guard-switches") {

@@ -268,13 +268,16 @@ fn more_ds_records_than_registries_usually_take_are_a_note() {
 }
 
 #[test]
-fn ds_records_of_sha_1_are_a_note_beside_others_and_a_warning_alone() {
+fn ds_records_of_sha_1_are_a_note_beside_others_and_refused_alone() {
     let sha1 = |f: &Fixture| cds_for(&f.zone, [&keys("a").0], &[1]);
     let (mut f, inspection) = faultless();
     f.sees(0, "parent", Kind::Ds, f.ds(&["a"]).into_iter().chain(sha1(&f)).collect());
     finds(&f, &inspection, Severity::Note, "ds-sha1", &["the parent has 1 DS of key", "beside 1 of other types"]);
     f.sees(1, "parent", Kind::Ds, sha1(&f));
-    finds(&f, &inspection, Severity::Warning, "ds-sha1", &["and no other", "RFC 9905"]);
+    let found = found(&f, &inspection);
+    let codes: Vec<_> = found.iter().map(|finding| (finding.severity, finding.code)).collect();
+    assert_eq!(codes, [(Severity::Error, "ds-unusable"), (Severity::Warning, "ds-sha1")]);
+    assert!(found[1].text.contains("and no other") && found[1].text.contains("RFC 9905"), "{found:?}");
 }
 
 #[test]

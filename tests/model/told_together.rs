@@ -165,7 +165,7 @@ fn a_ds_is_asked_for_only_when_the_key_is_everywhere_even_while_another_is_being
 
 #[test]
 fn where_nobody_answers_whom_the_parent_delegates_to_a_person_has_to_tell_the_registrar() {
-    for (delegated, code) in [(["a", "b"].as_slice(), "parent-pending"), (&["a"], "parent-manual")] {
+    for (delegated, code) in [(["a", "b"].as_slice(), "parent-silent-server"), (&["a"], "parent-manual")] {
         let mut f = Fixture::new();
         f.member("a", false);
         f.member("b", true);

@@ -346,7 +346,7 @@ async fn when_it_ends_and_what_if_it_is_stopped_is_answered_in_every_state() {
         let browser = Browser::signed_in(service, Role::Operator);
         let page = Page::read(&browser.get("/zones/example.org").await.text);
         page.check();
-        for question in ["When will it be done?", "What if I stop now?", "How long does undo take?", "Waiting for:"] {
+        for question in ["When will it be done?", "What if I stop now?", "How long does undo take?", "Now:"] {
             assert!(page.text().contains(question), "{question} {what}");
         }
         let verbs: Vec<_> = page.elements.iter().filter(|e| e.get("class") == Some("why")).collect();

@@ -124,7 +124,7 @@ fn leaver_killed(name: &'static str, first: Server, at: usize) {
                 }
                 stage.chorus.cli(&["zone", "leave", CHILD, "b", "--unreachable", "--reason", "it is dead"]).await;
                 let (step, code) = (&shown["transition"]["step"], &shown["transition"]["waiting_for"]["code"]);
-                if step == "the parent delegates to the new name server set" && code == "parent-pending" {
+                if step == "the parent delegates to the new name server set" && code == "parent-silent-server" {
                     stage.parent.set_ns(&[&stage.operators[0]]).await;
                     stage.lab.tell("the delegation is changed by hand");
                 }

@@ -41,7 +41,7 @@ export async function read(page) {
 }
 
 const STEP = /^(.*?) · step (\d+) of (\d+): (.*)$/
-const WAITING = /^Waiting for: ?(.*?) ?(?:Until: (.*))?$/
+const WAITING = /^Now: ?(.*?) ?(?:Until: (.*))?$/
 
 function understood(page) {
     const [, what = '', number, steps, step = ''] = page.lines.map((line) => STEP.exec(line)).find(Boolean) ?? []
@@ -93,7 +93,7 @@ export async function outOfSight(page) {
         window.scrollTo(0, 0)
         const title = [...document.querySelectorAll('main h2')].find((one) => one.textContent.trim() === now)
         const reason = [...(title?.closest('section')?.querySelectorAll('p') ?? [])].find((line) =>
-            line.textContent.trim().startsWith('Waiting for:'),
+            line.textContent.trim().startsWith('Now:'),
         )
         const end = (element) => (element ? element.getBoundingClientRect().bottom : Number.MAX_VALUE)
         return { verdict: end(document.querySelector('h1')?.nextElementSibling), reason: end(reason) }

@@ -11,9 +11,12 @@ use crate::model::dns::{Dnskey, Name, Rdata, RecordSet, RecordType};
 use crate::model::group::{Refused, World, dead_leavers, forecast, is_present};
 use crate::model::history::Kind;
 use crate::model::preflight::{self, Answered, Contents, Finding, Inspection, Severity, Unlisted};
+use crate::observe::addresses::delegated_at;
+use crate::observe::ask::Asker;
 use crate::observe::transport::Protocol;
 use crate::store::{MemberRecord, OperatorRecord};
 use chorus_providers::{Listing, Provider};
+use futures::future::join_all;
 use hickory_proto::rr::RData;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -80,7 +83,7 @@ impl Controller {
                 Err(e) => (Err(e), None),
             };
             let ttl_s = ttl_s.unwrap_or_else(|e| {
-                let (forbidden, why, fix) = (e.forbids_listing(), e.to_string(), e.advice());
+                let (forbidden, why, fix) = (e.forbids_listing(), e.to_string(), e.listing_advice());
                 unlisted.insert(operator.name.clone(), Unlisted { forbidden, why, fix });
                 None
             });
@@ -106,6 +109,16 @@ impl Controller {
         let mut inspection = ports.observe.inspect(&zone, &servers, listings).await;
         inspection.unlisted = unlisted;
         inspection.given = known.places.given.clone();
+        let inside = known.hosts_inside();
+        let at = servers.first().into_iter().flat_map(|server| inside.iter().map(move |host| (host, server)));
+        let clock = || ports.clock.now();
+        let asker = Asker { transport: ports.transport.as_ref(), ids: ports, clock: &clock };
+        let of_zone = &zone;
+        let looked = at.map(|(host, server)| async move {
+            let at = delegated_at(asker, of_zone, host, server).await?;
+            Some((host.clone(), at))
+        });
+        inspection.delegated = join_all(looked).await.into_iter().flatten().collect();
         for operator in known.members.keys() {
             let abilities = ports.store.abilities(operator).await.map_err(super::of_store)?;
             inspection.abilities.insert(operator.clone(), abilities);
@@ -139,6 +152,24 @@ impl Controller {
             providers.push((operator, provider));
         }
         Ok(providers)
+    }
+}
+
+impl Controller {
+    /// Asks the interfaces that tell an operator's own keys from others for the keys of others that are stored there. An interface
+    /// that does not answer tells nothing.
+    pub(super) async fn learn_stored_keys(&self, known: &mut Picture) -> Result<(), Refusal> {
+        for (operator, provider) in self.providers(known).await? {
+            match provider.foreign_keys(&known.record.name).await {
+                Ok(Some(keys)) => {
+                    let keys = keys.into_iter().map(Rdata::from_canonical).collect();
+                    known.stored_keys.insert(operator.name, keys);
+                }
+                Ok(None) => {}
+                Err(e) => tracing::info!(zone = %known.record.name, operator = %operator.name, "stored keys: {e}"),
+            }
+        }
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@
 use super::show;
 use crate::api::wire::{self, At};
 use crate::engine::{
-    BOGUS, Status, alarm, awaited, exposed, failing, is_at_rest, is_begun, state_of_transition, summary,
+    BOGUS, Course, Status, alarm, awaited, course, exposed, failing, is_at_rest, state_of_transition, summary,
 };
 use crate::model::group::{Group, NEEDS_REPAIR, Standing, Step, algorithm_name};
 use crate::model::time::Time;
@@ -23,16 +23,7 @@ pub(super) struct Gist<'a> {
 }
 
 /// Of a zone that validators treat as unsigned (RFC 4035 §5.2).
-const INSECURE: &str = "the parent has no DS for it, so that resolvers take it for unsigned";
-
-/// The steps of a transition as they are counted, and which of them it is at.
-pub(super) struct Course {
-    /// Whether each belongs to a leave.
-    pub way: Vec<(bool, &'static [Step])>,
-    /// From 1.
-    pub number: usize,
-    pub step: Step,
-}
+const INSECURE: &str = "the parent has no DS for it that resolvers can use, so that they take it for unsigned";
 
 impl Gist<'_> {
     pub fn rest(&self) -> bool {
@@ -154,37 +145,7 @@ impl Gist<'_> {
 
     /// The steps of a transition as they are counted, and which of them it is at.
     pub fn course(&self, transition: &TransitionRecord) -> Course {
-        let status = self.status;
-        // Whatever it is called: what is ahead is a climb for those who are not in as far as they are wanted, and a descent
-        // for those who are further in.
-        let at = |op: &str| status.standings.get(op).copied().unwrap_or(Standing::Outside);
-        let target = transition.target();
-        let begun_at = |op: &str| transition.from.get(op).copied().unwrap_or(Standing::Outside);
-        let joins = target.iter().any(|(op, wanted)| {
-            at(op).min(begun_at(op)) < *wanted || transition.aim == Aim::Undoing && !transition.to.contains_key(op)
-        });
-        let leaves = self.members.values().any(|member| member.wanted < Standing::Serving);
-        let serving = target.iter().all(|(op, wanted)| at(op) >= *wanted);
-        let rolling = transition.algorithm.is_some();
-        let way: Vec<(bool, &'static [Step])> = JOIN
-            .iter()
-            .filter(|_| (joins || transition.is_repair()) && !rolling)
-            .map(|steps| (false, *steps))
-            .chain(LEAVE.iter().filter(|_| leaves && !rolling).map(|steps| (true, *steps)))
-            .chain(ALGORITHM.iter().filter(|_| rolling).map(|steps| (false, *steps)))
-            .collect();
-        let leaving = leaves && !rolling && (!joins || serving);
-        let step = if is_begun(status, transition) {
-            status.step
-        } else {
-            way.first().and_then(|(_, steps)| steps.first()).copied().unwrap_or(Step::ShareKeys)
-        };
-        let of_it = |(of_leave, _): &&(bool, &[Step])| *of_leave == leaving;
-        let at = way.iter().position(|one| of_it(&one) && one.1.contains(&step));
-        // A key that is rolled meanwhile may take a step of another way: then it is where this one has come to.
-        let come_to = || way.iter().rposition(|one| of_it(&one) && one.1.first().is_some_and(|first| *first <= step));
-        let number = at.or_else(come_to).unwrap_or(0) + 1;
-        Course { way, number, step }
+        course(self.status, self.members, transition)
     }
 
     /// Who or what has to act before the transition goes on, where nobody can know when that is.
@@ -262,7 +223,7 @@ pub(super) fn bare(transition: &TransitionRecord) -> wire::TransitionShow {
     wire::TransitionShow {
         id: transition.id.clone(),
         state: wire::TransitionState::Acting,
-        step: title(Step::Settled, false).into(),
+        step: ALL_DONE.into(),
         step_number: 1,
         steps: 1,
         waiting_for: None,
@@ -340,29 +301,8 @@ pub(super) fn joined(names: &[&str]) -> String {
     }
 }
 
-/// The steps of a join and of a leave as `zone plan` counts them: what is waited for belongs to the step that it allows.
-const JOIN: [&[Step]; 5] = [
-    &[Step::ShareKeys],
-    &[Step::AskForDs],
-    &[Step::AwaitDs],
-    &[Step::AwaitOldKeysAndDs, Step::NameServers],
-    &[Step::AwaitDelegation],
-];
-const ALGORITHM: [&[Step]; 6] = [
-    &[Step::SignWithBoth],
-    &[Step::ShareKeys],
-    &[Step::AwaitOldKeysAndDs, Step::AskForDs],
-    &[Step::AwaitDs, Step::AwaitLeaverKeys, Step::AwaitDsGone],
-    &[Step::AwaitOldAlgorithm],
-    &[Step::AwaitLeaverAnswers],
-];
-const LEAVE: [&[Step]; 5] = [
-    &[Step::NameServers],
-    &[Step::AwaitDelegation],
-    &[Step::AwaitLastQuestion, Step::AwaitLeaverKeys],
-    &[Step::AwaitDsGone],
-    &[Step::AwaitLeaverAnswers],
-];
+/// The step of a transition that has ended.
+const ALL_DONE: &str = "all is as desired";
 
 pub(super) fn title(step: Step, rolling: bool) -> &'static str {
     match step {
@@ -385,6 +325,6 @@ pub(super) fn title(step: Step, rolling: bool) -> &'static str {
         Step::AwaitLeaverKeys => "the leaver's keys are dead, and its DS may go",
         Step::AwaitDsGone => "the parent drops the leaver's DS",
         Step::AwaitLeaverAnswers => "the leaver's answers die, and its keys go",
-        Step::Settled => "all is as desired",
+        Step::Settled => "a resolver without a cache resolves and validates the zone",
     }
 }

@@ -9,7 +9,7 @@ use crate::api::wire::Check;
 use crate::model::dns::Name;
 use crate::model::group::{ALIAS, listed_addresses};
 use crate::model::history::{Failure, Outcome, Server, Who};
-use crate::observe::addresses::observe_addresses;
+use crate::observe::addresses::{delegated_at, observe_addresses};
 use crate::observe::ask::Asker;
 use crate::observe::resolve::{Looked, NameServer, ResolveError};
 use crate::observe::transport::Protocol;
@@ -43,6 +43,8 @@ impl Controller {
         let Ok(specs) = NameServer::parse_all(operator.name_servers.iter().map(String::as_str)) else {
             return Vec::new();
         };
+        // Of a zone that is not adopted, the parent's servers are not known.
+        let places = self.engine.ports().recall(zone).await.map(|(known, _)| known.places).unwrap_or_default();
         let mut checks = Vec::new();
         for spec in &specs {
             if zone.zone_of(&spec.host) {
@@ -50,7 +52,7 @@ impl Controller {
                 continue;
             }
             let given: BTreeSet<IpAddr> = spec.addresses.iter().map(|address| address.ip()).collect();
-            match self.engine.look_up(&spec.host, FRESH).await {
+            match self.engine.look_up_or_ask(&places, &spec.host, FRESH).await {
                 Err(ResolveError::NotHere) => {}
                 Err(e) => checks.push(warned(
                     "addresses-not-looked-up",
@@ -79,6 +81,16 @@ impl Controller {
             // That it does not answer is a check of its own.
             Outcome::Failed(_) => None,
             Outcome::Served(served) => {
+                if let Some(at) = delegated_at(asker, zone, &spec.host, &server).await {
+                    return Some(warned(
+                        "name-server-delegated",
+                        format!(
+                            "{} lies below the delegation of {at}: a parent cannot take its address by CSYNC (RFC 7477 §3.2.2)",
+                            spec.host
+                        ),
+                        "name a host that lies below no delegation inside the zone",
+                    ));
+                }
                 let pairs = served.records.iter().filter_map(crate::model::dns::host_address);
                 Some(compared(&spec.host, &given, &pairs.map(|(_, address)| address).collect()))
             }

@@ -118,7 +118,7 @@ impl Controller {
                 let text = format!(
                     "{what}: {e}; its largest TTL is not known, and taken for one day unless --data-ttl-max says"
                 );
-                warned(e.code(), text, &e.advice())
+                warned(e.code(), text, &e.listing_advice())
             }
         });
         Ok(OperatorTest { operator: name.to_owned(), zone: plain(&zone), checks })

@@ -9,11 +9,12 @@ use crate::api::wire::{self, At};
 use crate::engine::{Certificate, Picture, Status, awaited, failing, state_of};
 use crate::model::chain::Exposure;
 use crate::model::dns::{
-    Dnskey, Rdata, RecordSet, RecordType, cds_for, key_that_ds_belongs_to, key_that_ds_validates, ns_name,
+    Dnskey, Rdata, RecordSet, RecordType, cds_for, key_that_ds_belongs_to, key_that_ds_validates, name_text, ns_name,
     plain_of_stored, rdata_text, unhex,
 };
 use crate::model::group::{
-    Group, KeyRole, PARENT_SERVES_ZONE, ParentMode, Phase, Rolling, Standing, Step, World, algorithm_name, rolling,
+    GLUE_DIFFERS, Group, KeyRole, PARENT_SERVES_ZONE, ParentMode, Phase, Rolling, Standing, Step, World,
+    algorithm_name, rolling, wanted_addresses,
 };
 use crate::model::history::{Failure, Kind, Server, Who};
 use crate::model::parent::ParentProfile;
@@ -22,7 +23,7 @@ use crate::model::resolution::Resolution;
 use crate::model::time::Time;
 use crate::store::{Aim, AlgorithmChange, TransitionRecord};
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub(super) fn zone(known: &Picture, status: &Status, last: Option<&TransitionRecord>, now: Time) -> wire::ZoneShow {
     let world = known.world();
@@ -103,6 +104,9 @@ fn next(known: &Picture, status: &Status) -> Option<String> {
         wire::TransitionState::WaitingParent if wait.code == "parent-manual" => {
             Some("hand the DS and NS that are shown to the registrar".into())
         }
+        wire::TransitionState::WaitingParent if wait.code == "parent-silent-server" => {
+            Some("the parent's next scan; or hand the DS and NS that are shown to the registrar".into())
+        }
         wire::TransitionState::WaitingParent => Some("the parent's next scan".into()),
         wire::TransitionState::WaitingGuard => wait.until.map(|until| format!("goes on by itself at {until}")),
         wire::TransitionState::Blocked => Some("goes on when the reason above is gone".into()),
@@ -118,7 +122,7 @@ fn by_hand(step: Step, aim: Aim) -> &'static str {
     match (step, aim) {
         (Step::AwaitOldAlgorithm | Step::AwaitDs, Aim::Undoing) => {
             "with BIND: the algorithm from before in its dnssec-policy, then `rndc reconfig` (it makes new keys, as for a key \
-             roll); with Knot: the algorithm from before in its policy, `knotc reload`, `keymgr ZONE set KEY ready=-1 active=-1 \
+             roll); with Knot: the algorithm from before in its policy, a `delete-delay` longer than the change, `knotc reload`, `keymgr ZONE set KEY ready=-1 active=-1 \
              retire=-1 remove=-1` for each key of the other algorithm, then `knotc zone-sign ZONE`"
         }
         (Step::AwaitOldAlgorithm, _) => {
@@ -293,15 +297,30 @@ fn servers(known: &Picture) -> Vec<wire::ServerShow> {
 }
 
 fn hand_to_registrar(world: &World<'_>, status: &Status) -> Option<wire::HandToRegistrar> {
-    status.waiting.iter().find(|wait| wait.code == "parent-manual")?;
+    let by_hand = |code: &str| {
+        ["parent-manual", "parent-silent-server"].contains(&code)
+            || code == GLUE_DIFFERS && world.parent == ParentMode::Manual
+    };
+    status.waiting.iter().find(|wait| by_hand(&wait.code))?;
     let read = |texts: &[String]| -> RecordSet {
         texts.iter().filter_map(|hex| unhex(hex)).map(Rdata::from_canonical).collect()
     };
     let ds = cds_for(world.zone, &read(&status.parent_ds), &[2]);
+    let ns = read(&status.parent_ns);
+    let inside = ns.iter().filter_map(|ns| ns_name(ns).ok()).filter(|host| world.zone.zone_of(host));
+    let glue = inside.flat_map(|host| {
+        let addresses = wanted_addresses(world, &host).into_iter();
+        addresses.map(move |address| format!("{} {} {address}", name_text(&host), address_type(address)))
+    });
     Some(wire::HandToRegistrar {
         ds: ds.iter().map(|ds| rdata_text(RecordType::DS, ds)).collect(),
-        ns: hosts(&read(&status.parent_ns)),
+        glue: glue.collect(),
+        ns: hosts(&ns),
     })
+}
+
+fn address_type(address: IpAddr) -> RecordType {
+    if address.is_ipv4() { RecordType::A } else { RecordType::AAAA }
 }
 
 pub(super) fn policy(known: &Picture) -> wire::ZonePolicy {

@@ -3,10 +3,10 @@
 //! Invariant: `waiting_for`, `ends_at` or `ends_after`, and `undo_takes` or the way forward are there as long as it is under
 //! way, whatever it is doing; `stop`, where it can be stopped. A moment is only named where it does not move with the clock.
 
-use super::gist::{self, Course, Gist, title};
+use super::gist::{self, Gist, title};
 use super::show;
 use crate::api::wire::{self, At};
-use crate::engine::Picture;
+use crate::engine::{Course, Picture};
 use crate::model::group::{Forecast, Standing, World, forecast, forecast_to, nearest_rest, parent_latency};
 use crate::model::time::Time;
 use crate::store::{Aim, TransitionRecord, TransitionState};

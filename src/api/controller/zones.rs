@@ -1,6 +1,7 @@
 //! Zones: adopted, listed, their policy changed, their past shown.
 
 use super::changes::refused_for;
+use super::check::foreign_keys;
 use super::{Controller, learn_ttls, no_operator, of_engine, of_store, plain, show, zone_name};
 use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire;
@@ -57,10 +58,14 @@ impl Controller {
         self.engine.look(&mut known, Protocol::Tcp).await;
         let world = known.world();
         // A zone that is not secure yet, or that is about to be made insecure, can be watched; only joining it is refused.
-        let is_watched = |code: &str| ["zone-insecure", "cds-delete", PARENT_SERVES_ZONE].contains(&code);
+        let is_watched =
+            |code: &str| ["zone-insecure", "cds-delete", "ds-unusable", PARENT_SERVES_ZONE].contains(&code);
         let refused = preflight(&world).into_iter().find(|refused| !is_watched(refused.code));
-        let shared = self.shared_interfaces(&known).await?.into_iter().map(refused_for).next();
-        if let Some(refused) = refused.or(shared).or_else(|| not_serving(&world)) {
+        self.learn_stored_keys(&mut known).await?;
+        let found = self.shared_interfaces(&known).await?.into_iter().chain(foreign_keys(&known));
+        let found = found.map(refused_for).next();
+        let world = known.world();
+        if let Some(refused) = refused.or(found).or_else(|| not_serving(&world)) {
             return Err(Refusal::new(RefusalKind::Preflight, refused.code, refused.text)
                 .with_fix(refused.fix)
                 .with_zone(plain(&name)));

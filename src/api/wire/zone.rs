@@ -390,6 +390,10 @@ pub struct HandToRegistrar {
     /// RDATA in presentation format.
     pub ds: Vec<String>,
     pub ns: Vec<String>,
+    /// Address records for the name servers inside the zone, in presentation format: resolvers find those by glue alone
+    /// (RFC 9471).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub glue: Vec<String>,
 }
 
 /// `GET /zones/{zone}`.

@@ -91,7 +91,7 @@ pub fn zone(zone: &ZoneShow, look: &Look) -> String {
     }
     if let Some(waiting) = under_way.and_then(|transition| transition.waiting_for.as_ref()) {
         let until = waiting.until.map(|until| format!(", until {}", ahead(until, zone.now))).unwrap_or_default();
-        let _ = writeln!(text, "waiting for  {} ({}){until}", waiting.text, waiting.code);
+        let _ = writeln!(text, "now          {} ({}){until}", waiting.text, waiting.code);
     }
     text.push_str(&exposures("exposures    ", &zone.exposures));
     for roll in &zone.rolls {
@@ -133,6 +133,9 @@ pub fn zone(zone: &ZoneShow, look: &Look) -> String {
         }
         for ns in &hand.ns {
             let _ = writeln!(text, "  NS  {ns}");
+        }
+        for record in &hand.glue {
+            let _ = writeln!(text, "  glue  {record}");
         }
     }
     if let Some(next) = &zone.next {

@@ -2,10 +2,10 @@
 //! apart.
 
 use super::Scene;
-use super::compat::{answer_validates, keys_validate};
+use super::compat::{answer_validates, is_taken_for_unsigned, keys_validate};
 use super::lives::{Item, Life, lives, seen};
 use super::reach::reach;
-use crate::model::dns::{Dnskey, Ds, RecordSet};
+use crate::model::dns::{Dnskey, Ds, Rdata, RecordSet, USABLE_DIGEST_TYPES};
 use crate::model::history::{Kind, Server};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
@@ -98,7 +98,7 @@ pub fn judge(scene: &Scene<'_>, from: Time, now: Time) -> Verdict {
     let lives = lives(scene, &seen, &reach(scene, &seen));
     let mut verdict = Verdict::default();
     verdict.pairs = for_each_discord(scene, &lives, |discord| {
-        let insecure = is_insecure(discord.a);
+        let insecure = is_insecure(scene, &discord);
         if insecure && !was_secure(&lives, discord.a) {
             return;
         }
@@ -107,8 +107,11 @@ pub fn judge(scene: &Scene<'_>, from: Time, now: Time) -> Verdict {
             Some(overlap) if overlap.end > from && overlap.start <= now => {
                 let (ds, other) = (discord.a.item.server, discord.b.item.server);
                 let exposure = if insecure {
-                    let what =
-                        format!("{ds} says that there is no DS: resolvers take the zone for unsigned (insecure)");
+                    let has = match discord.a.item.served.records.is_empty() {
+                        true => "says that there is no DS: resolvers",
+                        false => "has no DS of digest type 2 or 4: resolvers that support no other type",
+                    };
+                    let what = format!("{ds} {has} take the zone for unsigned (insecure)");
                     Exposure { from: a.start, until: a.end, what, servers: vec![ds.clone()], insecure }
                 } else {
                     let servers = vec![ds.clone(), other.clone()];
@@ -134,15 +137,19 @@ pub fn judge(scene: &Scene<'_>, from: Time, now: Time) -> Verdict {
     verdict
 }
 
-/// Whether it is an answer of the parent that there is no DS. With it no resolver fails: it validates nothing (RFC 4035 §5.2).
-fn is_insecure(life: &Life<'_>) -> bool {
-    life.item.kind == Kind::Ds && life.item.served.records.is_empty()
+/// Whether it is an answer of the parent that there is no DS, or none that validators support. With it no resolver fails: it
+/// validates nothing (RFC 4035 §5.2).
+fn is_insecure(scene: &Scene<'_>, discord: &Discord<'_>) -> bool {
+    let (ds, dnskey) = (discord.a.item, discord.b.item);
+    ds.kind == Kind::Ds && is_taken_for_unsigned(scene.zone, &ds.served, &dnskey.served)
 }
 
 /// Whether any of the parent's servers had a DS before one said that there is none: else the zone was never secure, and there
 /// is nothing that it lost.
 fn was_secure(lives: &[Life<'_>], without: &Life<'_>) -> bool {
-    let mut with = lives.iter().filter(|life| life.item.kind == Kind::Ds && !life.item.served.records.is_empty());
+    let is_usable = |ds: &Rdata| Ds::read(ds).is_some_and(|ds| USABLE_DIGEST_TYPES.contains(&ds.digest_type));
+    let mut with =
+        lives.iter().filter(|life| life.item.kind == Kind::Ds && life.item.served.records.iter().any(is_usable));
     with.any(|life| life.alive.start <= without.alive.start)
 }
 

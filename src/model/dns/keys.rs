@@ -136,6 +136,14 @@ impl<'a> Ds<'a> {
 /// The digest types that every validator can use: SHA-256 and SHA-384 (IANA's table, RFC 9904).
 pub const USABLE_DIGEST_TYPES: [u8; 2] = [2, 4];
 
+/// The digest types that some validators support: SHA-1 beside them, which RFC 9905 takes away.
+const SUPPORTED_DIGEST_TYPES: [u8; 3] = [1, 2, 4];
+
+/// Whether any validator can use a DS of this digest type. With no other DS a zone is insecure (RFC 4035 §5.2).
+pub fn is_ds_supported(ds: &Rdata) -> bool {
+    Ds::read(ds).is_some_and(|ds| SUPPORTED_DIGEST_TYPES.contains(&ds.digest_type))
+}
+
 /// Which of `keys` a DS or CDS belongs to: the question of who put it there, and of what it asks for.
 pub fn key_that_ds_belongs_to<'k>(
     owner: &Name,

@@ -18,8 +18,8 @@ pub use csync::{Csync, IMMEDIATE, SOA_MINIMUM};
 pub use hickory_proto::rr::{Name, RecordType};
 pub use host::Host;
 pub use keys::{
-    DELETE_CDNSKEY, DELETE_CDS, Dnskey, Ds, USABLE_DIGEST_TYPES, cds_for, is_delete_request, key_that_ds_belongs_to,
-    key_that_ds_validates,
+    DELETE_CDNSKEY, DELETE_CDS, Dnskey, Ds, USABLE_DIGEST_TYPES, cds_for, is_delete_request, is_ds_supported,
+    key_that_ds_belongs_to, key_that_ds_validates,
 };
 pub use names::{BadName, is_at_or_below, is_wildcard, name_text, plain_of_stored, plain_text, read_name, stored};
 pub use present::{ds_label, key_label, rdata_text, record_label, set_label, type_text};

@@ -5,8 +5,9 @@
 
 use super::guards::{Guard, clipped, last_question};
 use super::say::outlived;
+use super::scope::Scope;
 use super::view::{Member, World};
-use crate::model::dns::{Name, host_address};
+use crate::model::dns::{Name, host_address, ns_name};
 use crate::model::history::{Failure, Kind, Server, Span, Who};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
@@ -193,6 +194,28 @@ pub(super) fn may_be_named(world: &World<'_>, hosts: &BTreeSet<Name>) -> Guard {
 
 /// Glue that differs from the zone, for hosts inside it that the delegation names: where, and how.
 pub fn glue_differs(world: &World<'_>, hosts: &BTreeSet<Name>) -> Option<String> {
+    glue_fault(world, hosts, |_, _, _| true)
+}
+
+/// A server of the parent that came to delegate to a host inside the zone and has no glue for it: resolvers that ask it find no
+/// address. A delegation that Chorus found like that is left as it is.
+pub(super) fn glue_missing(world: &World<'_>, hosts: &BTreeSet<Name>) -> Option<String> {
+    if world.scope != Scope::Transition {
+        return None;
+    }
+    let was_found = |server: &Server, host: &Name| {
+        let first = world.history.track(server, Kind::Delegation).and_then(|track| track.spans.first());
+        let names = |span: &Span| span.served.records.iter().any(|ns| ns_name(ns).is_ok_and(|named| named == *host));
+        first.is_some_and(|span| span.since.is_none() && names(span))
+    };
+    glue_fault(world, hosts, |server, host, glue| glue.is_empty() && !was_found(server, host))
+}
+
+fn glue_fault(
+    world: &World<'_>,
+    hosts: &BTreeSet<Name>,
+    counts: impl Fn(&Server, &Name, &BTreeSet<IpAddr>) -> bool,
+) -> Option<String> {
     if world.leaves_out(Switch::Glue) {
         return None;
     }
@@ -201,7 +224,7 @@ pub fn glue_differs(world: &World<'_>, hosts: &BTreeSet<Name>) -> Option<String>
         for server in world.parent_servers {
             let Some(glue) = world.history.current(server, Kind::Glue) else { continue };
             let glue = addresses_of(glue, host);
-            if glue != wanted {
+            if glue != wanted && counts(server, host, &glue) {
                 let has = if glue.is_empty() { "no address".into() } else { listed(&glue) };
                 return Some(format!(
                     "the parent's {server} has {has} as glue for {host}, the zone has {}",

@@ -5,6 +5,7 @@
 
 use super::algorithm::asked_at;
 use super::cds::asks_to_delete;
+use super::cds_waits::{DS_UNUSABLE_FIX, unusable_ds};
 use super::decision::{Change, Step};
 use super::desired::{asked_in_a_pause, cds_and_cdnskey, is_asked_by};
 use super::ladder::{Ladder, TTL_UNKNOWN_S, is_admitted};
@@ -50,8 +51,8 @@ impl<'a> Ladder<'a> {
             let text = format!("{strange}: take it out at the registrar; it is not of Chorus' making");
             self.wait(Step::AwaitDs, code, text, None);
         }
-        if let Some(text) = self.unusable_ds(&missing) {
-            self.wait(Step::AwaitDs, "ds-unusable", text, None);
+        if let Some(text) = unusable_ds(world, &missing) {
+            self.wait(Step::AwaitDs, "ds-unusable", format!("{text}; {DS_UNUSABLE_FIX}"), None);
         }
         let apart: Vec<&String> = world.members.keys().filter(|op| asked_at(world, op, keys) != *keys).collect();
         let not_accepted = (complete != Shown::Everywhere || exact != Shown::Everywhere) && asked && !world.paused;

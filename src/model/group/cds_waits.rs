@@ -1,13 +1,41 @@
 //! What keeps a parent from acting on CDS, or an operator from serving it, as waits: each named as what it is, because
 //! neither time nor another write ends it.
 
+use super::Standing;
 use super::cds::{DELETE_FIX, SIGNER_FIX, Stripped, cds_not_accepted, delete_requests, strip_conflict, strip_fix};
 use super::decision::Step;
 use super::desired::is_asked_by;
 use super::ladder::{Ladder, is_admitted};
-use super::view::{Member, ParentMode, Shown};
+use super::view::{Member, ParentMode, Shown, World};
 use crate::model::dns::{Ds, Rdata, RecordSet, ds_label, key_that_ds_belongs_to, key_that_ds_validates};
 use crate::model::history::Kind;
+
+/// What to do about a DS that not every validator can use.
+pub(super) const DS_UNUSABLE_FIX: &str = "have a DS of digest type 2 put beside it";
+
+/// The DS records of keys whose DS is missed that are there, and that not every validator can use.
+pub(super) fn unusable_ds(world: &World<'_>, missing: &RecordSet) -> Option<String> {
+    world.parent_servers.iter().find_map(|server| {
+        let records = &world.history.current(server, Kind::Ds)?.served.records;
+        let validated = |key: &Rdata| records.iter().any(|ds| key_that_ds_validates(world.zone, ds, [key]).is_some());
+        let missing = || missing.iter().filter(|key| !validated(key));
+        let unusable = records.iter().find(|ds| key_that_ds_belongs_to(world.zone, ds, missing()).is_some())?;
+        Some(format!(
+            "the DS set at {server} has {} and none of digest type 2 or 4 for that key: not every validator can use it",
+            ds_label(unusable)
+        ))
+    })
+}
+
+/// The same of the operators that stay or come in, where one comes in or goes: the transition could not go on.
+pub fn ds_not_usable(world: &World<'_>) -> Option<String> {
+    let moves = |(name, member): (&String, &Member)| member.wanted == Standing::Outside || !is_admitted(world, name);
+    if !world.members.iter().any(moves) {
+        return None;
+    }
+    let keys: RecordSet = world.desired().flat_map(|operator| world.key_signing_keys(operator)).collect();
+    unusable_ds(world, &keys)
+}
 
 impl Ladder<'_> {
     /// Whoever asks the parent to remove every DS is reported for as long as it does, whatever else is done or awaited.
@@ -27,23 +55,6 @@ impl Ladder<'_> {
         let mut queried = world.members.keys().filter(|name| is_admitted(world, name));
         let text = queried.find_map(|name| cds_not_accepted(world, name))?;
         Some(format!("{text}; {SIGNER_FIX}"))
-    }
-
-    /// The DS records of keys whose DS is missed that are there, and that not every validator can use.
-    pub(super) fn unusable_ds(&self, missing: &RecordSet) -> Option<String> {
-        let world = &self.world;
-        world.parent_servers.iter().find_map(|server| {
-            let records = &world.history.current(server, Kind::Ds)?.served.records;
-            let validated =
-                |key: &Rdata| records.iter().any(|ds| key_that_ds_validates(world.zone, ds, [key]).is_some());
-            let missing = || missing.iter().filter(|key| !validated(key));
-            let unusable = records.iter().find(|ds| key_that_ds_belongs_to(world.zone, ds, missing()).is_some())?;
-            Some(format!(
-                "the DS set at {server} has {} and none of digest type 2 or 4 for that key: not every validator can use it; \
-                 have a DS of digest type 2 put beside it",
-                ds_label(unusable)
-            ))
-        })
     }
 
     /// Whether all that an operator lacks of its CDS and CDNSKEY sets is what it takes out by itself. Then it is not written

@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing is written here; each function says whether the ladder may go on, and puts down what it waits for.
 
-use super::addresses::{GLUE_DIFFERS, alias, glue_differs, may_be_named, unequal};
+use super::addresses::{GLUE_DIFFERS, alias, glue_differs, glue_missing, may_be_named, unequal};
 use super::decision::Step;
 use super::denied::no_denial_is_cached;
 use super::ladder::Ladder;
@@ -56,11 +56,12 @@ impl Ladder<'_> {
     }
 
     /// Whether the glue of the new name servers is as the zone has it, as far as something hangs on it: a leaver that cannot
-    /// be let go, or a name server that no resolver finds without glue.
+    /// be let go, or a new name server that resolvers do not find without glue.
     pub(super) fn glue_has_followed(&mut self, target: &RecordSet) -> bool {
         let world = &self.world.clone();
         let hosts = hosts_in(target);
-        let Some(text) = glue_differs(world, &hosts).filter(|_| world.leavers().next().is_some()) else { return true };
+        let differs = if world.leavers().next().is_some() { glue_differs } else { glue_missing };
+        let Some(text) = differs(world, &hosts) else { return true };
         self.wait(Step::AwaitDelegation, GLUE_DIFFERS, text, None);
         false
     }

@@ -18,7 +18,7 @@ use super::standing::standing;
 use super::view::{Member, Memo, ParentMode, Shown, World};
 use super::whose::shared_keys;
 use crate::model::dns::{RecordSet, plain_text};
-use crate::model::history::{Kind, Server};
+use crate::model::history::{Failure, Kind, Server};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -226,7 +226,13 @@ impl<'a> Ladder<'a> {
             let complete = matches!(shown, Shown::Everywhere);
             let has_all = world.shown(&member.servers, Kind::Dnskey, |_, span| with.is_subset(&span.served.records));
             // What is still to be taken out holds nothing up; what is missing does, whatever else is wrong there.
-            let step = if has_all == Shown::Everywhere { Step::AwaitLeaverAnswers } else { Step::ShareKeys };
+            let lacks = |server: &Server| {
+                world.history.current(server, Kind::Dnskey).is_none_or(|span| !with.is_subset(&span.served.records))
+            };
+            // A set without those keys may be on its way; it takes nothing out that has to be there.
+            let only_takes_out = !without.is_empty() && !member.servers.iter().any(lacks);
+            let goes = has_all == Shown::Everywhere || only_takes_out;
+            let step = if goes { Step::AwaitLeaverAnswers } else { Step::ShareKeys };
             shared &= has_all == Shown::Everywhere;
             if !complete {
                 let why = describe_keys(&with, &without, &served);
@@ -308,7 +314,14 @@ impl<'a> Ladder<'a> {
                         "parent-manual",
                         "the parent does not process CSYNC: you have to tell the registrar; until the parent's",
                     ),
-                    ParentMode::Scan => ("parent-pending", "until the parent's"),
+                    ParentMode::Scan => match self.silent_and_delegated() {
+                        Some(text) => {
+                            let text =
+                                format!("{text}; until the parent's {what} {wanted}; not yet at {}", at.join(", "));
+                            return self.wait(step, "parent-silent-server", text, None);
+                        }
+                        None => ("parent-pending", "until the parent's"),
+                    },
                     ParentMode::Manual => ("parent-manual", "you have to tell the registrar; until the parent's"),
                 };
                 self.wait(step, code, format!("{who} {what} {wanted}; not yet at {}", at.join(", ")), None);
@@ -322,6 +335,25 @@ impl<'a> Ladder<'a> {
         let mut delegations =
             world.parent_servers.iter().filter_map(|server| world.history.current(server, Kind::Delegation));
         delegations.any(|span| world.names(&span.served.records, operator))
+    }
+
+    /// An address that the parent asks beside others for CDS and CSYNC, and that does not answer: the parent tries again for an
+    /// hour or more before it goes on without it, if it does at all (RFC 9975 §3).
+    fn silent_and_delegated(&self) -> Option<String> {
+        let world = &self.world;
+        let delegated = world.members.iter().filter(|(name, _)| self.is_delegated_to(name));
+        let mut servers = delegated.flat_map(|(_, member)| &member.servers);
+        let is_silent = |server: &&Server| {
+            Kind::OPERATOR.iter().all(|kind| {
+                let trouble = world.history.trouble(server, *kind);
+                trouble.is_some_and(|trouble| trouble.failure == Failure::Silent)
+            })
+        };
+        let silent = servers.find(is_silent)?;
+        Some(format!(
+            "the parent asks {silent} as well, which does not answer: it tries again for an hour or more before it goes on \
+             without it, or never does (RFC 9975 §3)"
+        ))
     }
 
     /// Whether nobody answers whom the parent could ask for CDS and CSYNC (RFC 9975 §3).

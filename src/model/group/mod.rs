@@ -18,6 +18,7 @@ mod ask;
 mod asked;
 mod cds;
 mod cds_waits;
+mod course;
 mod dead_leavers;
 mod decision;
 mod denied;
@@ -54,6 +55,8 @@ pub use cds::{
     DELETE_FIX, SIGNER_FIX, Stripped, cds_not_accepted, delete_requests, entry_keys, strip_conflict, strip_fix,
     stripped,
 };
+pub use cds_waits::ds_not_usable;
+pub use course::way;
 pub use dead_leavers::dead_leavers;
 pub use decision::{Change, Decision, Step, Wait, Write};
 pub use desired::digest_types;

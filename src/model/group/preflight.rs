@@ -7,6 +7,7 @@ use super::Standing;
 use super::addresses::{fading_until, known_by};
 use super::algorithm::algorithms_of;
 use super::cds::{DELETE_FIX, delete_requests};
+use super::cds_waits::{DS_UNUSABLE_FIX, ds_not_usable};
 use super::parents::PARENT_SERVES_ZONE;
 use super::roles::{UNSUPPORTED, UNSUPPORTED_FIX};
 use super::strangers::stranger;
@@ -67,8 +68,9 @@ pub fn preflight(world: &World<'_>) -> Vec<Refused> {
                 code: "operator-unreachable",
                 text: format!("{name}: {server} {why}{}", known_to_resolvers(world, &server)),
                 fix: format!(
-                    "see that {} is configured and reachable at every address of {name}, by UDP and TCP",
-                    name_text(world.zone)
+                    "see that {} is configured and reachable at every address of {name}, by UDP and TCP{}",
+                    name_text(world.zone),
+                    or_correct(world, &server)
                 ),
             }),
             Shown::NotAt(_) => refused.push(Refused {
@@ -118,6 +120,7 @@ pub fn preflight(world: &World<'_>) -> Vec<Refused> {
             fix: "bring the zone's first DS to the parent with its present operator, then join others".into(),
         });
     }
+    refused.extend(ds_not_usable(world).map(|text| Refused { code: "ds-unusable", text, fix: DS_UNUSABLE_FIX.into() }));
     if world.delegation_is_hidden() {
         let servers: Vec<String> = world.parent_servers.iter().map(ToString::to_string).collect();
         refused.push(Refused {
@@ -154,6 +157,13 @@ fn asking_to_delete(world: &World<'_>) -> Vec<Refused> {
 fn known_to_resolvers(world: &World<'_>, server: &Server) -> String {
     let known = known_by(world, server).filter(|_| world.history.current(server, Kind::Dnskey).is_none());
     known.map(|known| format!("; resolvers are sent there by {}", known.source)).unwrap_or_default()
+}
+
+/// What else to do about an address that never showed the zone.
+fn or_correct(world: &World<'_>, server: &Server) -> String {
+    let known = known_by(world, server).filter(|_| world.history.current(server, Kind::Dnskey).is_none());
+    let correct = |source| format!("; if {} is none of them, correct {source}", server.address.ip());
+    known.map(|known| correct(known.source)).unwrap_or_default()
 }
 
 /// What is seen at one address must speak for one operator.

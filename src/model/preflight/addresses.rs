@@ -2,7 +2,7 @@
 //! are those that are observed.
 
 use super::{Finding, Scene, error, listed, note, warning};
-use crate::model::dns::{Name, RecordType, type_text};
+use crate::model::dns::{Name, RecordType, name_text, type_text};
 use crate::model::group::{
     ADDRESSES_DIFFER, ALIAS, GLUE_DIFFERS, Known, PARENT_SERVES_ZONE, Unequal, alias, glue_differs, listed_addresses,
     reachable, unequal,
@@ -15,6 +15,7 @@ pub(super) fn findings(scene: Scene<'_>) -> Vec<Finding> {
     let known = reachable(scene.world);
     let mut findings = copies(scene);
     findings.extend(names(scene));
+    findings.extend(delegated(scene));
     findings.extend(unlisted(scene, &known));
     findings.extend(of_others(scene, &known));
     findings.extend(unconfirmed(scene, &known));
@@ -94,6 +95,32 @@ fn names(scene: Scene<'_>) -> Vec<Finding> {
         )
     }));
     findings
+}
+
+/// Name servers below a delegation inside the zone. Their addresses are the child's of the child: the zone has at most glue, which
+/// is not signed, so that a parent that processes CSYNC can take no address from it (RFC 7477 §3.2.2).
+fn delegated(scene: Scene<'_>) -> Vec<Finding> {
+    let world = scene.world;
+    let mut findings = Vec::new();
+    for (operator, member) in world.members {
+        for (host, at) in member.hosts.iter().filter_map(|host| Some((host, scene.inspection.delegated.get(host)?))) {
+            let what = format!(
+                "{operator}: the name server {host} lies below the delegation of {at}, so that {} has no signed address for it",
+                name_text(world.zone)
+            );
+            findings.push(if world.parent_follows_csync() {
+                let text = format!("{what}: a parent cannot take it by CSYNC (RFC 7477 §3.2.2)");
+                graded(scene, operator, error("name-server-delegated", text, elsewhere(at)))
+            } else {
+                note("name-server-delegated", what, "give its addresses to the registrar as glue, with the NS records")
+            });
+        }
+    }
+    findings
+}
+
+fn elsewhere(at: &Name) -> String {
+    format!("name a host that does not lie below {}", name_text(at))
 }
 
 /// Addresses that resolvers are sent to, and that the operator was not given.
@@ -188,7 +215,10 @@ fn differing(scene: Scene<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = by_set
         .into_iter()
         .map(|((operator, host), one)| {
-            let fix = format!("at {operator}: {}", records(host, one));
+            let fix = match scene.inspection.delegated.get(host) {
+                Some(at) => elsewhere(at),
+                None => format!("at {operator}: {}", records(host, one)),
+            };
             let owner = world.operator_of_host(host).unwrap_or(operator);
             graded(scene, owner, error(ADDRESSES_DIFFER, format!("{} (RFC 7477 §3.2.2)", one.text()), fix))
         })

@@ -5,6 +5,7 @@ use super::{Finding, Scene, listed, note, warning};
 use crate::model::dns::{
     Dnskey, Ds, Rdata, RecordSet, ds_label, key_label, key_that_ds_belongs_to, key_that_ds_validates,
 };
+use crate::model::group::ds_not_usable;
 use crate::model::history::Kind;
 
 const SHA1: u8 = 1;
@@ -13,7 +14,10 @@ pub(super) fn findings(scene: Scene<'_>, ds: &RecordSet) -> Vec<Finding> {
     let world = scene.world;
     let keys: RecordSet = world.members.keys().flat_map(|operator| world.served(operator, Kind::Dnskey)).collect();
     let mut findings: Vec<Finding> = ds.iter().filter_map(|ds| mismatch(scene, ds, &keys)).collect();
-    findings.extend(unusable(scene, ds, &keys));
+    // What keeps a transition from beginning is said as an error.
+    if ds_not_usable(world).is_none() {
+        findings.extend(unusable(scene, ds, &keys));
+    }
     findings.extend(without_key(scene, ds, &keys));
     findings
 }

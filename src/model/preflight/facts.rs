@@ -119,6 +119,8 @@ pub struct Inspection {
     pub abilities: Abilities,
     /// The addresses that the operators were given; others are observed because resolvers may be sent there.
     pub given: BTreeSet<Server>,
+    /// Name servers that lie below a delegation inside the zone, and that delegation.
+    pub delegated: BTreeMap<Name, Name>,
 }
 
 impl Inspection {

@@ -1,7 +1,9 @@
 //! The parent's side: which DS records there are, whether they lead anywhere, and whom it delegates to.
 
 use super::{Finding, Scene, listed, note, warning};
-use crate::model::dns::{Ds, Name, Rdata, RecordSet, ds_label, key_that_ds_validates, name_text, ns_name};
+use crate::model::dns::{
+    Ds, Name, Rdata, RecordSet, USABLE_DIGEST_TYPES, ds_label, key_that_ds_validates, name_text, ns_name,
+};
 use crate::model::history::Kind;
 use std::collections::BTreeSet;
 
@@ -60,8 +62,8 @@ fn hosts(ns: &RecordSet) -> BTreeSet<Name> {
 /// Operators that resolvers are sent to, and that the parent vouches for with no DS.
 fn without_ds(scene: Scene<'_>, ds: &RecordSet, delegation: &RecordSet) -> Vec<Finding> {
     let world = scene.world;
-    // No DS is said elsewhere, and so is SHA-1.
-    if ds.iter().filter_map(Ds::read).all(|ds| ds.digest_type == SHA1) {
+    // No DS is said elsewhere, and so is SHA-1. Without a DS of a type that validators support the zone is insecure, not bogus.
+    if !ds.iter().filter_map(Ds::read).any(|ds| USABLE_DIGEST_TYPES.contains(&ds.digest_type)) {
         return Vec::new();
     }
     let sent_to = world.members.keys().filter(|operator| world.names(delegation, operator));

@@ -59,13 +59,15 @@ fn longest_wait(forecast: &Forecast, now: Time) -> Wait {
 fn expiring(scene: Scene<'_>, operator: &str, seen: &Inspected, signature: &Signature, wait: &Wait) -> Option<Finding> {
     let (now, policy) = (scene.world.now, &scene.world.lifetimes.policy);
     let left = now.until(signature.expiration);
-    let ends = format!(
-        "{operator}: the signature of {} at {} ends at {}, in {}",
-        what(&signature.name, signature.covers),
-        seen.server,
-        signature.expiration,
-        length(left)
-    );
+    let of = format!("{operator}: the signature of {} at {}", what(&signature.name, signature.covers), seen.server);
+    if signature.expiration <= now {
+        return Some(error(
+            "signature-expiring",
+            format!("{of} has expired at {}", signature.expiration),
+            "see why the zone is not signed again there",
+        ));
+    }
+    let ends = format!("{of} ends at {}, in {}", signature.expiration, length(left));
     if left < policy.cached(u64::from(signature.ttl_s)) + policy.slack() {
         return Some(error(
             "signature-expiring",

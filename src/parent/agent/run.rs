@@ -7,7 +7,7 @@ use super::config::{AgentConfig, ConfigError};
 use super::decide::{ActedOn, AtParent, Silences, decide};
 use super::read::{HostLookup, Reader};
 use super::update::{ds_update, ns_update, submit};
-use crate::model::dns::Name;
+use crate::model::dns::{Name, name_text};
 use crate::model::time::Time;
 use crate::observe::ask::{Asker, RandomIds};
 use crate::observe::net::NetTransport;
@@ -233,7 +233,7 @@ impl Agent {
     }
 
     fn say(&self, name: &Name, line: &str) {
-        (self.world.output)(&format!("{} {name}: {line}", (self.world.clock)()));
+        (self.world.output)(&format!("{} {}: {line}", (self.world.clock)(), name_text(name)));
     }
 }
 

@@ -26,7 +26,7 @@ const zone = (changed = {}) => {
     return `${line('verdict', '<span><span aria-hidden="true">*</span> waiting for caches</span> Old sets die.')}
         ${changed.between ?? ''}<section><h2>What is under way</h2>
         ${line('step', '<strong>a → b</strong> · step 4 of 9: old DNSKEY and DS sets die')}
-        ${line('waiting', '<strong>Waiting for:</strong> the DNSKEY set of a is dead<br> <strong>Until:</strong> 12:00')}
+        ${line('waiting', '<strong>Now:</strong> the DNSKEY set of a is dead<br> <strong>Until:</strong> 12:00')}
         <dl>${lines.map(([term, text]) => `<dt>${term}</dt><dd>${text}</dd>`).join('')}</dl></section>`
 }
 
@@ -64,9 +64,9 @@ export async function story(browsing) {
     assert.deepEqual(await says(page(zone())), [])
     const silent = [
         [{ verdict: '<span></span> Old sets die.' }, 'no verdict'],
-        [{ waiting: '<strong>Waiting for:</strong> <br> <strong>Until:</strong> 12:00' }, 'an empty reason'],
-        [{ waiting: 'Waiting for: nothing: Chorus is at work. Until: 12:00' }, 'and it waits'],
-        [{ waiting: 'Waiting for: the DNSKEY set of a is dead' }, 'until when'],
+        [{ waiting: '<strong>Now:</strong> <br> <strong>Until:</strong> 12:00' }, 'an empty reason'],
+        [{ waiting: 'Now: nothing is waited for: Chorus is at work. Until: 12:00' }, 'and it waits'],
+        [{ waiting: 'Now: the DNSKEY set of a is dead' }, 'until when'],
         [{ answers: { 'When will it be done?': null } }, 'when it will be done'],
         [{ answers: { 'What if I stop now?': '' } }, 'what a stop'],
         [{ answers: { 'How long does undo take?': null } }, 'what an undo'],
