@@ -65,6 +65,7 @@ fn group(operators: u8) -> Bench {
         let member = Member {
             hosts: BTreeSet::from([hosts[i].clone()]),
             servers,
+            found: BTreeSet::new(),
             wanted: Standing::Serving,
             unreachable: false,
             placements: BTreeMap::from([(Kind::Dnskey, placed), (Kind::Cds, ds.clone())]),

@@ -7,7 +7,7 @@
 use super::picture::Picture;
 use super::places::Places;
 use super::turn::Engine;
-use crate::model::dns::{Name, RecordSet, address_rdata, ns_rdata};
+use crate::model::dns::{Name, address_rdata};
 use crate::model::history::{Failure, Kind, Outcome, Sample, Served, Server, Who};
 use crate::model::policy::DELEGATION_TTL_UNSEEN_S;
 use crate::model::time::Time;
@@ -169,8 +169,7 @@ fn as_whole(known: &Picture, mut sample: Sample) -> Sample {
 
 /// Where no server of the parent shows the delegation, the one that a person has confirmed counts as what each of them has.
 pub(super) fn confirm_delegation(known: &Picture, samples: &mut [Sample]) {
-    let hosts = known.record.policy.delegation.split(',').filter_map(|host| host.parse::<Name>().ok());
-    let records: RecordSet = hosts.map(|host| ns_rdata(&host)).collect();
+    let records = known.record.policy.confirmed_delegation();
     let of_parent = |sample: &&Sample| sample.server.who == Who::Parent && sample.kind == Kind::Delegation;
     let is_hidden = |sample: &Sample| sample.outcome == Outcome::Failed(Failure::ServesChild);
     if records.is_empty() || !samples.iter().filter(of_parent).all(is_hidden) {

@@ -173,6 +173,7 @@ impl Picture {
             added.push(server.clone());
             self.places.operators.entry(operator.clone()).or_default().push(server.clone());
             if let Some(member) = self.members.get_mut(&operator) {
+                member.found.insert(server.clone());
                 member.servers.push(server);
             }
         }
@@ -298,9 +299,17 @@ fn assemble(
     }
     let mut members = BTreeMap::new();
     for (operator, MemberRecord { wanted, unreachable }) in operators {
+        let given = name_servers(&operator)?;
+        let servers = places.operators.get(&operator.name).cloned().unwrap_or_default();
+        // Of a name without an address every address was given that it has.
+        let is_found = |server: &&Server| {
+            let mut of_host = given.iter().filter(|given| given.host == *server.host);
+            !of_host.any(|given| given.addresses.is_empty() || given.addresses.contains(&server.address))
+        };
         let member = Member {
-            hosts: name_servers(&operator)?.into_iter().map(|server| server.host).collect(),
-            servers: places.operators.get(&operator.name).cloned().unwrap_or_default(),
+            found: servers.iter().filter(is_found).cloned().collect(),
+            hosts: given.iter().map(|server| server.host.clone()).collect(),
+            servers,
             wanted,
             unreachable,
             placements: record.placements.get(&operator.name).cloned().unwrap_or_default(),

@@ -2,7 +2,7 @@
 //!
 //! Everything else that a guard uses was observed. Larger values cost time, smaller ones may cost answers.
 
-use super::dns::Name;
+use super::dns::{Name, RecordSet, ns_rdata};
 use super::parent::{ParentProfile, UNKNOWN};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -83,6 +83,12 @@ impl Policy {
 
     pub fn parent_profile(&self) -> ParentProfile {
         self.parent_profile.as_deref().and_then(ParentProfile::named).unwrap_or(UNKNOWN)
+    }
+
+    /// The NS records of the delegation that a person has confirmed; empty where nobody has.
+    pub fn confirmed_delegation(&self) -> RecordSet {
+        let hosts = self.delegation.split(',').filter_map(|host| host.parse::<Name>().ok());
+        hosts.map(|host| ns_rdata(&host)).collect()
     }
 
     pub fn parent_pipeline(&self) -> Duration {

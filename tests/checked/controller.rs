@@ -13,7 +13,7 @@ use chorus::model::history::{self, Failure, History, Kind, Lifetimes, Outcome, S
 use chorus::model::policy::Policy;
 use chorus::model::switches::Switch;
 use chorus::model::time::Time;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 /// The moment that ages are counted from.
@@ -181,6 +181,7 @@ impl Controller {
             let member = Member {
                 hosts: [host(op)].into(),
                 servers: servers.map(|(server, _)| server.clone()).collect(),
+                found: BTreeSet::new(),
                 wanted: match memory.desired {
                     Group { serving, .. } if serving & 1 << op != 0 => Standing::Serving,
                     Group { trusted, .. } if trusted & 1 << op != 0 => Standing::Trusted,

@@ -11,14 +11,14 @@ use chorus::model::switches::Switch;
 use chorus::model::time::Time;
 
 /// A TTL of an hour, and 60 s.
-const LIFE_S: i64 = 3660;
-const B: &str = "198.51.100.181";
+pub const LIFE_S: i64 = 3660;
+pub const B: &str = "198.51.100.181";
 
-fn hosts(pairs: &[(&str, &str)]) -> RecordSet {
+pub fn hosts(pairs: &[(&str, &str)]) -> RecordSet {
     pairs.iter().map(|(host, address)| address_rdata(&name(host), address.parse().unwrap())).collect()
 }
 
-fn shows(f: &mut Fixture, at_s: i64, server: Server, kind: Kind, records: RecordSet, signer: Option<&str>) {
+pub fn shows(f: &mut Fixture, at_s: i64, server: Server, kind: Kind, records: RecordSet, signer: Option<&str>) {
     let signers = signer.map(|op| RecordSet::from([keys(op).0, keys(op).1])).unwrap_or_default();
     let served = Served { records, ttl_s: 3600, signers, expires: None };
     f.history.record(&Sample { at: Time::from_s(at_s), server, kind, outcome: Outcome::Served(served) });
@@ -28,7 +28,7 @@ fn leave_out(f: &mut Fixture, switches: &[Switch]) {
     f.lifetimes.without = switches.iter().copied().collect();
 }
 
-fn check_lets_pass(f: &Fixture, now_s: i64) -> bool {
+pub fn check_lets_pass(f: &Fixture, now_s: i64) -> bool {
     let hosts = f.hosts();
     let scene = Scene { zone: &f.zone, history: &f.history, lifetimes: &f.lifetimes, hosts: &hosts };
     let planned = Planned { operator: "a".into(), kind: Kind::Ns, ttl_s: 3600, records: f.ns(&["a", "b"]) };
@@ -36,7 +36,7 @@ fn check_lets_pass(f: &Fixture, now_s: i64) -> bool {
 }
 
 /// The group trusts b, and no NS RRset names it; its name server lies inside the zone, and a has this for it.
-fn b_is_inside(at_a: &[(&str, &str)]) -> Fixture {
+pub fn b_is_inside(at_a: &[(&str, &str)]) -> Fixture {
     let mut f = b_is_trusted();
     let inside = name("ns2.child.example.");
     let old: Vec<Server> = f.members["b"].servers.clone();
@@ -58,7 +58,7 @@ fn b_is_inside(at_a: &[(&str, &str)]) -> Fixture {
     f
 }
 
-fn a_has(f: &mut Fixture, at_s: i64, pairs: &[(&str, &str)]) {
+pub fn a_has(f: &mut Fixture, at_s: i64, pairs: &[(&str, &str)]) {
     for nth in 0..2 {
         let server = f.server("a", nth);
         shows(f, at_s, server, Kind::Addresses, hosts(pairs), None);

@@ -19,6 +19,7 @@ mod pauses;
 mod preflight_and_handing_over;
 mod preflight_findings;
 mod preflight_findings_of_zones;
+mod reached;
 mod roles;
 mod support;
 mod told_together;

@@ -318,6 +318,7 @@ impl World {
             let new = || Member {
                 hosts,
                 servers: Vec::new(),
+                found: BTreeSet::new(),
                 wanted: Standing::Serving,
                 unreachable: false,
                 placements: BTreeMap::new(),

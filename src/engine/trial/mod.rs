@@ -22,7 +22,7 @@ use crate::observe::transport::Protocol;
 use crate::store::{OperatorRecord, Trial};
 use chorus_providers::{Category, Provider, ProviderError, Rrset, Wanted};
 use key::like;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use steps::Step;
 pub use steps::leftovers;
@@ -151,6 +151,7 @@ impl Engine {
         let member = Member {
             hosts: servers.iter().map(|server| Name::clone(&server.host)).collect(),
             servers,
+            found: BTreeSet::new(),
             wanted: Standing::Serving,
             unreachable: false,
             placements: BTreeMap::new(),

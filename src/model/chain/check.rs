@@ -44,7 +44,7 @@ pub fn check(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Objection
     let mut objections =
         if without.leaves_out(Switch::CheckAnswering) { Vec::new() } else { unanswered(scene, planned) };
     if !without.leaves_out(Switch::CheckAddresses) {
-        objections.extend(not_found_alike(scene, planned));
+        objections.extend(not_found_alike(scene, planned, now));
     }
     for (what, (why, ends)) in after {
         if before.get(&what).is_none_or(|(_, already)| *already < ends) {
@@ -82,7 +82,7 @@ fn discords<'a>(scene: &Scene<'a>, planned: Vec<Item<'a>>, now: Time) -> BTreeMa
 
 /// The planned sets as versions: at every address of the operator, from now on. The signatures will be made by the keys
 /// that sign the set today.
-fn planned_items<'a>(scene: &Scene<'a>, planned: &[Planned], now: Time) -> Vec<Item<'a>> {
+pub(super) fn planned_items<'a>(scene: &Scene<'a>, planned: &[Planned], now: Time) -> Vec<Item<'a>> {
     let servers: BTreeSet<&'a Server> = scene.history.servers().collect();
     let mut items = Vec::new();
     for planned in planned {

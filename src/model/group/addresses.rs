@@ -1,83 +1,18 @@
-//! The addresses that resolvers use for the operators' name servers: by glue, by the zone itself, by the public DNS.
+//! The addresses of the operators' name servers, compared: the same ones at every operator's zone, as glue, and for one operator
+//! alone.
 //!
-//! Invariant: an address can be queried until every version that maps a name server's name to it has expired, and is treated
-//! as its operator's for as long. Where an address was never seen from any source, what the operator was given stands.
+//! Invariant: what is compared is what servers show that a name server's name leads to (`reachable.rs`).
 
-use super::guards::{Guard, clipped, last_question};
+use super::guards::Guard;
+use super::reachable::{fading_until, is_led_to, source, versions};
 use super::say::outlived;
 use super::scope::Scope;
 use super::view::{Member, World};
 use crate::model::dns::{Name, host_address, ns_name};
 use crate::model::history::{Failure, Kind, Server, Span, Who};
 use crate::model::switches::Switch;
-use crate::model::time::Time;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
-
-/// How an address of a name server is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
-    /// When the last version with it has expired; `None` while one is served.
-    pub until: Option<Time>,
-    /// The source that has it the longest, as the object of "by".
-    pub source: String,
-}
-
-/// Every address that resolvers may be sent to for a name server of an operator, with the time until when.
-pub fn reachable(world: &World<'_>) -> BTreeMap<(Name, IpAddr), Known> {
-    let mut known: BTreeMap<(Name, IpAddr), Known> = BTreeMap::new();
-    if world.leaves_out(Switch::Addresses) {
-        return known;
-    }
-    let leavers = world.leavers().map(|leaver| (leaver.as_str(), last_question(world, leaver).from));
-    let ends: BTreeMap<&str, Option<Time>> = leavers.collect();
-    for (server, kind, span) in versions(world) {
-        let Some(span) = clipped(span, server, &ends) else { continue };
-        let until = world.lifetimes.death(server, kind, &span);
-        if until.is_some_and(|until| until <= world.now) {
-            continue;
-        }
-        for pair in span.served.records.iter().filter_map(host_address) {
-            if world.operator_of_host(&pair.0).is_none() {
-                continue;
-            }
-            let lasts = |known: &Known| known.until.is_none() || until.is_some() && known.until >= until;
-            if !known.get(&pair).is_some_and(lasts) {
-                known.insert(pair, Known { until, source: source(server, kind) });
-            }
-        }
-    }
-    known
-}
-
-/// The versions of address sets that count: glue, the operators' zones for hosts inside them, the public DNS for others.
-fn versions<'a>(world: &World<'a>) -> impl Iterator<Item = (&'a Server, Kind, &'a Span)> + use<'a> {
-    let members = world.members;
-    let glue = world.may_be_served(Kind::Glue).map(|(server, span)| (server, Kind::Glue, span));
-    let hosts = world.may_be_served(Kind::Addresses).filter(move |(server, _)| match &server.who {
-        Who::Operator(name) => members.contains_key(name),
-        Who::Public | Who::Parent => true,
-    });
-    glue.chain(hosts.map(|(server, span)| (server, Kind::Addresses, span)))
-}
-
-fn source(server: &Server, kind: Kind) -> String {
-    match (&server.who, kind) {
-        (Who::Public, _) => "the public DNS".into(),
-        (_, Kind::Glue) => format!("the glue at the parent's {server}"),
-        (who, _) => format!("the zone of {who} at {server}"),
-    }
-}
-
-/// Until when resolvers may be sent to an address that every source has dropped; `None` for any other address.
-pub(super) fn fading_until(world: &World<'_>, server: &Server) -> Option<Time> {
-    reachable(world).get(&(Name::clone(&server.host), server.address.ip())).and_then(|known| known.until)
-}
-
-/// By which source an address is known.
-pub fn known_by(world: &World<'_>, server: &Server) -> Option<Known> {
-    reachable(world).remove(&(Name::clone(&server.host), server.address.ip()))
-}
 
 /// Of which name a name server is an alias, and by which source.
 pub fn alias(world: &World<'_>, host: &Name) -> Option<(String, String)> {
@@ -86,6 +21,14 @@ pub fn alias(world: &World<'_>, host: &Name) -> Option<(String, String)> {
         Failure::Alias { host, of } if *host == written => Some((of.clone(), source(server, Kind::Addresses))),
         _ => None,
     })
+}
+
+/// Whether the public DNS has no address for a host outside the zone, at the last lookup that was answered.
+pub fn has_no_address(world: &World<'_>, host: &Name) -> bool {
+    let public = Server::public(host.clone().into());
+    let track = world.history.track(&public, Kind::Addresses).filter(|track| track.trouble.is_none());
+    let span = track.and_then(|track| track.current());
+    !world.zone.zone_of(host) && span.is_some_and(|span| span.served.records.is_empty())
 }
 
 /// One server whose zone has other addresses for a host inside it than its operator's.
@@ -97,18 +40,26 @@ pub struct Unequal {
     /// `None`: it was not seen yet.
     pub has: Option<BTreeSet<IpAddr>>,
     pub wanted: BTreeSet<IpAddr>,
+    /// Why it was not seen, where the server failed to answer.
+    pub failure: Option<String>,
 }
 
 impl Unequal {
     /// What is wrong, and what has to be there.
     pub fn text(&self) -> String {
-        let Unequal { operator, server, host, has, wanted } = self;
-        let has = match has {
-            None => "was not seen with addresses".into(),
-            Some(has) if has.is_empty() => "has no address".into(),
-            Some(has) => format!("has {}", listed(has)),
+        let Unequal { operator, server, host, has, wanted, failure } = self;
+        let wanted = if wanted.is_empty() { "A or AAAA records of its own".into() } else { listed(wanted) };
+        let has = match (has, failure) {
+            (None, Some(failure)) => {
+                return format!(
+                    "{operator}: the addresses of {host} were not seen at {server}, which {failure}; it has to serve {wanted}"
+                );
+            }
+            (None, None) => "was not asked yet".into(),
+            (Some(has), _) if has.is_empty() => "has no address".into(),
+            (Some(has), _) => format!("has {}", listed(has)),
         };
-        format!("{operator} ({server}) {has} for {host}, which has to be {}", listed(wanted))
+        format!("{operator} ({server}) {has} for {host}, which has to have {wanted}")
     }
 }
 
@@ -129,10 +80,12 @@ fn addresses_of(span: &Span, host: &Name) -> BTreeSet<IpAddr> {
     pairs.filter(|(of, _)| of == host).map(|(_, address)| address).collect()
 }
 
-/// The addresses that a host inside the zone has to have everywhere: those in its own operator's zone, else those given.
+/// The addresses that a host inside the zone has to have everywhere: those in its own operator's zone, else those given. A
+/// server that nothing leads to but an old copy of the zone does not count: it may still name itself there.
 pub fn wanted_addresses(world: &World<'_>, host: &Name) -> BTreeSet<IpAddr> {
     let owner = world.operator_of_host(host).and_then(|operator| world.member(operator));
     let servers = owner.map(|member| member.servers.as_slice()).unwrap_or_default();
+    let servers: Vec<&Server> = servers.iter().filter(|server| is_led_to(world, server)).collect();
     let served = servers.iter().filter_map(|server| world.current_addresses(server, host)).flatten();
     let served: BTreeSet<IpAddr> = served.collect();
     if !served.is_empty() {
@@ -157,12 +110,14 @@ pub fn unequal<'w>(
     }
     let mut found = Vec::new();
     for (operator, member) in operators {
-        for server in member.servers.iter().filter(|server| fading_until(world, server).is_none()) {
+        let counts = |server: &&Server| is_led_to(world, server) && fading_until(world, server).is_none();
+        for server in member.servers.iter().filter(counts) {
             for (host, wanted) in &inside {
                 let has = world.current_addresses(server, host);
                 if has.as_ref() != Some(wanted) || wanted.is_empty() {
+                    let failure = world.history.trouble(server, Kind::Addresses).map(|t| t.failure.to_string());
                     let (server, host, wanted) = (server.clone(), (*host).clone(), wanted.clone());
-                    found.push(Unequal { operator: operator.clone(), server, host, has, wanted });
+                    found.push(Unequal { operator: operator.clone(), server, host, has, wanted, failure });
                 }
             }
         }
@@ -261,11 +216,15 @@ pub(super) fn no_other_name_leads_to(world: &World<'_>, leaver: &str, guard: &mu
 /// The code of a wait for glue.
 pub const GLUE_DIFFERS: &str = "glue-differs";
 
+/// What a person can do about glue that differs.
+pub(super) const GLUE_FIX: &str =
+    "resolvers that ask the parent go by the glue, so have the registrar set it to what the zone has";
+
 /// Makes the last question wait until the glue of those that stay is as their zone has it: resolvers have nothing else.
 pub(super) fn glue_is_right(world: &World<'_>, guard: &mut Guard) {
     let stay = world.serving().filter_map(|operator| world.member(operator));
     let hosts: BTreeSet<Name> = stay.flat_map(|member| member.hosts.iter().cloned()).collect();
     if let Some(text) = glue_differs(world, &hosts) {
-        guard.and_coded(GLUE_DIFFERS, Kind::Glue, None, || format!("old glue: {text}"));
+        guard.and_coded(GLUE_DIFFERS, Kind::Glue, None, || format!("{text}; {GLUE_FIX}"));
     }
 }

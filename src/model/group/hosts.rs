@@ -2,7 +2,9 @@
 //!
 //! Invariant: nothing is written here; each function says whether the ladder may go on, and puts down what it waits for.
 
-use super::addresses::{GLUE_DIFFERS, alias, glue_differs, glue_missing, may_be_named, unequal};
+use super::addresses::{
+    GLUE_DIFFERS, GLUE_FIX, alias, glue_differs, glue_missing, has_no_address, may_be_named, unequal,
+};
 use super::decision::Step;
 use super::denied::no_denial_is_cached;
 use super::ladder::Ladder;
@@ -14,6 +16,8 @@ use std::collections::BTreeSet;
 
 /// What waits say of a name server that is an alias.
 pub const ALIAS: &str = "name-server-is-alias";
+/// What waits say of a name server without an address.
+pub const NO_ADDRESS: &str = "name-server-without-address";
 /// What waits say of addresses that differ between the operators.
 pub const ADDRESSES_DIFFER: &str = "host-addresses-differ";
 
@@ -23,20 +27,32 @@ fn hosts_in(ns: &RecordSet) -> BTreeSet<Name> {
 
 impl Ladder<'_> {
     /// Whether resolvers find the same addresses for every name server of `target` wherever they ask, and did so for long
-    /// enough. `joiners`: operators that are to be named.
+    /// enough. `joiners`: operators that are to be named. Where one leaves, resolvers rely on the names of those that stay.
     pub(super) fn hosts_can_be_found(&mut self, joiners: &[&String], target: &RecordSet) -> bool {
-        if joiners.is_empty() {
+        let world = &self.world.clone();
+        if joiners.is_empty() && world.leavers().next().is_none() {
             return true;
         }
-        let world = &self.world.clone();
-        let hosts: BTreeSet<Name> =
-            joiners.iter().filter_map(|op| world.member(op)).flat_map(|member| member.hosts.iter().cloned()).collect();
-        if let Some((host, (of, source))) = hosts.iter().find_map(|host| Some((host, alias(world, host)?))) {
-            let text = format!("{host} is an alias of {of} by {source}: resolvers do not follow it (RFC 2181 §10.3)");
+        let all = hosts_in(target);
+        if let Some((host, (of, source))) = all.iter().find_map(|host| Some((host, alias(world, host)?))) {
+            let text = format!(
+                "{host} is an alias of {of} by {source}: resolvers do not follow it (RFC 2181 §10.3); give {host} A and AAAA \
+                 records of its own"
+            );
             self.wait(Step::NameServers, ALIAS, text, None);
             return false;
         }
-        let all = hosts_in(target);
+        if let Some(host) = all.iter().find(|host| has_no_address(world, host)) {
+            let text = format!(
+                "the public DNS has no address for the name server {host}: no resolver reaches it; publish A and AAAA records of \
+                 {host}"
+            );
+            self.wait(Step::NameServers, NO_ADDRESS, text, None);
+            return false;
+        }
+        if joiners.is_empty() {
+            return true;
+        }
         let present: Vec<(&String, &Member)> = self.present();
         let unequal = unequal(world, &all, present);
         if let Some(first) = unequal.first() {
@@ -47,8 +63,7 @@ impl Ladder<'_> {
         let mut guard = may_be_named(world, &all);
         no_denial_is_cached(world, &all, &mut guard);
         if !guard.is_open(world.now) {
-            let text =
-                format!("{} may be named as name server when no cache holds the {}", names(joiners), guard.because);
+            let text = format!("Waiting to add {} to the NS RRset: {}", names(joiners), guard.because);
             self.wait_for(Step::AwaitOldKeysAndDs, &guard, text);
             return false;
         }
@@ -62,7 +77,7 @@ impl Ladder<'_> {
         let hosts = hosts_in(target);
         let differs = if world.leavers().next().is_some() { glue_differs } else { glue_missing };
         let Some(text) = differs(world, &hosts) else { return true };
-        self.wait(Step::AwaitDelegation, GLUE_DIFFERS, text, None);
+        self.wait(Step::AwaitDelegation, GLUE_DIFFERS, format!("{text}; {GLUE_FIX}"), None);
         false
     }
 

@@ -4,14 +4,14 @@
 //! that a join, a leave, an undo, a repair after somebody's hand and a key roll are all the same code.
 
 use super::Standing;
-use super::addresses::fading_until;
 use super::algorithm::{algorithm_name, algorithms_of};
 use super::decision::{Change, Decision, Step, Wait, Write};
 use super::desired::placed_keys;
 use super::farewell::farewells;
 use super::guards::{Guard, last_question, may_lose_ds, may_lose_key, still_vouching};
 use super::missing::missing;
-use super::parents::PARENT_SERVES_ZONE;
+use super::parents::{PARENT_SERVES_ZONE, confirm_command};
+use super::reachable::{fading_until, found_by};
 use super::roles::UNSUPPORTED;
 use super::say::{describe_keys, key_label};
 use super::standing::standing;
@@ -281,6 +281,12 @@ impl<'a> Ladder<'a> {
             return;
         }
         let mut text = format!("{operator}: {server} {trouble}; what it served last counts as still served");
+        if let Some(source) = found_by(&self.world, server) {
+            text.push_str(&format!(
+                "; {operator} was not given this address, and resolvers are sent there by {source}: let it serve the zone, or \
+                 take the address out there"
+            ));
+        }
         let beyond_us = self.world.is_beyond_us(server);
         if self.world.is_silent(operator) && !beyond_us {
             let zone = plain_text(self.world.zone);
@@ -294,8 +300,18 @@ impl<'a> Ladder<'a> {
             Shown::Everywhere => {}
             Shown::Unknown(server, _) if self.delegation_is_hidden(shown) => {
                 let text = format!(
-                    "the parent's server {server} serves the zone itself, and none shows the delegation: until it {wanted}, \
-                     seen by a transfer of the parent zone, or confirmed by you with --delegation"
+                    "Waiting until the delegation {wanted}: the parent's server {server} serves the zone itself, and none shows \
+                     the delegation; let one of them transfer the parent zone to Chorus, or confirm the delegation once the \
+                     registrar has it: `{}`",
+                    confirm_command(&self.world)
+                );
+                self.wait(step, PARENT_SERVES_ZONE, text, None);
+            }
+            Shown::NotAt(_) if step == Step::AwaitDelegation && self.world.delegation_is_confirmed() => {
+                let text = format!(
+                    "Waiting until the delegation {wanted}: each server of the parent serves the zone itself, and what counts is \
+                     the delegation that you confirmed last; once the parent has the new one, confirm it: `{}`",
+                    confirm_command(&self.world)
                 );
                 self.wait(step, PARENT_SERVES_ZONE, text, None);
             }

@@ -33,6 +33,7 @@ mod name_servers;
 mod parent_takes;
 mod parents;
 mod preflight;
+mod reachable;
 mod repair;
 mod rest;
 mod roles;
@@ -46,8 +47,7 @@ mod view;
 mod whose;
 
 pub use addresses::{
-    GLUE_DIFFERS, Known, Unequal, alias, glue_differs, known_by, listed as listed_addresses, reachable, unequal,
-    wanted_addresses,
+    GLUE_DIFFERS, Unequal, alias, glue_differs, has_no_address, listed as listed_addresses, unequal, wanted_addresses,
 };
 pub use algorithm::{algorithm_name, algorithm_number, algorithms_of};
 pub use asked::{Asked, acted, asked};
@@ -63,11 +63,12 @@ pub use desired::digest_types;
 pub use farewell::has_copies;
 pub use forecast::{Forecast, ForecastStep, ForecastWait, ForecastWrite, forecast};
 pub use guards::{Cause, Guard, last_question};
-pub use hosts::{ADDRESSES_DIFFER, ALIAS};
+pub use hosts::{ADDRESSES_DIFFER, ALIAS, NO_ADDRESS};
 pub use ladder::{decide, is_present};
 pub use missing::NEEDS_REPAIR;
 pub use parents::PARENT_SERVES_ZONE;
 pub use preflight::{Refused, preflight};
+pub use reachable::{Known, known_by, reachable};
 pub use repair::{REPAIRS_MAX, WITHIN, held_until};
 pub use rest::{Group, Rest, forecast_to, nearest_rest, parent_latency, wanting};
 pub(crate) use roles::{UNSUPPORTED, UNSUPPORTED_FIX};

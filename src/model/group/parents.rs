@@ -6,9 +6,10 @@
 use super::guards::Guard;
 use super::say::{key_label, outlived};
 use super::view::{Shown, World};
-use crate::model::dns::RecordSet;
+use crate::model::dns::{RecordSet, plain_text};
 use crate::model::history::{Failure, Kind, Server, Span, Who};
 use crate::model::switches::Switch;
+use std::collections::BTreeSet;
 
 /// The code of everything that is said of such servers.
 pub const PARENT_SERVES_ZONE: &str = "parent-serves-zone";
@@ -47,6 +48,18 @@ impl<'a> World<'a> {
         !self.parent_servers.is_empty() && self.parent_servers.iter().all(|server| self.serves_child(server))
     }
 
+    /// Whether the delegation that counts is the one that a person has confirmed, because each server of the parent has a copy
+    /// of the zone. No server shows when it changes.
+    pub fn delegation_is_confirmed(&self) -> bool {
+        let confirmed = self.lifetimes.policy.confirmed_delegation();
+        let copies = self.with_copies();
+        let is_confirmed = |server: &Server| {
+            let span = self.history.current(server, Kind::Delegation);
+            copies.contains(&server) && span.is_some_and(|span| span.served.records == confirmed)
+        };
+        !confirmed.is_empty() && self.parent_servers.iter().all(is_confirmed)
+    }
+
     /// Every version of the copies of the child at the parent's servers.
     fn copies(&self) -> impl Iterator<Item = (Kind, &'a Server, &'a Span)> + use<'a> {
         let world = *self;
@@ -55,6 +68,17 @@ impl<'a> World<'a> {
         let of = move |kind| world.may_be_served(kind).map(move |(server, span)| (kind, server, span));
         kinds.flat_map(of).filter(|(_, server, _)| server.who == Who::Parent)
     }
+}
+
+/// The command by which a person confirms the delegation that is wanted.
+pub(super) fn confirm_command(world: &World<'_>) -> String {
+    let hosts: BTreeSet<String> = world
+        .serving()
+        .filter_map(|operator| world.member(operator))
+        .flat_map(|member| member.hosts.iter().map(plain_text))
+        .collect();
+    let hosts: Vec<String> = hosts.into_iter().collect();
+    format!("chorus zone policy {} --delegation {}", plain_text(world.zone), hosts.join(","))
 }
 
 /// Makes the last question wait for copies of the leaver's zone at the parent's servers, and for a delegation to be seen.
@@ -73,7 +97,11 @@ pub(super) fn no_copy_leads_to(world: &World<'_>, leaver: &str, guard: &mut Guar
     }
     if world.delegation_is_hidden() && !world.leaves_out(Switch::Delegation) {
         guard.and_coded(PARENT_SERVES_ZONE, Kind::Delegation, None, || {
-            "delegation, which no server of the parent shows".into()
+            format!(
+                "no server of the parent shows the delegation, for each serves the zone itself; let one of them transfer the \
+                 parent zone to Chorus, or confirm the delegation without {leaver} once the registrar has it: `{}`",
+                confirm_command(world)
+            )
         });
     }
 }

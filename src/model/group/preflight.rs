@@ -4,11 +4,11 @@
 //! `zone check`, not here.
 
 use super::Standing;
-use super::addresses::{fading_until, known_by};
 use super::algorithm::algorithms_of;
 use super::cds::{DELETE_FIX, delete_requests};
 use super::cds_waits::{DS_UNUSABLE_FIX, ds_not_usable};
 use super::parents::PARENT_SERVES_ZONE;
+use super::reachable::{fading_until, known_by};
 use super::roles::{UNSUPPORTED, UNSUPPORTED_FIX};
 use super::strangers::stranger;
 use super::view::{Shown, World};

@@ -33,6 +33,8 @@ pub struct Member {
     pub hosts: BTreeSet<Name>,
     /// Every address of each of them.
     pub servers: Vec<Server>,
+    /// Of those the ones that the operator was not given: resolvers are sent there by the DNS.
+    pub found: BTreeSet<Server>,
     /// How far in the desired group has it: [`Standing::Outside`] for one that is to leave.
     pub wanted: Standing,
     /// A person has said that it does not come back: while none of its addresses answers it is not written to, and what it

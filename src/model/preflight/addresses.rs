@@ -4,8 +4,8 @@
 use super::{Finding, Scene, error, listed, note, warning};
 use crate::model::dns::{Name, RecordType, name_text, type_text};
 use crate::model::group::{
-    ADDRESSES_DIFFER, ALIAS, GLUE_DIFFERS, Known, PARENT_SERVES_ZONE, Unequal, alias, glue_differs, listed_addresses,
-    reachable, unequal,
+    ADDRESSES_DIFFER, ALIAS, GLUE_DIFFERS, Known, NO_ADDRESS, PARENT_SERVES_ZONE, Unequal, alias, glue_differs,
+    has_no_address, listed_addresses, reachable, unequal,
 };
 use crate::model::history::{Failure, Kind, Server};
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,9 +75,9 @@ fn names(scene: Scene<'_>) -> Vec<Finding> {
                 track.and_then(|track| track.trouble.as_ref()).map(|trouble| &trouble.failure)
             {
                 not_looked_at.entry(reason).or_default().insert(host);
-            } else if track.and_then(|track| track.current()).is_some_and(|span| span.served.records.is_empty()) {
+            } else if has_no_address(world, host) {
                 let found = error(
-                    "name-server-without-address",
+                    NO_ADDRESS,
                     format!(
                         "{operator}: the public DNS has no address for the name server {host}: no resolver reaches it"
                     ),
