@@ -7,7 +7,7 @@ use super::picture::Picture;
 use super::status::{Status, WaitingFor};
 use super::turn::Engine;
 use super::writes::what;
-use crate::model::dns::{RecordSet, key_label, key_that_ds_belongs_to};
+use crate::model::dns::{RecordSet, key_label, key_that_ds_belongs_to, plain_text};
 use crate::model::group::{
     Change, Decision, REPAIRS_MAX, WITHIN, Wait, Write, held_until, losses, pusher, second_writer,
 };
@@ -52,36 +52,39 @@ impl Engine {
             let (at, keys): (_, Vec<String>) = (&write.operator, keys.iter().map(key_label).collect());
             let text = format!(
                 "{} of {owner} came back to {at} after Chorus took it out: {owner} copies its keys to {at} by itself (Knot: \
-                 `dnskey-sync`); switch that off at {owner}, then `chorus zone try-now`",
-                keys.join(", ")
+                 `dnskey-sync`); switch that off at {owner}, then run `chorus zone try-now {}`",
+                keys.join(", "),
+                plain_text(&known.record.name)
             );
             return wait("keys-synchronised", text, Some(first.plus(WITHIN)));
         }
         let until = held?;
         if was_served {
             let found = format!(
-                "{} was undone at {} after it was served, and restored {REPAIRS_MAX} times within an hour",
-                write.why, write.operator
+                "what Chorus wrote at {} ({}) was undone there after every address served it, and Chorus restored it \
+                 {REPAIRS_MAX} times within an hour",
+                write.operator, write.why
             );
             let text = contested(known, &found);
             status.second_writer = Some(text.clone());
             return wait(SECOND_WRITER, text, None);
         }
         let text = format!(
-            "{} takes back what is written there: {} was put back {REPAIRS_MAX} times within an hour; find out who else changes \
-             it, then `chorus zone try-now`",
-            write.operator, write.why
+            "{} takes back what is written there ({}), and Chorus wrote it again {REPAIRS_MAX} times within an hour; find out \
+             what changes it there, then run `chorus zone try-now {}`",
+            write.operator,
+            write.why,
+            plain_text(&known.record.name)
         );
         wait("operator-reverted", text, Some(until))
     }
 }
 
 fn contested(known: &Picture, found: &str) -> String {
-    let zone = known.record.name.to_ascii();
-    let zone = zone.trim_end_matches('.');
+    let zone = plain_text(&known.record.name);
     format!(
         "another controller seems to change {zone}: {found}; Chorus writes nothing but new keys until you have found out who \
-         it is (another Chorus with a database of its own, or a script), and say `chorus zone try-now {zone}`"
+         it is (another Chorus with a database of its own, or a script), and run `chorus zone try-now {zone}`"
     )
 }
 

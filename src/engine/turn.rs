@@ -18,7 +18,7 @@ use super::writes::Written;
 use crate::model::chain::Exposure;
 use crate::model::dns::{Name, hex, stored};
 use crate::model::group::{Decision, Step, decide, key_turns};
-use crate::model::history::{History, Kind, Outcome, Sample, Server, Span, Trouble, Who};
+use crate::model::history::{History, Kind, Outcome, Sample, Server, Trouble, Who};
 use crate::model::policy::Policy;
 use crate::model::resolution::Resolution;
 use crate::model::switches::Switch;
@@ -471,8 +471,7 @@ impl Engine {
     async fn forget_the_dead(&self, known: &Picture) -> Result<(), EngineError> {
         let long = i64::try_from(remembered(&known.record.policy).as_millis()).unwrap_or(i64::MAX);
         let before = Time(known.observed_at.0.saturating_sub(long));
-        let dead = |span: &Span| span.until.is_some_and(|until| until < before);
-        if known.history.tracks().any(|(_, _, track)| track.spans.iter().any(dead)) {
+        if known.history.has_to_forget(before) {
             self.ports.store.forget_before(&known.record.name, before).await?;
         }
         Ok(())

@@ -208,13 +208,15 @@ impl Store {
         Ok(())
     }
 
-    /// Leaves out what ended before `before`.
+    /// Leaves out what ended before `before` ([`History::forget_before`]).
     pub async fn forget_before(&self, zone: &Name, before: Time) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM spans WHERE zone = $1 AND until IS NOT NULL AND until < $2")
-            .bind(stored(zone))
-            .bind(before.0)
-            .execute(&self.pool)
-            .await?;
+        let key = stored(zone);
+        let mut history = self.history(zone).await?;
+        history.forget_before(before);
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query("DELETE FROM spans WHERE zone = $1").bind(&key).execute(&mut *tx).await?;
+        write_spans(&mut tx, &key, history.touched_since(Time::MIN)).await?;
+        tx.commit().await?;
         Ok(())
     }
 

@@ -197,6 +197,35 @@ async fn a_member_that_becomes_a_secondary_of_another_is_reported_and_its_signer
 }
 
 #[tokio::test]
+async fn a_member_that_was_a_secondary_of_another_for_ten_minutes_shares_keys_again() {
+    let world = World::adopted().await;
+    world.join("b").await;
+    world.comes_to_rest().await;
+    let before = world.lock().operators["b"].zone.clone();
+    is_secondary(&mut world.lock());
+    world.waits_for("keys-shared").await;
+    passes(&world, 600_000).await;
+    {
+        let mut state = world.lock();
+        state.operator("b").zone = before;
+        state.publish("b");
+    }
+    world.comes_to_rest().await;
+    let new = key(256, 13, "new zsk of b");
+    {
+        let mut state = world.lock();
+        let keys = &RecordSet::from([new.clone()]) | state.operators["b"].zone.records(Kind::Dnskey);
+        state.operator("b").zone.set(Kind::Dnskey, keys);
+        state.publish("b");
+    }
+    world
+        .until("a serves the new key of b", async |world| {
+            world.lock().operators["a"].zone.records(Kind::Dnskey).contains(&new)
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn a_key_that_an_operator_copies_to_another_by_itself_is_no_rollover_of_that_one() {
     let world = World::new().await;
     made_by_hand(&mut world.lock(), &[]);

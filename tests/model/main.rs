@@ -15,6 +15,7 @@ mod ladder_walks_a_join_and_a_leave;
 mod left_out;
 mod model_is_pure;
 mod oracle;
+mod ownership;
 mod pauses;
 mod preflight_and_handing_over;
 mod preflight_findings;

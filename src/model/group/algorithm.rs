@@ -88,7 +88,7 @@ pub(super) fn may_share(world: &World<'_>, to: u8) -> Guard {
 
 /// The DS of the new algorithm may be asked for: every DNSKEY set without one of the new keys is dead, at every operator.
 pub(super) fn may_ask(world: &World<'_>, to: u8) -> Guard {
-    let of_all = world.members.keys().flat_map(|operator| world.own_keys(operator));
+    let of_all = world.members.keys().flat_map(|operator| world.keys_in_use(operator));
     let new: RecordSet = of_all.filter(|key| is_of(key, to)).collect();
     let mut guard = Guard::open("guard-ttl");
     for (server, span) in world.history.may_be_served(Kind::Dnskey) {

@@ -162,7 +162,7 @@ fn types_of(cds: &RecordSet) -> BTreeSet<u8> {
 }
 
 /// The digest types that went from one version to the next, although the keys of those records are still asked for.
-fn lost_types(before: &Span, after: &Span) -> BTreeSet<u8> {
+pub(super) fn lost_types(before: &Span, after: &Span) -> BTreeSet<u8> {
     let kept = types_of(&after.served.records);
     let of_key = |set: &RecordSet| -> BTreeSet<(u16, u8)> {
         set.iter().filter_map(Ds::read).map(|ds| (ds.key_tag, ds.algorithm)).collect()

@@ -118,7 +118,7 @@ pub fn may_serve(world: &World<'_>, joiners: &[&String]) -> Guard {
             });
         }
     }
-    let of_all: RecordSet = world.desired().flat_map(|operator| world.own_keys(operator)).collect();
+    let of_all: RecordSet = world.desired().flat_map(|operator| world.keys_in_use(operator)).collect();
     copies_have_keys(world, &of_all, &mut guard);
     for joiner in joiners {
         // One DS of a key that signs is enough (RFC 6840 §5.11), and one of a key that does not sign yet is none.

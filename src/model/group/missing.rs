@@ -39,8 +39,9 @@ fn keys(world: &World<'_>) -> Vec<(Step, String)> {
     for at in world.desired() {
         let served = world.served_everywhere(at, Kind::Dnskey);
         for of in world.desired().filter(|of| *of != at) {
+            // A key that is not in use is placed nowhere, and missed nowhere.
             let lacks: RecordSet = world
-                .own_keys(of)
+                .keys_in_use(of)
                 .into_iter()
                 .filter(|key| !served.contains(key) && !world.may_add_key(at, key))
                 .collect();

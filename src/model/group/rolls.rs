@@ -170,7 +170,7 @@ fn keys_of(world: &World<'_>, operator: &str) -> Vec<(Rdata, OwnKey)> {
     let is_own = |key: &&Rdata| {
         let placed = placed.is_some_and(|placed| placed.contains(*key));
         let copied = || world.is_copy(operator, key) || world.owner_is_open(operator, key);
-        world.first_signed(operator, key).is_some() || !placed && !copied()
+        world.is_signer(operator, key) || !placed && !copied()
     };
     let own: RecordSet = seen.into_iter().filter(is_own).cloned().collect();
     let data: BTreeSet<&Rdata> = of(operator, Kind::Data).flat_map(|served| &served.signers).collect();

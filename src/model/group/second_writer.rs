@@ -5,11 +5,13 @@
 //! a controller. Whether Chorus made a change is judged in the round in which the change is first seen: later nothing is in
 //! flight any more, and another group may be wanted.
 
+use super::cds::lost_types;
 use super::desired::placed_keys;
 use super::say::host_list;
 use super::scope::Scope;
 use super::view::World;
-use crate::model::dns::{RecordSet, key_that_ds_belongs_to};
+use super::whose::pusher;
+use crate::model::dns::{Ds, RecordSet, key_that_ds_belongs_to};
 use crate::model::history::{Kind, Sent, Span};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,9 @@ const WRITTEN: [Kind; 4] = [Kind::Ns, Kind::Dnskey, Kind::Cds, Kind::Cdnskey];
 /// A round takes less than this. What was not looked at in the round before may have changed at any time since.
 const ROUND_MAX: Duration = Duration::from_secs(60);
 
+/// What one controller changes at several operators is seen within this: it writes to one after the other, and addresses lag.
+const AT_ONCE: Duration = Duration::from_secs(600);
+
 /// An operator lost records that Chorus placed there and that the group wants, and Chorus did not take them out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
@@ -31,14 +36,15 @@ pub struct Loss {
 }
 
 /// The losses that still stand: those of `before` that no later version replaced, and those first seen after `told` that
-/// nothing in flight explains.
+/// nothing in flight explains. What an operator's own software is known to do is no loss: a signer that takes CDS or CDNSKEY out
+/// by itself (`operator-strips-cds`), and keys that another operator's synchronisation put there.
 pub fn losses(world: &World<'_>, told: Time, in_flight: &[(String, Kind, Sent)], before: &[Loss]) -> Vec<Loss> {
     let seen = Seen { world, told, in_flight };
     let each = world.members.keys().flat_map(|operator| WRITTEN.map(|kind| (operator, kind)));
     let stands = |(operator, kind): (&String, Kind)| {
         let loss = Loss { operator: operator.clone(), kind, at: seen.newest(operator, kind)? };
         let counts = seen.changed(operator, kind) || before.contains(&loss);
-        (counts && seen.countered(operator, kind)).then_some(loss)
+        (counts && seen.countered(operator, kind) && !seen.is_explained(operator, kind)).then_some(loss)
     };
     each.filter_map(stands).collect()
 }
@@ -66,8 +72,10 @@ pub fn second_writer(
     }
     WRITTEN.into_iter().find_map(|kind| {
         let of_kind = || losses.iter().filter(|loss| loss.kind == kind);
-        let at: Vec<&str> = of_kind().map(|loss| loss.operator.as_str()).collect();
-        (at.len() > 1 && of_kind().any(|loss| loss.at > told)).then(|| {
+        let last = of_kind().map(|loss| loss.at).filter(|at| *at > told).max()?;
+        let at: Vec<&str> =
+            of_kind().filter(|loss| loss.at.plus(AT_ONCE) >= last).map(|loss| loss.operator.as_str()).collect();
+        (at.len() > 1).then(|| {
             let what = seen.lost_hosts(kind).map(|hosts| format!(" (without {hosts})")).unwrap_or_default();
             format!("the {kind} RRsets at {} were changed at once{what}, and not by Chorus", at.join(" and "))
         })
@@ -133,6 +141,32 @@ impl<'a> Seen<'_, 'a> {
                     had.is_some_and(|had| wanted.iter().any(|r| had.contains(r) && !now.served.records.contains(r)));
                 lost && !self.is_ours(operator, kind, &now.served.records)
             })
+        })
+    }
+
+    /// Whether the operator's own signer, or another operator's synchronisation, is known to change an RRset as it changed.
+    fn is_explained(&self, operator: &str, kind: Kind) -> bool {
+        let placed = self.world.member(operator).and_then(|member| member.placements.get(&kind));
+        let wanted = self.wanted(operator, kind, placed.unwrap_or(&RecordSet::new()));
+        let has_cds = !self.world.served_everywhere(operator, Kind::Cds).is_empty();
+        let is_stripped = |before: &Span, now: &Span| match kind {
+            Kind::Cdnskey => now.served.records.is_empty() && has_cds,
+            Kind::Cds => {
+                let types = lost_types(before, now);
+                let lost = &wanted & &(&before.served.records - &now.served.records);
+                lost.iter().all(|cds| Ds::read(cds).is_some_and(|ds| types.contains(&ds.digest_type)))
+            }
+            _ => false,
+        };
+        let is_pushed = |before: &Span, now: &Span| {
+            let added = &now.served.records - &before.served.records;
+            matches!(kind, Kind::Dnskey | Kind::Cdnskey) && pusher(self.world, operator, &added).is_some()
+        };
+        self.pairs(operator, kind).is_some_and(|pairs| {
+            let explains = |(before, now): &(Option<&Span>, &Span)| {
+                before.is_some_and(|before| is_stripped(before, now) || is_pushed(before, now))
+            };
+            pairs.iter().all(explains)
         })
     }
 

@@ -1,13 +1,15 @@
 //! Whose a key is: told from which operator signs with it, now or earlier, and from which operator published it first.
 //!
 //! Invariant: every operator signs with keys of its own (RFC 8901 §2.1.2). An operator's synchronisation (Knot's
-//! `dnskey-sync`) copies keys between members without Chorus; so a key in an operator's DNSKEY RRset is a copy when that
-//! operator never signed with it and another operator did, or published it first.
+//! `dnskey-sync`) copies keys between members without Chorus; so a key in an operator's DNSKEY RRset is a copy when another
+//! operator signed with it first, or published it first, and this one does not sign with it. Whether two operators share keys
+//! is told from what they sign with now: one that was a secondary of the other for a while has keys of its own again.
 
 use super::Standing;
+use super::ladder::is_admitted;
 use super::say::key_list;
 use super::view::{Member, World};
-use crate::model::dns::{Name, Rdata, RecordSet, key_that_ds_belongs_to};
+use crate::model::dns::{Name, Rdata, RecordSet, key_that_ds_belongs_to, plain_text};
 use crate::model::history::{Kind, Span, Who};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
@@ -23,11 +25,13 @@ pub struct SharedKeys {
     pub signer: String,
     pub other: String,
     pub keys: RecordSet,
+    /// Whether resolvers may be sent to the other one already.
+    is_named: bool,
 }
 
 impl SharedKeys {
     pub fn text(&self) -> String {
-        let Self { signer, other, keys } = self;
+        let Self { signer, other, keys, .. } = self;
         format!(
             "{signer} and {other} sign with the same keys ({}): {other} serves the zone that {signer} signs, by zone \
              transfer or from the same server, and is no signer of its own",
@@ -36,12 +40,12 @@ impl SharedKeys {
     }
 
     pub fn fix(&self, zone: &Name) -> String {
-        let (Self { signer, other, .. }, zone) = (self, zone.to_ascii());
+        let (Self { signer, other, is_named, .. }, zone) = (self, plain_text(zone));
+        let leave = if *is_named { format!("run `chorus zone leave {zone} {other}`, then ") } else { String::new() };
         format!(
-            "list the name servers of {other} as further name servers of {signer}: `chorus operator set {signer} \
-             --name-server ...` with all of them, then `chorus zone repair {}`, and do not name {other} for this zone; or \
-             let {other} sign the zone with keys of its own (RFC 8901 §2.1.2)",
-            zone.trim_end_matches('.')
+            "{leave}list the name servers of {other} as further name servers of {signer}: `chorus operator set {signer} \
+             --name-server ...` with all of them, and `chorus zone repair {zone}`; or let {other} sign the zone with keys of \
+             its own (RFC 8901 §2.1.2)"
         )
     }
 
@@ -61,17 +65,16 @@ pub fn shared_keys(world: &World<'_>) -> Vec<SharedKeys> {
     let names: Vec<&String> = world.members.keys().collect();
     for (index, first) in names.iter().enumerate() {
         for second in names.iter().skip(index + 1) {
-            let common = |a: &str, b: &str| -> RecordSet {
-                world.signs_with(a).into_iter().filter(|key| world.first_signed(b, key).is_some()).collect()
-            };
-            let keys: RecordSet = common(first, second).union(&common(second, first)).cloned().collect();
+            let (of_first, of_second) = (world.taken_from(second, first), world.taken_from(first, second));
+            let keys: RecordSet = of_first.union(&of_second).cloned().collect();
             if keys.is_empty() {
                 continue;
             }
             let earliest = |name: &str| keys.iter().filter_map(|key| world.first_signed(name, key)).min();
             let second_is_first = earliest(second) < earliest(first);
             let (signer, other) = if second_is_first { (second, first) } else { (first, second) };
-            found.push(SharedKeys { signer: (*signer).clone(), other: (*other).clone(), keys });
+            let is_named = is_admitted(world, other);
+            found.push(SharedKeys { signer: (*signer).clone(), other: (*other).clone(), keys, is_named });
         }
     }
     found.retain(|shared| !shared.ends_by_itself(world.members));
@@ -89,30 +92,37 @@ pub fn copies(world: &World<'_>) -> Belongings {
     let of = |name: &String| {
         let mut keys = world.served_everywhere(name, Kind::Dnskey);
         keys.retain(|key| {
-            signing.contains(key)
-                && world.first_signed(name, key).is_none()
-                && !world.is_placed(name, Kind::Dnskey, key)
+            signing.contains(key) && !world.is_signer(name, key) && !world.is_placed(name, Kind::Dnskey, key)
         });
         (name.clone(), BTreeMap::from([(Kind::Dnskey, keys)]))
     };
     world.members.keys().map(of).filter(|(_, sets)| sets.values().any(|set| !set.is_empty())).collect()
 }
 
-/// The operator whose keys all of these are, other than `at`: a member, or one that has left.
+/// The operator whose keys all of these are, other than `at`: a member, or one that has left. Where several signed with all of
+/// them, the one that did so first.
 pub fn pusher(world: &World<'_>, at: &str, keys: &RecordSet) -> Option<String> {
     let signed = |who: &Who| {
-        let spans = world.history.spans(Kind::Dnskey).filter(|(server, _)| server.who == *who);
-        let own: RecordSet = spans.flat_map(|(_, span)| span.served.signers.iter().cloned()).collect();
-        let spans = world.history.spans(Kind::Data).filter(|(server, _)| server.who == *who);
-        spans.fold(own, |all, (_, span)| &all | &span.served.signers)
+        let mut first: BTreeMap<&Rdata, Time> = BTreeMap::new();
+        let spans = [Kind::Dnskey, Kind::Data].into_iter().flat_map(|kind| world.history.spans(kind));
+        for (_, span) in spans.filter(|(server, _)| server.who == *who) {
+            for key in span.served.signers.iter().filter(|key| keys.contains(*key)) {
+                first.entry(key).and_modify(|at| *at = span.first_seen.min(*at)).or_insert(span.first_seen);
+            }
+        }
+        first
     };
     let names = world.history.servers().filter_map(|server| match &server.who {
         Who::Operator(name) if name != at => Some(name),
         _ => None,
     });
     let names: BTreeSet<&String> = names.collect();
-    let owns = |name: &&String| !keys.is_empty() && keys.is_subset(&signed(&Who::Operator((*name).clone())));
-    names.into_iter().find(owns).cloned()
+    let since = |name: &'_ &String| {
+        let first = signed(&Who::Operator((*name).clone()));
+        first.values().max().copied().filter(|_| first.len() == keys.len())
+    };
+    let owners = names.into_iter().filter_map(|name| Some((since(&name)?, name)));
+    owners.min().map(|(_, name)| name.clone())
 }
 
 /// Everything that belongs to another member where a group is adopted: keys, the CDS and CDNSKEY of those keys, and the
@@ -152,6 +162,29 @@ impl<'a> World<'a> {
         spans.filter(|span| span.served.signers.contains(key)).map(|span| span.first_seen).min()
     }
 
+    /// The keys that the operator signs with now and that `signer` signed with before it. Where both were first seen with a key
+    /// in one round, both have to sign with it still. A key that an operator no longer signs with proves nothing: it may
+    /// have been a secondary of the other for a while.
+    fn taken_from(&self, operator: &str, signer: &str) -> RecordSet {
+        let (mut keys, of_signer) = (self.signs_with(operator), self.signs_with(signer));
+        keys.retain(|key| match (self.first_signed(signer, key), self.first_signed(operator, key)) {
+            (Some(there), Some(here)) => there < here || there == here && of_signer.contains(key),
+            _ => false,
+        });
+        keys
+    }
+
+    /// Whether the operator signs with a key, or did so and no other member was seen with it earlier.
+    pub(super) fn is_signer(&self, operator: &str, key: &Rdata) -> bool {
+        let Some(here) = self.first_signed(operator, key) else { return false };
+        let is_earlier = |other: &String| {
+            self.first_signed(other, key)
+                .is_some_and(|there| there < here || there == here && self.signs_with(other).contains(key))
+        };
+        let mut others = self.members.keys().filter(|other| *other != operator);
+        self.signs_with(operator).contains(key) || !others.any(is_earlier)
+    }
+
     pub(super) fn first_published(&self, operator: &str, key: &Rdata) -> Option<&'a Span> {
         let spans = self.spans_at(operator, Kind::Dnskey).filter(|span| span.served.records.contains(key));
         spans.min_by_key(|span| span.first_seen)
@@ -166,7 +199,7 @@ impl<'a> World<'a> {
 
     /// Whether a key in the operator's DNSKEY RRset is a copy of another member's key.
     pub(super) fn is_copy(&self, operator: &str, key: &Rdata) -> bool {
-        if self.first_signed(operator, key).is_some() {
+        if self.is_signer(operator, key) {
             return false;
         }
         // The operator was seen without the key when the other one published it already.

@@ -9,6 +9,7 @@
 
 mod coming;
 mod death;
+mod forget;
 mod track;
 mod unseen;
 
