@@ -15,7 +15,7 @@ use crate::model::history::{Kind, Server};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
 
-const SECOND_WRITER: &str = "second-writer";
+pub(super) const SECOND_WRITER: &str = "second-writer";
 
 impl Engine {
     /// Looks for a second controller in what the round showed, before what was sent counts as arrived.

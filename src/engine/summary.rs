@@ -5,7 +5,7 @@
 
 use super::status::{Status, Unanswered, WaitingFor};
 use crate::model::chain::Exposure;
-use crate::model::group::Step;
+use crate::model::group::{NEEDS_REPAIR, Step};
 use crate::model::history::{Failure, Who};
 use crate::model::time::Time;
 use crate::store::{Summary, TransitionRecord, UNFINISHED, ZoneState};
@@ -19,11 +19,11 @@ pub fn is_begun(status: &Status, transition: &TransitionRecord) -> bool {
 /// What a running transition waits for.
 pub fn awaited<'s>(status: &'s Status, transition: &TransitionRecord) -> Option<&'s WaitingFor> {
     // Somebody may have resumed it since the last turn.
-    // An alarm of before may be why it was begun only now.
+    // What was reported at rest may be why it was begun only now.
     let looked = status.observed_at.is_some_and(|at| at >= transition.started_at);
-    let holds = |wait: &&WaitingFor| {
-        (transition.paused || wait.code != "paused") && (looked || !ALARMS.contains(&wait.code.as_str()))
-    };
+    let of_the_rest = |code: &str| ALARMS.contains(&code) || AT_REST.contains(&code);
+    let holds =
+        |wait: &&WaitingFor| (transition.paused || wait.code != "paused") && (looked || !of_the_rest(&wait.code));
     let worst = |wait: &&WaitingFor| wait.code != "ds-digest-mismatch";
     let first = alarm(status).filter(holds).filter(worst).or_else(|| status.waiting.iter().find(holds));
     first.filter(|_| is_begun(status, transition))
@@ -56,6 +56,9 @@ pub fn alarm(status: &Status) -> Option<&WaitingFor> {
 
 /// The worst first.
 const ALARMS: [&str; 3] = ["cds-delete", "cds-signer", "ds-digest-mismatch"];
+
+/// What else is reported of a zone at rest, until a person starts a transition.
+const AT_REST: [&str; 3] = [NEEDS_REPAIR, super::contested::SECOND_WRITER, super::BOGUS];
 
 /// An address of an operator that does not answer as it should.
 fn unanswering(status: &Status) -> Option<&Unanswered> {
@@ -155,8 +158,40 @@ mod tests {
     use crate::model::history::{Kind, Server};
     use std::net::{Ipv4Addr, SocketAddr};
 
+    fn running() -> TransitionRecord {
+        TransitionRecord {
+            id: "t".into(),
+            author: "test".into(),
+            reason: None,
+            from: BTreeMap::new(),
+            to: BTreeMap::new(),
+            state: crate::store::TransitionState::Running,
+            aim: crate::store::Aim::Going,
+            rest: None,
+            paused: false,
+            algorithm: None,
+            version: 1,
+            started_at: Time::from_s(1001),
+            ended_at: None,
+            certificate: None,
+            forecast: None,
+            departed: std::collections::BTreeSet::new(),
+        }
+    }
+
     fn looked_at() -> Status {
         Status { observed_at: Some(Time::from_s(1000)), settled: true, ..Status::default() }
+    }
+
+    #[test]
+    fn a_transition_that_was_begun_because_of_a_wait_at_rest_is_not_blocked_by_it() {
+        let wait = |code: &str| WaitingFor { step: Step::AskForDs, code: code.into(), text: "why".into(), until: None };
+        for code in ["needs-repair", "second-writer", "data-bogus", "cds-delete"] {
+            let status = Status { waiting: vec![wait(code)], step: Step::AskForDs, ..looked_at() };
+            assert_eq!(state_of_transition(&status, &running()), ZoneState::Acting, "{code}");
+            let status = Status { observed_at: Some(Time::from_s(1002)), ..status };
+            assert_eq!(state_of_transition(&status, &running()), ZoneState::Blocked, "{code}");
+        }
     }
 
     #[test]

@@ -87,7 +87,9 @@ impl Policy {
 
     /// The NS records of the delegation that a person has confirmed; empty where nobody has.
     pub fn confirmed_delegation(&self) -> RecordSet {
-        let hosts = self.delegation.split(',').filter_map(|host| host.parse::<Name>().ok());
+        // Where nobody has confirmed anything the text is empty; as a name that would be the root.
+        let confirmed = self.delegation.split(',').filter(|host| !host.is_empty());
+        let hosts = confirmed.filter_map(|host| host.parse::<Name>().ok());
         hosts.map(|host| ns_rdata(&host)).collect()
     }
 

@@ -94,6 +94,15 @@ pub fn wanted_addresses(world: &World<'_>, host: &Name) -> BTreeSet<IpAddr> {
     servers.iter().filter(|server| *server.host == *host).map(|server| server.address.ip()).collect()
 }
 
+/// Whether only a record that is not as it has to be leads to this server: its host is inside the zone, with other addresses.
+pub(super) fn is_led_to_wrongly(world: &World<'_>, server: &Server) -> bool {
+    if !world.zone.zone_of(&server.host) || world.leaves_out(Switch::HostAddresses) {
+        return false;
+    }
+    let wanted = wanted_addresses(world, &server.host);
+    !wanted.is_empty() && !wanted.contains(&server.address.ip())
+}
+
 /// The servers of these operators whose zones differ in the addresses of any of these hosts (RFC 7477 §3.2.2, RFC 9975).
 pub fn unequal<'w>(
     world: &World<'w>,

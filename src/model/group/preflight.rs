@@ -4,6 +4,7 @@
 //! `zone check`, not here.
 
 use super::Standing;
+use super::addresses::is_led_to_wrongly;
 use super::algorithm::algorithms_of;
 use super::cds::{DELETE_FIX, delete_requests};
 use super::cds_waits::{DS_UNUSABLE_FIX, ds_not_usable};
@@ -54,9 +55,10 @@ pub fn preflight(world: &World<'_>) -> Vec<Refused> {
         if member.wanted == Standing::Outside {
             continue;
         }
-        // What no name leads to any more is waited for, and refuses nothing.
-        let servers: Vec<_> =
-            member.servers.iter().filter(|server| fading_until(world, server).is_none()).cloned().collect();
+        // What no name leads to any more is waited for, and refuses nothing. What only a wrong record leads to is refused
+        // with that record.
+        let counts = |server: &&Server| fading_until(world, server).is_none() && !is_led_to_wrongly(world, server);
+        let servers: Vec<_> = member.servers.iter().filter(counts).cloned().collect();
         let answering = world.shown(&servers, Kind::Dnskey, |_, span| !span.served.records.is_empty());
         match answering {
             Shown::Unknown(server, why) if world.is_beyond_us(&server) => refused.push(Refused {

@@ -16,10 +16,11 @@ pub(super) fn findings(scene: Scene<'_>) -> Vec<Finding> {
     let mut findings = copies(scene);
     findings.extend(names(scene));
     findings.extend(delegated(scene));
+    // Before what follows from it.
+    findings.extend(differing(scene));
     findings.extend(unlisted(scene, &known));
     findings.extend(of_others(scene, &known));
     findings.extend(unconfirmed(scene, &known));
-    findings.extend(differing(scene));
     findings
 }
 
