@@ -152,3 +152,23 @@ fn a_parent_that_takes_one_key_is_refused_as_a_scanning_one_and_taken_as_a_manua
         stage.assert_clean(&["a", "b"]);
     });
 }
+
+/// Records, not keys, are what a registry counts: .se takes six.
+#[test]
+fn more_cds_than_the_parent_takes_are_refused_and_as_many_as_it_takes_are_not() {
+    in_own_network(LIMIT, || async {
+        let mut stage = Stage::set("cds-count", Cast::bad_day(&[DESEC, BIND, KNOT, BIND])).await;
+        stage.chorus.ok(&["zone", "policy", CHILD, "--parent-profile", "se"]).await;
+        let words = ["4 key-signing keys", "8 CDS records", "the parent takes 6 (profile se)"];
+        stage.chorus.refuses(&["zone", "set", CHILD, "--operators", "a,b,c,d"], 4, &words).await;
+        let checked = stage.chorus.cli(&["zone", "check", CHILD, "--operators", "a,b,c,d"]).await;
+        assert!(checked.status == 4 && checked.stdout.contains("ds-too-many"), "{}", checked.stdout);
+        stage.start_agent();
+        stage.command(&["zone", "set", CHILD, "--operators", "a,b,c"]).await;
+        for operator in &stage.operators[..3] {
+            assert_eq!(operator.served(CDS).len(), 6, "{}", operator.name());
+        }
+        stage.assert_group(&["a", "b", "c"]).await;
+        stage.assert_clean(&[]);
+    });
+}

@@ -2,11 +2,14 @@
 //! leaves the zone as it was; join, ZSK and KSK rollover, undo, both leave. `tests/servers/get` fetches the servers; see
 //! `lab/releases`. The full matrix has all of them.
 
+use hickory_proto::rr::RecordType::CDS;
+
+use crate::bad_days::SOON;
 use crate::every_step::{Case, JOIN, is_full, run};
 use crate::key_rolls;
 use crate::lab::operator::Server;
 use crate::lab::{CHILD, Fault, Operator, Roll, in_own_network};
-use crate::stage::{BIND, Cast, KNOT, LIMIT, POWERDNS, POWERDNS_BY_UPDATE, Player, Stage};
+use crate::stage::{BIND, Cast, DESEC, KNOT, LIMIT, POWERDNS, POWERDNS_BY_UPDATE, Player, Stage};
 
 const SERVERS: [(&str, Player, &str, Fault); 10] = [
     ("bind-9.20-plain", BIND, "9.20", Fault::None),
@@ -76,6 +79,28 @@ fn keys_are_rolled(name: &'static str, player: Player, release: &'static str, fa
     });
 }
 
+/// BIND 9.20 keeps CDS of the digest types in its `cds-digest-types`, by default type 2 alone, and takes others out at each key
+/// event; deSEC publishes types 2 and 4.
+#[test]
+fn bind_that_strips_cds_of_another_digest_type_is_named_with_the_setting() {
+    in_own_network(LIMIT, || async {
+        let cast = Cast { release_of_b: Some(("9.20", Fault::None)), ..Cast::bad_day(&[DESEC, BIND]) };
+        let mut stage = Stage::set("bind-9.20-strips", cast).await;
+        stage.start_agent();
+        stage.command(&["zone", "join", CHILD, "b"]).await;
+        stage.assert_group(&["a", "b"]).await;
+        assert_eq!(stage.operators[1].served(CDS).len(), 4);
+        let _ = stage.roll(1, Roll::Zsk);
+        stage.chorus.cli(&["zone", "try-now", CHILD]).await;
+        let named = |zone: &serde_json::Value| zone["waiting_for"]["code"] == "operator-strips-cds";
+        let shown = stage.chorus.shown_until(CHILD, "b is named", SOON, named).await;
+        let text = shown["waiting_for"]["text"].as_str().unwrap_or_default();
+        assert!(text.contains("b takes out CDS of digest type 4") && text.contains("cds-digest-types"), "{text}");
+        assert_eq!(stage.operators[1].served(CDS).len(), 2, "it is not written there again");
+        stage.assert_clean(&["a", "b"]);
+    });
+}
+
 /// `operator check --write` finds every ability, and the zone is what it was, but for the serial and the signatures.
 async fn check_writes_and_leaves_nothing(stage: &Stage, name: &str) {
     let operator = stage.operators.iter().find(|operator| operator.name() == name).expect("an operator of this name");
@@ -92,7 +117,7 @@ async fn check_writes_and_leaves_nothing(stage: &Stage, name: &str) {
 }
 
 /// All records that a transfer shows, sorted, without signatures and without the serial.
-fn whole(operator: &Operator) -> Vec<String> {
+pub fn whole(operator: &Operator) -> Vec<String> {
     let listed = operator.transfer();
     let mut lines: Vec<String> = listed
         .lines()

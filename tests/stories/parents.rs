@@ -90,7 +90,7 @@ fn f11_a_parent_that_took_one_key_of_two_is_waited_for_by_name_of_the_key() {
 }
 
 /// A registrar's form: what `zone show` says at any moment is handed over at once, DS and NS, until the command is done.
-async fn hand_over_what_is_shown(stage: &Stage, command: &[&str]) -> usize {
+pub async fn hand_over_what_is_shown(stage: &Stage, command: &[&str]) -> usize {
     stage.chorus.ok(command).await;
     let mut handed = Vec::new();
     loop {
