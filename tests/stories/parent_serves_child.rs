@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::bad_days::{SOON, waiting};
+use crate::bad_days::{SOON, text, waiting};
 use crate::lab::parent::Copies;
 use crate::lab::{CHILD, in_own_network};
 use crate::parents::hand_over_what_is_shown;
@@ -61,9 +61,14 @@ fn a_delegation_that_no_server_of_the_parent_shows_is_confirmed_by_a_person() {
         stage.chorus.ok(&["zone", "join", CHILD, "b"]).await;
         handed_over(&stage, "DS", 3).await;
         stage.parent.set_ds(&[&stage.operators[0], &stage.operators[1]]).await;
-        handed_over(&stage, "NS", 5).await;
+        let to_confirm = |shown: &Value| waiting(shown)["code"] == CODE && shown["transition"]["step_number"] == 5;
+        let waited = text(&stage.chorus.shown_until(CHILD, "the delegation is waited for", SOON, to_confirm).await);
+        assert!(
+            waited.contains("confirm it") && waited.contains("--delegation ns1.opa.example,ns1.opb.example"),
+            "{waited}"
+        );
         stage.parent.set_ns(&[&stage.operators[0], &stage.operators[1]]).await;
-        stage.chorus.keeps_waiting_for("parent-manual", 2).await;
+        stage.chorus.keeps_waiting_for(CODE, 2).await;
         stage.chorus.ok(&confirm([a, b].concat())).await;
         stage.chorus.comes_to_rest().await;
         serving(&stage, &["a", "b"]).await;
