@@ -391,6 +391,7 @@ async fn a_given_resolver_is_asked_and_its_failures_are_sentences() {
     let deep = Name::from_str("a.b.example.").unwrap();
     assert_eq!(resolver.parent_of(&deep).await.unwrap(), Name::from_str("example.").unwrap());
     let broken = resolver.addresses(&Name::from_str("broken.example.").unwrap()).await.unwrap_err();
+    assert!(matches!(broken, ResolveError::ServFail { .. }), "{broken:?}");
     assert!(broken.to_string().starts_with("broken.example. A cannot be resolved: "), "{broken}");
 }
 
@@ -455,4 +456,23 @@ async fn an_address_that_takes_connections_and_says_nothing_keeps_no_other_waiti
     let answered = tokio::time::timeout(Duration::from_secs(2), asker.ask(healthy, Protocol::Tcp, &question)).await;
     assert!(answered.is_ok_and(|answer| answer.is_ok()), "the other address has to wait for the silent one");
     asking.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+/// In a network without any route, as IPv6 is on a host that does not have it; `lo` is down there, too.
+#[test]
+fn an_address_without_a_route_is_told_apart_from_one_that_keeps_silent() {
+    let outcomes = std::thread::spawn(|| {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut outcomes = Vec::new();
+            for address in ["[2001:db8::1]:53", "192.0.2.1:53"] {
+                for protocol in [Protocol::Udp, Protocol::Tcp] {
+                    outcomes.push(asked(address.parse().unwrap(), protocol, RecordType::NS).await.unwrap_err());
+                }
+            }
+            outcomes
+        })
+    });
+    assert_eq!(outcomes.join().unwrap(), vec![Failure::NoRoute; 4]);
 }

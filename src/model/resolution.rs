@@ -108,8 +108,8 @@ pub fn resolution_of(zone: &Name, at: Time, samples: &[Sample]) -> Resolution {
 fn served<'s>(sample: &'s Sample, found: &mut Resolution) -> Option<&'s Served> {
     match &sample.outcome {
         Outcome::Served(served) => Some(served),
-        Outcome::Failed(Failure::Silent) => {
-            found.untried.push(format!("{} does not answer", sample.server));
+        Outcome::Failed(failure @ (Failure::Silent | Failure::NoRoute)) => {
+            found.untried.push(format!("{} {failure}", sample.server));
             None
         }
         Outcome::Failed(failure) => {

@@ -7,7 +7,7 @@
 use crate::model::dns::{Name, Rdata, RecordSet, RecordType, Rrsig, name_text, type_text};
 use crate::model::history::Failure;
 use crate::model::time::Time;
-use crate::observe::transport::{Protocol, Transport};
+use crate::observe::transport::{NoAnswer, Protocol, Transport};
 use chorus_providers::rfc2136::read_message;
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{DNSClass, RData, Record};
@@ -123,8 +123,16 @@ impl Asker<'_> {
     async fn ask_once(&self, server: SocketAddr, protocol: Protocol, question: &Question) -> Result<Reply, Failure> {
         let id = self.ids.next();
         let query = question.to_message(id)?;
-        let octets = self.transport.exchange(server, protocol, &query).await.map_err(|_| Failure::Silent)?;
+        let octets = self.transport.exchange(server, protocol, &query).await.map_err(unanswered)?;
         read(id, question, &octets)
+    }
+}
+
+/// What it means that no octets came back.
+fn unanswered(why: NoAnswer) -> Failure {
+    match why {
+        NoAnswer::NoRoute => Failure::NoRoute,
+        NoAnswer::Timeout | NoAnswer::Connection(_) => Failure::Silent,
     }
 }
 

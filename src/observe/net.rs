@@ -37,6 +37,7 @@ const ADDRESSES_KEPT: usize = 1024;
 pub struct NetTransport {
     tcp_timeout: Duration,
     udp_timeout: Duration,
+    without_ipv6: bool,
     sockets: Arc<Semaphore>,
     connections: Arc<Semaphore>,
     addresses: Arc<Mutex<HashMap<SocketAddr, Arc<Semaphore>>>>,
@@ -54,10 +55,17 @@ impl NetTransport {
         NetTransport {
             tcp_timeout: tcp,
             udp_timeout: udp,
+            without_ipv6: false,
             sockets: Arc::new(Semaphore::new(SOCKETS_MAX)),
             connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
             addresses: Arc::default(),
         }
+    }
+
+    /// For a host without IPv6, when its user says that IPv6 addresses are not to be observed.
+    #[must_use]
+    pub fn without_ipv6(self, without_ipv6: bool) -> NetTransport {
+        NetTransport { without_ipv6, ..self }
     }
 
     /// The connections that this address may have.
@@ -76,7 +84,7 @@ impl Transport for NetTransport {
     async fn exchange(&self, server: SocketAddr, protocol: Protocol, query: &[u8]) -> Result<Vec<u8>, NoAnswer> {
         let closed = |e: AcquireError| NoAnswer::Connection(e.to_string());
         // Waiting for one's turn is not the server's fault, so it is outside the deadline.
-        match protocol {
+        let answered = match protocol {
             Protocol::Udp => {
                 let _turn = self.sockets.acquire().await.map_err(closed)?;
                 udp(server, query, self.udp_timeout).await
@@ -91,16 +99,22 @@ impl Transport for NetTransport {
                     Err(_) => Err(NoAnswer::Timeout),
                 }
             }
-        }
+        };
+        answered.map_err(|error| or_no_route(error, server))
     }
 
     async fn transfer(&self, server: SocketAddr, query: &[u8], take: &mut Take<'_>) -> Result<(), NoAnswer> {
         let closed = |e: AcquireError| NoAnswer::Connection(e.to_string());
         let _turn = self.connections.acquire().await.map_err(closed)?;
-        match timeout(TRANSFER_TIMEOUT, transfer(server, query, take)).await {
+        let ended = match timeout(TRANSFER_TIMEOUT, transfer(server, query, take)).await {
             Ok(ended) => ended.map_err(failed),
             Err(_) => Err(NoAnswer::Timeout),
-        }
+        };
+        ended.map_err(|error| or_no_route(error, server))
+    }
+
+    fn leaves_out(&self, server: SocketAddr) -> bool {
+        self.without_ipv6 && server.is_ipv6()
     }
 }
 
@@ -123,6 +137,37 @@ async fn transfer(server: SocketAddr, query: &[u8], take: &mut Take<'_>) -> io::
     }
 }
 
+/// Tells a connection that failed on the way from one for which this host has no way at all.
+fn or_no_route(error: NoAnswer, server: SocketAddr) -> NoAnswer {
+    match error {
+        NoAnswer::Connection(_) if !has_route(server) => NoAnswer::NoRoute,
+        error => error,
+    }
+}
+
+/// Whether the kernel has a route to the address, and an address of its own to send from. To connect a UDP socket sends nothing,
+/// so that no router on the way and no server can have been the reason.
+pub fn has_route(server: SocketAddr) -> bool {
+    /// Linux: the host was built or started without this address family.
+    const EAFNOSUPPORT: i32 = 97;
+    let connected = std::net::UdpSocket::bind(unspecified(server)).and_then(|socket| socket.connect(server));
+    connected.err().is_none_or(|error| {
+        let has_none = matches!(
+            error.kind(),
+            io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable | io::ErrorKind::AddrNotAvailable
+        );
+        !has_none && error.raw_os_error() != Some(EAFNOSUPPORT)
+    })
+}
+
+/// A local address of the family of `server`, and whatever port is free.
+fn unspecified(server: SocketAddr) -> SocketAddr {
+    match server {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    }
+}
+
 fn failed(error: io::Error) -> NoAnswer {
     NoAnswer::Connection(error.to_string())
 }
@@ -140,11 +185,7 @@ async fn tcp(server: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 async fn udp(server: SocketAddr, query: &[u8], wait: Duration) -> Result<Vec<u8>, NoAnswer> {
-    let local: SocketAddr = match server {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let socket = UdpSocket::bind(local).await.map_err(failed)?;
+    let socket = UdpSocket::bind(unspecified(server)).await.map_err(failed)?;
     socket.connect(server).await.map_err(failed)?;
     let mut last = NoAnswer::Timeout;
     // Both tries use the same socket and id, so that a late answer to the first one serves as well.

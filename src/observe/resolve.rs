@@ -11,6 +11,7 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{RData, Record, RecordType};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -36,6 +37,8 @@ pub enum ResolveError {
     Root,
     #[error("{} {rtype} cannot be resolved: {reason}", name_text(.name))]
     Failed { name: Name, rtype: RecordType, reason: String },
+    #[error("{} {rtype} cannot be resolved: the resolver answers SERVFAIL", name_text(.name))]
+    ServFail { name: Name, rtype: RecordType },
     #[error("names are not looked up here")]
     NotHere,
 }
@@ -132,6 +135,9 @@ impl SystemResolver {
         match answered {
             Ok(found) => Ok(Some(found.answers().to_vec())),
             Err(NetError::Dns(DnsError::NoRecordsFound(_))) => Ok(None),
+            Err(NetError::Dns(DnsError::ResponseCode(ResponseCode::ServFail))) => {
+                Err(ResolveError::ServFail { name, rtype })
+            }
             Err(e) => Err(ResolveError::Failed { name, rtype, reason: e.to_string() }),
         }
     }

@@ -20,6 +20,9 @@ pub enum NoAnswer {
     Timeout,
     #[error("no connection: {0}")]
     Connection(String),
+    /// The kernel of this host knows no way there: nothing was sent.
+    #[error("this host has no route to the address")]
+    NoRoute,
 }
 
 /// What becomes of each message of a zone transfer.
@@ -35,5 +38,10 @@ pub trait Transport: Send + Sync {
     /// or that it is none (`None`).
     async fn transfer(&self, _server: SocketAddr, _query: &[u8], _take: &mut Take<'_>) -> Result<(), NoAnswer> {
         Err(NoAnswer::Connection("zones are not transferred here".into()))
+    }
+
+    /// Whether the user has said that addresses like this one cannot be observed from here, and are to be left out.
+    fn leaves_out(&self, _server: SocketAddr) -> bool {
+        false
     }
 }

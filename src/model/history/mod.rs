@@ -166,6 +166,10 @@ pub enum Outcome {
 pub enum Failure {
     /// No answer in time, or no connection.
     Silent,
+    /// It answers over TCP, and in no time over UDP, by which resolvers ask first. What it answers over TCP is known.
+    SilentOverUdp,
+    /// This host has no route to the address (IPv6, mostly): nothing is known of it, and it is not the server's fault.
+    NoRoute,
     Refused,
     ServFail,
     /// The server says that the zone's own name does not exist.
@@ -185,6 +189,8 @@ pub enum Failure {
     /// A parent's server that is authoritative for the child, too: it answers with the child's copy, and never shows the
     /// delegation (RFC 1034 §4.3.2).
     ServesChild,
+    /// Such a server does not let the parent zone be transferred either, and why.
+    NotTransferred(String),
     /// A name server's name is an alias of another name (RFC 2181 §10.3). Both are absolute, in lower case.
     Alias {
         host: String,
@@ -198,6 +204,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Silent => f.write_str("does not answer"),
+            Failure::SilentOverUdp => f.write_str("answers over TCP, and does not answer over UDP"),
+            Failure::NoRoute => f.write_str("cannot be observed from here: this host has no route to the address"),
             Failure::Refused => f.write_str("answers REFUSED"),
             Failure::ServFail => f.write_str("answers SERVFAIL"),
             Failure::NxDomain => f.write_str("says that the zone does not exist (NXDOMAIN)"),
@@ -207,6 +215,9 @@ impl fmt::Display for Failure {
             Failure::Unverifiable(what) => write!(f, "serves signatures that do not verify: {what}"),
             Failure::Unsupported(what) => write!(f, "serves signatures that cannot be verified here: {what}"),
             Failure::ServesChild => f.write_str("serves the zone itself, so that the delegation cannot be read there"),
+            Failure::NotTransferred(why) => {
+                write!(f, "serves the zone itself, and the parent zone cannot be transferred from there: {why}")
+            }
             Failure::Alias { host, of } => {
                 write!(f, "shows {host} as an alias of {of}, which a name server's name must not be (RFC 2181 §10.3)")
             }

@@ -211,7 +211,7 @@ impl Reader<'_> {
         seen.soa_before = apex(RecordType::SOA).await;
         seen.cds = apex(RecordType::CDS).await;
         // A server that is silent costs a timeout per question.
-        if seen.cds == Err(Failure::Silent) {
+        if matches!(seen.cds, Err(Failure::Silent | Failure::NoRoute)) {
             return seen;
         }
         seen.cdnskey = apex(RecordType::CDNSKEY).await;

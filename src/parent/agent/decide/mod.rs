@@ -297,7 +297,7 @@ fn heard<'s>(
 ) -> Result<Vec<(&'s Seen, &'s Rrset)>, No> {
     let failed = |seen: &Seen, failure: &Failure| No {
         reason: format!("{what}: {seen} {failure}: no change"),
-        retry: matches!(failure, Failure::Silent | Failure::ServFail),
+        retry: matches!(failure, Failure::Silent | Failure::NoRoute | Failure::ServFail),
     };
     servers.iter().map(|seen| answer(seen).as_ref().map(|set| (seen, set)).map_err(|f| failed(seen, f))).collect()
 }
