@@ -12,6 +12,7 @@ use crate::model::dns::{RecordType, name_text, read_name, type_text};
 use crate::model::group::Step;
 use crate::model::history::{Server, Who};
 use crate::model::time::Time;
+use crate::observe::inspect::is_made_up;
 use crate::observe::sampling::Cursor;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -58,8 +59,18 @@ impl Bogus {
         }
     }
 
+    /// Names that are made up for one question are all one: what is wrong with one of them is wrong with the next.
     fn is_of(&self, other: &Bogus) -> bool {
-        (&self.server, &self.name, self.rtype) == (&other.server, &other.name, other.rtype)
+        let same_name = self.name == other.name
+            || match (self.made_up_below(), other.made_up_below()) {
+                (Some(one), Some(other)) => one == other,
+                _ => false,
+            };
+        same_name && (&self.server, self.rtype) == (&other.server, other.rtype)
+    }
+
+    fn made_up_below(&self) -> Option<Name> {
+        Name::from_str(&self.name).ok().filter(is_made_up).map(|name| name.base_name())
     }
 
     fn set(&self) -> String {

@@ -56,9 +56,18 @@ pub async fn inspect(
     Inspection { servers: join_all(inspected).await, listings, ..Inspection::default() }
 }
 
+/// What the first label of a name begins with that is made up for one question.
+const MADE_UP: &str = "chorus-";
+
+/// Whether a name is one of [`missing_name`], or stands in its place below a wildcard.
+pub fn is_made_up(name: &Name) -> bool {
+    let label = name.iter().next().and_then(|label| label.strip_prefix(MADE_UP.as_bytes()));
+    label.is_some_and(|random| random.len() == 8 && random.iter().all(u8::is_ascii_hexdigit))
+}
+
 /// A name that nobody has made: nobody can guess it, so nobody has an answer ready for it.
 pub(super) fn missing_name(asker: Asker<'_>, zone: &Name) -> Name {
-    let label = format!("chorus-{:04x}{:04x}", asker.ids.next(), asker.ids.next());
+    let label = format!("{MADE_UP}{:04x}{:04x}", asker.ids.next(), asker.ids.next());
     // Too long a zone for another label has no such name.
     zone.prepend_label(label).unwrap_or_else(|_| zone.clone())
 }
@@ -185,7 +194,8 @@ async fn look(
     let asked = apex.iter().chain(questions).map(|(name, rtype)| async move {
         (name, *rtype, asker.ask_for_any(server.address, protocol, &Question::new(name, *rtype)).await)
     });
-    let asked = join_all(asked).await;
+    let mut asked = join_all(asked).await;
+    ask_again(asker, server, protocol, &mut asked).await;
     inspected.validity = validity::verified(asker, zone, server, protocol, message, &asked).await;
     for (name, rtype, message) in asked {
         let Ok(message) = message else { continue };
@@ -199,6 +209,17 @@ async fn look(
     }
     inspected.signatures = signatures;
     inspected
+}
+
+/// Questions that are asked again when they got no answer: one lost answer is no fact about a server.
+const ASKED_AGAIN_MAX: usize = 12;
+
+async fn ask_again(asker: Asker<'_>, server: &Server, protocol: Protocol, asked: &mut [validity::Asked<'_>]) {
+    let failed = asked.iter_mut().filter(|(_, _, message)| message.is_err()).take(ASKED_AGAIN_MAX);
+    let again = failed.map(|(name, rtype, message)| async move {
+        *message = asker.ask_for_any(server.address, protocol, &Question::new(name, *rtype)).await;
+    });
+    join_all(again).await;
 }
 
 fn reached(message: &Result<Message, Failure>) -> Result<(), Failure> {

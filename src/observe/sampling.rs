@@ -5,7 +5,7 @@
 
 use crate::model::dns::proof::Flaw;
 use crate::model::dns::{Name, RecordType};
-use crate::model::history::Server;
+use crate::model::history::{Failure, Server};
 use crate::observe::ask::{Asker, Question};
 use crate::observe::inspect::{USUAL, is_of_signing, missing_name, nsec_at};
 use crate::observe::transport::Protocol;
@@ -39,9 +39,10 @@ pub struct Sampled {
 pub async fn sample(asker: Asker<'_>, zone: &Name, server: &Server, cursor: &Cursor) -> Option<Sampled> {
     let mut zone = zone.to_lowercase();
     zone.set_fqdn(true);
+    let protocol = protocol(asker, &zone, server).await?;
     let ask = |name: &HickoryName, rtype: RecordType| {
         let question = Question::new(name, rtype);
-        async move { asker.ask_for_any(server.address, Protocol::Udp, &question).await }
+        async move { asker.ask_for_any(server.address, protocol, &question).await }
     };
     let at = cursor.at.as_ref().filter(|name| zone.zone_of(name)).unwrap_or(&zone).clone();
     let chain = ask(&at, RecordType::NSEC).await.ok()?;
@@ -62,7 +63,7 @@ pub async fn sample(asker: Asker<'_>, zone: &Name, server: &Server, cursor: &Cur
     let soa = ask(&zone, RecordType::SOA).await.ok()?;
     let asked = questions.iter().map(|(name, rtype)| async move { (name, *rtype, ask(name, *rtype).await) });
     let asked = join_all(asked).await;
-    let validity = verified(asker, &zone, server, Protocol::Udp, &soa, &asked).await;
+    let validity = verified(asker, &zone, server, protocol, &soa, &asked).await;
     let next = found.map(|(_, next)| next).filter(|next| *next > at && zone.zone_of(next));
     Some(Sampled { verified: validity.verified, flaws: validity.flaws, next })
 }
@@ -100,10 +101,19 @@ pub async fn sample_again(
 ) -> Option<Result<(), Flaw>> {
     let mut zone = zone.to_lowercase();
     zone.set_fqdn(true);
-    let question = Question::new(&zone, RecordType::SOA);
-    asker.ask(server.address, Protocol::Udp, &question).await.ok()?;
-    Some(match still_flawed(asker, &zone, server, Protocol::Udp, name, rtype).await {
+    let protocol = protocol(asker, &zone, server).await?;
+    Some(match still_flawed(asker, &zone, server, protocol, name, rtype).await.ok()? {
         Some(flaw) => Err(flaw),
         None => Ok(()),
     })
+}
+
+/// UDP, as resolvers ask; TCP where UDP is not answered, which a round of observation reports. `None`: neither is.
+async fn protocol(asker: Asker<'_>, zone: &Name, server: &Server) -> Option<Protocol> {
+    let question = Question::new(zone, RecordType::SOA);
+    match asker.ask(server.address, Protocol::Udp, &question).await {
+        Ok(_) => Some(Protocol::Udp),
+        Err(Failure::Silent) => asker.ask(server.address, Protocol::Tcp, &question).await.ok().map(|_| Protocol::Tcp),
+        Err(_) => None,
+    }
 }

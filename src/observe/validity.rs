@@ -6,13 +6,15 @@
 use crate::model::dns::proof::{Fault, Flaw, Proven, Response, ZoneKeys, denies, prove};
 use crate::model::dns::{Name, RecordSet, RecordType, SignedSet, verify};
 use crate::model::history::{Failure, Server};
-use crate::model::preflight::Validity;
+use crate::model::preflight::{Unanswered, Validity};
 use crate::model::time::Time;
 use crate::observe::ask::{Asker, Question, answer};
+use crate::observe::inspect::is_made_up;
 use crate::observe::transport::Protocol;
 use futures::future::{join, join_all};
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::Record;
+use std::collections::BTreeSet;
 
 /// Answers that are asked for again. When so many are still wrong, the others are believed to be.
 const ASKED_AGAIN_MAX: usize = 12;
@@ -22,6 +24,40 @@ pub(super) type Asked<'a> = (&'a Name, RecordType, Result<Message, Failure>);
 
 /// Verifies `soa`, the answer for the zone's SOA record, and everything in `asked`, the DNSKEY RRset among it.
 pub(super) async fn verified(
+    asker: Asker<'_>,
+    zone: &Name,
+    server: &Server,
+    protocol: Protocol,
+    soa: &Message,
+    asked: &[Asked<'_>],
+) -> Validity {
+    let mut validity = validated(asker, zone, server, protocol, soa, asked).await;
+    validity.unanswered.extend(unanswered(zone, asked));
+    validity
+}
+
+/// What a question was about.
+fn class(zone: &Name, name: &Name) -> &'static str {
+    match name {
+        name if name == zone => Validity::APEX,
+        name if !is_made_up(name) => Validity::NAME,
+        name if name.base_name() == *zone => Validity::NO_NAME,
+        _ => Validity::WILDCARD,
+    }
+}
+
+/// The questions without an answer; whether there is any other of the same class is what makes the difference.
+fn unanswered(zone: &Name, asked: &[Asked<'_>]) -> Vec<Unanswered> {
+    let answered: BTreeSet<&str> =
+        asked.iter().filter(|(_, _, message)| message.is_ok()).map(|(name, ..)| class(zone, name)).collect();
+    let failed = asked.iter().filter_map(|(name, rtype, message)| {
+        let (failure, class) = (message.as_ref().err()?.clone(), class(zone, name));
+        Some(Unanswered { name: (*name).clone(), rtype: *rtype, failure, class, is_all: !answered.contains(class) })
+    });
+    failed.collect()
+}
+
+async fn validated(
     asker: Asker<'_>,
     zone: &Name,
     server: &Server,
@@ -54,10 +90,19 @@ pub(super) async fn verified(
     }
     let again = flawed.iter().take(ASKED_AGAIN_MAX);
     let again = again.map(|(name, rtype, _)| still_flawed(asker, zone, server, protocol, name, *rtype));
-    let again: Vec<Option<Flaw>> = join_all(again).await;
+    let again: Vec<Result<Option<Flaw>, Failure>> = join_all(again).await;
+    let are_others_wrong = again.iter().all(|again| matches!(again, Ok(Some(_))));
+    for ((name, rtype, _), again) in flawed.iter().zip(again) {
+        match again {
+            Ok(flaw) => validity.flaws.extend(flaw),
+            // Neither wrong nor right: nobody knows.
+            Err(failure) => {
+                let (name, rtype, class) = ((*name).clone(), *rtype, class(zone, name));
+                validity.unanswered.push(Unanswered { name, rtype, failure, class, is_all: false });
+            }
+        }
+    }
     let unasked = flawed.into_iter().skip(ASKED_AGAIN_MAX).map(|(_, _, flaw)| flaw);
-    let are_others_wrong = again.iter().all(Option::is_some);
-    validity.flaws.extend(again.into_iter().flatten());
     validity.flaws.extend(unasked.filter(|_| are_others_wrong));
     validity.flaws.extend(denied(asker, zone, server, protocol, asked).await);
     validity.flaws.dedup();
@@ -156,7 +201,7 @@ fn kind(zone: &Name, name: &Name, proven: &Proven) -> Option<&'static str> {
     })
 }
 
-/// Asks again, for the DNSKEY RRset too. `None`: it validates, is another zone's to prove, or got no answer.
+/// Asks again, for the DNSKEY RRset too. `None`: it validates, or is another zone's to prove. `Err`: it got no answer.
 pub(super) async fn still_flawed(
     asker: Asker<'_>,
     zone: &Name,
@@ -164,18 +209,18 @@ pub(super) async fn still_flawed(
     protocol: Protocol,
     name: &Name,
     rtype: RecordType,
-) -> Option<Flaw> {
+) -> Result<Option<Flaw>, Failure> {
     let ask = |name: &Name, rtype: RecordType| {
         let question = Question::new(name, rtype);
         async move { asker.ask_for_any(server.address, protocol, &question).await }
     };
     let (dnskey, message) = join(ask(zone, RecordType::DNSKEY), ask(name, rtype)).await;
     let now = (asker.clock)();
-    let keys = match keys(zone, &dnskey.ok()?, now) {
+    let keys = match keys(zone, &dnskey?, now) {
         Ok((keys, _)) => keys,
-        Err(flaw) => return flaw,
+        Err(flaw) => return Ok(flaw),
     };
-    let flaw = checked(zone, &keys, now, name, rtype, &message.ok()?).err()?;
+    let Err(flaw) = checked(zone, &keys, now, name, rtype, &message?) else { return Ok(None) };
     // A server that has a child zone as well answers for names in it with the child's data.
     let labels = name.iter().count();
     let between = (zone.iter().count() + 1..=labels).map(|labels| name.trim_to(labels));
@@ -186,5 +231,5 @@ pub(super) async fn still_flawed(
     });
     let is_cut = |proven: &Option<Proven>| matches!(proven, Some(Proven::Answer | Proven::Delegation { .. }));
     let is_delegated = rtype != RecordType::DS && join_all(cuts).await.iter().any(is_cut);
-    (!is_delegated).then_some(flaw)
+    Ok((!is_delegated).then_some(flaw))
 }

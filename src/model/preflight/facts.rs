@@ -81,9 +81,24 @@ pub struct Validity {
     pub verified: usize,
     /// What they prove, as [`Validity::NAME`] and the others say it.
     pub proven: BTreeSet<&'static str>,
+    /// The questions that got no answer.
+    pub unanswered: Vec<Unanswered>,
+}
+
+/// A question that an address did not answer, although it answers others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unanswered {
+    pub name: Name,
+    pub rtype: RecordType,
+    pub failure: Failure,
+    /// What it was about: [`Validity::APEX`], [`Validity::NAME`], [`Validity::WILDCARD`] or [`Validity::NO_NAME`].
+    pub class: &'static str,
+    /// No other question of this class was answered there.
+    pub is_all: bool,
 }
 
 impl Validity {
+    pub const APEX: &str = "the zone's own name";
     pub const NAME: &str = "a name";
     pub const WILDCARD: &str = "a name that a wildcard stands for";
     pub const NO_TYPE: &str = "a missing type";

@@ -20,7 +20,7 @@ mod signatures;
 mod validity;
 mod zone;
 
-pub use facts::{Answered, Contents, Denial, Inspected, Inspection, Signature, Soa, Unlisted, Validity};
+pub use facts::{Answered, Contents, Denial, Inspected, Inspection, Signature, Soa, Unanswered, Unlisted, Validity};
 pub use validity::of_address as data_findings;
 
 use super::dns::{Name, RecordType, name_text, type_text};
