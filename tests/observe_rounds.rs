@@ -5,11 +5,12 @@
 
 use async_trait::async_trait;
 use chorus::model::dns::{Name, Rdata, RecordSet, RecordType, ns_rdata};
-use chorus::model::history::{Failure, Kind, Outcome, Sample, Served, Server, Who};
+use chorus::model::history::{Failure, History, Kind, Outcome, Sample, Served, Server, Who};
 use chorus::model::time::Time;
 use chorus::observe::ask::{Asker, QueryIds};
 use chorus::observe::round::{observe_all, observe_operator_server, observe_parent_server};
-use chorus::observe::transport::{NoAnswer, Protocol, Transport};
+use chorus::observe::transport::{NoAnswer, Protocol, Take, Transport};
+use chorus::observe::udp::ask_over_udp;
 use hickory_proto::dnssec::crypto::EcdsaSigningKey;
 use hickory_proto::dnssec::rdata::{DNSKEY, DNSSECRData, RRSIG};
 use hickory_proto::dnssec::{Algorithm, DnssecSigner};
@@ -98,14 +99,40 @@ impl Authority {
     }
 }
 
-/// Answers by address; an address that is not known keeps silent. Every exchange takes one millisecond of its own.
+/// Answers by address; an address that is not known keeps silent, and one in `without_udp` does so over UDP.
 #[derive(Default)]
-struct World(BTreeMap<SocketAddr, Authority>);
+struct World {
+    authorities: BTreeMap<SocketAddr, Authority>,
+    without_udp: BTreeSet<SocketAddr>,
+    /// The messages of a transfer of the parent zone, from whoever is asked; `None`: there is none.
+    transfer: Option<Vec<Vec<u8>>>,
+}
+
+impl World {
+    fn of(authorities: impl IntoIterator<Item = (SocketAddr, Authority)>) -> World {
+        World { authorities: authorities.into_iter().collect(), ..World::default() }
+    }
+}
 
 #[async_trait]
 impl Transport for World {
-    async fn exchange(&self, server: SocketAddr, _: Protocol, query: &[u8]) -> Result<Vec<u8>, NoAnswer> {
-        let authority = self.0.get(&server).ok_or(NoAnswer::Timeout)?;
+    async fn transfer(&self, _: SocketAddr, _: &[u8], take: &mut Take<'_>) -> Result<(), NoAnswer> {
+        let messages = self.transfer.as_ref().ok_or(NoAnswer::Timeout)?;
+        for message in messages {
+            match take(message) {
+                Some(true) => {}
+                Some(false) => return Ok(()),
+                None => return Err(NoAnswer::Connection("broken off".into())),
+            }
+        }
+        Err(NoAnswer::Connection("it ended early".into()))
+    }
+
+    async fn exchange(&self, server: SocketAddr, protocol: Protocol, query: &[u8]) -> Result<Vec<u8>, NoAnswer> {
+        if protocol == Protocol::Udp && self.without_udp.contains(&server) {
+            return Err(NoAnswer::Timeout);
+        }
+        let authority = self.authorities.get(&server).ok_or(NoAnswer::Timeout)?;
         let query = Message::from_vec(query).unwrap();
         let mut message = authority.answers.get(&query.queries[0].query_type).cloned().unwrap_or_else(|| {
             let mut message = Message::response(0, OpCode::Query);
@@ -136,7 +163,7 @@ fn operator() -> Server {
 }
 
 async fn operator_round(authority: Authority) -> BTreeMap<Kind, Outcome> {
-    let world = World([(operator().address, authority)].into());
+    let world = World::of([(operator().address, authority)]);
     let asker = Asker { transport: &world, ids: &Ones, clock: &|| NOW };
     let samples = observe_operator_server(asker, &zone(), &operator(), Protocol::Tcp).await;
     assert_eq!(samples.len(), Kind::OPERATOR.len());
@@ -253,7 +280,7 @@ fn referral(message: &mut Message) {
 
 async fn parent_round(authority: Authority) -> (Outcome, Outcome, Vec<(Name, IpAddr)>) {
     let server = server(Who::Parent, 2);
-    let world = World([(server.address, authority)].into());
+    let world = World::of([(server.address, authority)]);
     let asker = Asker { transport: &world, ids: &Ones, clock: &|| NOW };
     let view = observe_parent_server(asker, &zone(), &parent(), &server, Protocol::Udp).await;
     let kinds: Vec<_> = view.samples.iter().map(|sample| sample.kind).collect();
@@ -324,13 +351,10 @@ async fn all_servers_are_asked_and_a_silent_one_has_a_failure_for_every_kind() {
     let silent = server(Who::Operator("a".into()), 3);
     let parent_server = server(Who::Parent, 2);
     let servers = [operator(), silent.clone(), parent_server.clone()];
-    let world = World(
-        [
-            (operator().address, signed_zone(&ksk, &zsk, &zsk)),
-            (parent_server.address, Authority::of(parent()).with(RecordType::NS, referral)),
-        ]
-        .into(),
-    );
+    let world = World::of([
+        (operator().address, signed_zone(&ksk, &zsk, &zsk)),
+        (parent_server.address, Authority::of(parent()).with(RecordType::NS, referral)),
+    ]);
     let ticks = AtomicI64::new(0);
     let clock = || Time(NOW.0 + ticks.fetch_add(1, Ordering::SeqCst));
     let asker = Asker { transport: &world, ids: &Ones, clock: &clock };
@@ -345,4 +369,125 @@ async fn all_servers_are_asked_and_a_silent_one_has_a_failure_for_every_kind() {
         assert_eq!(is_silent, sample.server == silent, "{sample:?}");
     }
     assert_eq!(round.glue.keys().collect::<Vec<_>>(), [&parent_server]);
+}
+
+/// The world as the engine looks at it: a round over TCP, with UDP beside it.
+async fn over_both(world: &World, operators: &[Server], parent_servers: &[Server]) -> Vec<Sample> {
+    let asker = Asker { transport: world, ids: &Ones, clock: &|| NOW };
+    let over_udp = ask_over_udp(asker, &zone(), operators).await;
+    let mut samples = observe_all(asker, &zone(), &parent(), operators, Protocol::Tcp).await.samples;
+    samples.extend(over_udp.failures(asker, &zone(), parent_servers, &samples).await);
+    samples
+}
+
+#[tokio::test]
+async fn silence_over_udp_is_a_failure_beside_what_tcp_showed_if_udp_works_at_all() {
+    let (ksk, zsk) = (signer(257), signer(256));
+    let (other, above) = (server(Who::Operator("a".into()), 3), server(Who::Parent, 2));
+    let mut world = World::of([
+        (operator().address, signed_zone(&ksk, &zsk, &zsk)),
+        (other.address, signed_zone(&ksk, &zsk, &zsk)),
+        (above.address, Authority::of(parent())),
+    ]);
+    let (both, parents) = ([operator(), other.clone()], [above.clone()]);
+    assert_eq!(over_both(&world, &both, &parents).await.len(), 12);
+    world.without_udp.insert(operator().address);
+    let samples = over_both(&world, &both, &parents).await;
+    let failed: Vec<_> = samples.iter().filter(|sample| matches!(sample.outcome, Outcome::Failed(_))).collect();
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    let mut history = History::default();
+    samples.iter().for_each(|sample| history.record(sample));
+    let trouble = history.trouble(&operator(), Kind::Data).map(|trouble| trouble.failure.clone());
+    assert_eq!(trouble, Some(Failure::SilentOverUdp));
+    assert!(history.current(&operator(), Kind::Data).is_some(), "what TCP shows is known");
+    assert!(history.trouble(&other, Kind::Data).is_none());
+    // Where UDP works is seen at the parent, when there is no other operator that answers so.
+    world.without_udp.insert(other.address);
+    assert_eq!(over_both(&world, &both, &parents).await.len(), 14);
+    world.without_udp.insert(above.address);
+    assert_eq!(over_both(&world, &both, &parents).await.len(), 12, "this host cannot ask over UDP");
+}
+
+fn of_transfer(records: Vec<Record>) -> Vec<u8> {
+    let mut message = Message::response(1, OpCode::Query);
+    message.metadata.authoritative = true;
+    message.add_answers(records);
+    message.to_vec().unwrap()
+}
+
+fn first_of_transfer(records: Vec<Record>) -> Vec<u8> {
+    let mut message = Message::from_vec(&of_transfer(records)).unwrap();
+    message.add_query(hickory_proto::op::Query::query(parent(), RecordType::AXFR));
+    message.to_vec().unwrap()
+}
+
+/// A record that a strict reader rejects: an A record of five octets.
+fn odd_record() -> Vec<u8> {
+    let mut octets = vec![3, b'o', b'd', b'd', 7];
+    octets.extend(b"example");
+    octets.extend([0, 0, 1, 0, 1, 0, 0, 0, 60, 0, 5, 192, 0, 2, 1, 9]);
+    octets
+}
+
+/// A message with one more record that it counts.
+fn with_odd_record(mut message: Vec<u8>) -> Vec<u8> {
+    let count = u16::from_be_bytes([message[6], message[7]]) + 1;
+    message[6..8].copy_from_slice(&count.to_be_bytes());
+    message.extend(odd_record());
+    message
+}
+
+#[tokio::test]
+async fn a_transfer_that_fails_is_named_and_keeps_the_delegation_that_an_earlier_one_showed() {
+    let above = server(Who::Parent, 2);
+    let apex = || soa(&parent(), 600, 300);
+    let delegation = || Record::from_rdata(zone(), 3600, ns("ns1.b.example."));
+    let authority = || Authority::of(parent()).signed(60, &[ns("ns1.b.example.")], &[]);
+    let whole = vec![
+        first_of_transfer(vec![apex()]),
+        with_odd_record(of_transfer(vec![delegation()])),
+        of_transfer(vec![apex()]),
+    ];
+    let round = async |transfer: Option<Vec<Vec<u8>>>| {
+        let world = World { transfer, ..World::of([(above.address, authority())]) };
+        let asker = Asker { transport: &world, ids: &Ones, clock: &|| NOW };
+        observe_parent_server(asker, &zone(), &parent(), &above, Protocol::Tcp).await.samples
+    };
+    let mut history = History::default();
+    round(Some(whole.clone())).await.iter().for_each(|sample| history.record(sample));
+    let names_b = |history: &History| {
+        let shown = history.current(&above, Kind::Delegation);
+        shown.is_some_and(|span| span.served.records.contains(&ns_rdata(&name("ns1.b.example."))))
+    };
+    assert!(names_b(&history), "odd data of others are no reason not to read on");
+    for (transfer, why) in [
+        (None, "no answer in time"),
+        (Some(whole[..2].to_vec()), "it ended early"),
+        (Some(vec![whole[0].clone(), vec![0; 20]]), "another id"),
+        (Some(vec![first_of_transfer(vec![delegation()])]), "does not begin with an SOA record"),
+    ] {
+        round(transfer).await.iter().for_each(|sample| history.record(sample));
+        assert!(names_b(&history), "{why}");
+        let failure = history.trouble(&above, Kind::Glue).map(|trouble| trouble.failure.to_string()).unwrap();
+        assert!(failure.contains("cannot be transferred") && failure.contains(why), "{failure}");
+        let delegation = history.trouble(&above, Kind::Delegation).map(|trouble| trouble.failure.clone());
+        assert_eq!(delegation, Some(Failure::ServesChild));
+    }
+}
+
+/// One that referred to the zone until now, and has got a copy: what it referred to before, it does so no more.
+#[tokio::test]
+async fn a_referral_ends_when_the_parents_server_gets_a_copy_of_the_zone() {
+    let above = server(Who::Parent, 2);
+    let mut history = History::default();
+    for authority in [
+        Authority::of(parent()).with(RecordType::NS, referral),
+        Authority::of(parent()).signed(60, &[ns("ns1.b.example.")], &[]),
+    ] {
+        let world = World::of([(above.address, authority)]);
+        let asker = Asker { transport: &world, ids: &Ones, clock: &|| NOW };
+        let view = observe_parent_server(asker, &zone(), &parent(), &above, Protocol::Tcp).await;
+        view.samples.iter().for_each(|sample| history.record(sample));
+    }
+    assert!(history.current(&above, Kind::Delegation).is_none());
 }

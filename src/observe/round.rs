@@ -1,6 +1,6 @@
 //! One round of questions to the servers of an operator or of the parent, as samples for the history.
 //!
-//! Invariant: every server and kind that is asked for yields exactly one sample, and an RRset in it is either verified
+//! Invariant: every server and kind that is asked for yields one sample (a second one adds what else is wrong), and an RRset in it is either verified
 //! with the DNSKEY set that the same address served in the same round, or from a zone without any DNSKEY. Whether
 //! servers agree, or what follows from it, is not said here.
 
@@ -250,9 +250,14 @@ pub async fn observe_parent_server(
         let copy = observe_operator_server(asker, &zone, server, protocol).await;
         samples.extend(copy.into_iter().filter(|sample| Kind::COPY.contains(&sample.kind)));
         // What the parent zone holds beside the copy; it may be served at any moment, once the copy is gone.
-        let held = delegation_by_transfer(asker, &zone, &parent_zone, server).await;
-        samples.retain(|sample| !held.iter().any(|other| other.kind == sample.kind));
-        samples.extend(held);
+        match delegation_by_transfer(asker, &zone, &parent_zone, server).await {
+            Ok(held) => {
+                samples.retain(|sample| !held.iter().any(|other| other.kind == sample.kind));
+                samples.extend(held);
+            }
+            // Beside the failure that says why there is no referral: what was known before stays known.
+            Err(why) => samples.push(sample(ns_at, server, Kind::Glue, Err(Failure::NotTransferred(why)))),
+        }
     }
     ParentView { samples, glue }
 }

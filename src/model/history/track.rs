@@ -115,11 +115,13 @@ impl History {
             self.tracks.insert(sample.server.clone(), BTreeMap::new());
         }
         let Some(tracks) = self.of_mut(&sample.server) else { return };
+        // A server of the parent that had a copy of the zone already showed what it showed beside the copy: by a transfer.
+        let had_copy = Kind::COPY.iter().any(|kind| tracks.get(kind).is_some_and(|copy| copy.current().is_some()));
         let track = tracks.entry(sample.kind).or_default();
         let served = match &sample.outcome {
             Outcome::Failed(failure) => {
                 let since = track.trouble.as_ref().map_or(sample.at, |trouble| trouble.since);
-                if *failure == Failure::ServesChild {
+                if *failure == Failure::ServesChild && !had_copy {
                     // It answers, and with no referral: what it referred to before, it does so no more.
                     track.end(sample.at);
                 }
