@@ -224,7 +224,7 @@ async fn main() {
         println!("{zones} zones in {} MiB, made in {:.1} s\n", size, began.elapsed().as_secs_f64());
     }
     let resolver = Some("127.0.0.1:53".parse().unwrap());
-    let (engine, store) = on_this_host(&dir, resolver, Default::default()).await.unwrap();
+    let (engine, store) = on_this_host(&dir, resolver, false, Default::default()).await.unwrap();
     let browser = Browser::signed_in(&engine, store).await;
     println!("alone");
     pages(&engine, zones).await;

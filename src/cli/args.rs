@@ -164,6 +164,9 @@ pub struct ServeArgs {
     /// A network that operators' HTTP interfaces may be in, without TLS too; give each. Else: public addresses, with TLS
     #[arg(long, value_name = "CIDR")]
     pub allow_provider_net: Vec<IpNet>,
+    /// Do not observe IPv6 addresses of name servers, for a host that has no IPv6; every certificate says so
+    #[arg(long)]
+    pub without_ipv6: bool,
 }
 
 #[derive(Debug, Subcommand)]

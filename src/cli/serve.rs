@@ -21,7 +21,7 @@ use tokio::sync::watch;
 pub async fn serve(args: ServeArgs) -> Result<(), Failure> {
     let failed = |error: &dyn std::fmt::Display, fix: &str| Failure::new(Exit::Error, error.to_string(), fix);
     let nets = AllowedNets::with(args.allow_provider_net);
-    let started = engine::on_this_host(&args.data, args.resolver, nets).await;
+    let started = engine::on_this_host(&args.data, args.resolver, args.without_ipv6, nets).await;
     let (engine, store) = started.map_err(|e| failed(&e, "See --data and --resolver in `chorus serve --help`"))?;
     if let Err(e) = engine.end_trials().await {
         tracing::error!("what trials left behind cannot be read: {e}");

@@ -7,7 +7,7 @@
 use super::picture::Picture;
 use super::places::Places;
 use super::turn::Engine;
-use crate::model::dns::{Name, address_rdata};
+use crate::model::dns::{Name, address_rdata, host_address};
 use crate::model::history::{Failure, Kind, Outcome, Sample, Served, Server, Who};
 use crate::model::policy::DELEGATION_TTL_UNSEEN_S;
 use crate::model::time::Time;
@@ -129,7 +129,9 @@ impl Engine {
                 }
             };
             let server = Server::public(host.clone().into());
-            known.history.record(&as_whole(known, Sample { at: began, server, kind: Kind::Addresses, outcome }));
+            let mut sample = vec![as_whole(known, Sample { at: began, server, kind: Kind::Addresses, outcome })];
+            Engine::leave_out(known, &mut sample);
+            sample.iter().for_each(|sample| known.history.record(sample));
         }
         let added = known.add_reachable(self.ports.clock.now());
         if added.is_empty() {
@@ -139,7 +141,33 @@ impl Engine {
         let parent_zone = &known.places.parent_zone;
         let mut found = self.ports.observe.observe(zone, parent_zone, &added, &[], Protocol::Tcp).await.samples;
         found.extend(self.ask_for_hosts(known, &added, Protocol::Tcp).await);
+        Engine::leave_out(known, &mut found);
         found.iter().for_each(|sample| known.history.record(sample));
+    }
+
+    /// Takes addresses out of what was seen that the user has said not to be observed: nothing is decided from them.
+    pub(super) fn leave_out(known: &mut Picture, samples: &mut Vec<Sample>) {
+        if !known.places.without_ipv6 {
+            return;
+        }
+        samples.retain_mut(|sample| {
+            let Outcome::Served(served) = &mut sample.outcome else { return true };
+            if !matches!(sample.kind, Kind::Glue | Kind::Addresses) {
+                return true;
+            }
+            let all = served.records.len();
+            served.records.retain(|record| {
+                let Some((host, ip)) = host_address(record) else { return true };
+                let operator = known.hosts.get(&host).filter(|operator| known.places.leaves_out(operator, ip));
+                let is_left_out = operator.is_some();
+                if is_left_out {
+                    known.places.left_out.insert((host, ip));
+                }
+                !is_left_out
+            });
+            // A name that has only such addresses is not one without addresses.
+            sample.server.who != Who::Public || served.records.len() == all || !served.records.is_empty()
+        });
     }
 
     /// A parent's server that refers resolvers to the child again has lost its copy.

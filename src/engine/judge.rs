@@ -4,12 +4,13 @@ use super::picture::Picture;
 use crate::model::chain::{Exposure, Scene, judge};
 use crate::model::dns::{Name, stored};
 use crate::model::group::last_question;
-use crate::model::history::{Changes, Lifetimes, Who};
+use crate::model::history::{Changes, Failure, Lifetimes, Who};
 use crate::model::resolution::Resolution;
 use crate::model::time::Time;
 use crate::store::TransitionRecord;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// Stored with the transition. Fields are only ever added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,6 +163,9 @@ fn not_looked_at(known: &Picture) -> Vec<String> {
             Who::Public => {
                 format!("the addresses of {}, which {} since {}", server.host, trouble.failure, trouble.since)
             }
+            who if trouble.failure == Failure::SilentOverUdp => {
+                format!("{server} of {who} {} since {}", trouble.failure, trouble.since)
+            }
             who => {
                 let failing = format!("{server} of {who} {} since {}", trouble.failure, trouble.since);
                 format!("{failing}, so what it serves is not known")
@@ -173,6 +177,7 @@ fn not_looked_at(known: &Picture) -> Vec<String> {
         }
     }
     not.extend(silent.into_values().map(|(_, text)| text));
+    not.extend(left_out(&known.places.left_out));
     let unknown = |operator: &&String| {
         known.record.policy.data_ttl_max_s.is_none() && !known.lifetimes.zone_ttls_s.contains_key(*operator)
     };
@@ -183,6 +188,18 @@ fn not_looked_at(known: &Picture) -> Vec<String> {
         )
     }));
     not
+}
+
+/// What was not observed because the user said so.
+fn left_out(addresses: &BTreeSet<(Name, IpAddr)>) -> Option<String> {
+    let each: Vec<String> = addresses.iter().map(|(host, ip)| format!("{host} ({ip})")).collect();
+    (!each.is_empty()).then(|| {
+        format!(
+            "IPv6 addresses of name servers were not observed, because Chorus runs with --without-ipv6: {}; what is served there is \
+             supposed to be what the other addresses serve",
+            each.join(", ")
+        )
+    })
 }
 
 /// The leavers that some resolver could query, and that answered to the end.

@@ -158,6 +158,10 @@ impl Picture {
             else {
                 continue;
             };
+            if self.places.leaves_out(&operator, ip) {
+                self.places.left_out.insert((host, ip));
+                continue;
+            }
             let is_known = self.members.iter().any(|(other, member)| {
                 let same = |server: &Server| server.address.ip() == ip && (*other != operator || *server.host == host);
                 member.servers.iter().any(same)
@@ -206,7 +210,7 @@ impl Ports {
             parent_zone: read_name(&status.parent_zone).unwrap_or_default(),
             parent: of(&Who::Parent),
             operators: operators.iter().map(|(op, _)| (op.name.clone(), of(&Who::Operator(op.name.clone())))).collect(),
-            given: BTreeSet::new(),
+            ..Places::default()
         };
         let observed_at = status.observed_at.unwrap_or(record.created_at);
         let mut picture = assemble(record, history, operators, transition, places, observed_at)?;
@@ -279,6 +283,7 @@ impl Ports {
         for ((operator, _), servers) in operators.iter().zip(found) {
             places.operators.insert(operator.name.clone(), servers?);
         }
+        places.leave_out(self.transport.as_ref());
         places.given = places.operators.values().flatten().cloned().collect();
         let mut picture = assemble(record, history, operators, transition, places, Time::MIN)?;
         picture.add_reachable(self.clock.now());

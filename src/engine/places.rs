@@ -7,11 +7,12 @@ use super::ports::Ports;
 use crate::model::dns::{Name, RecordType, name_text, read_name};
 use crate::model::history::{History, Server, Who};
 use crate::observe::ask::{Asker, Question, answer};
-use crate::observe::resolve::{NameServer, ResolveError, parse_address, servers};
-use crate::observe::transport::Protocol;
+use crate::observe::resolve::{DNS_PORT, NameServer, ResolveError, parse_address, servers};
+use crate::observe::transport::{Protocol, Transport};
 use crate::store::{OperatorRecord, ZoneRecord};
 use futures::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// Every address that matters to a zone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +23,33 @@ pub struct Places {
     pub operators: BTreeMap<String, Vec<Server>>,
     /// Of those the ones that were given, or found under the names that were given.
     pub given: BTreeSet<Server>,
+    /// The user has said that IPv6 addresses are not to be observed from here.
+    pub without_ipv6: bool,
+    /// Which addresses of which hosts were left out for that.
+    pub left_out: BTreeSet<(Name, IpAddr)>,
+}
+
+impl Places {
+    /// Leaves out what the user has said not to be observed; of an operator, or a parent, only where something is left.
+    pub fn leave_out(&mut self, transport: &dyn Transport) {
+        self.without_ipv6 = transport.leaves_out(SocketAddr::from((Ipv6Addr::UNSPECIFIED, DNS_PORT)));
+        let all = self.operators.values_mut().chain([&mut self.parent]);
+        for servers in all {
+            let is_left_out = |server: &Server| transport.leaves_out(server.address);
+            if servers.iter().all(is_left_out) {
+                continue;
+            }
+            let of_it = servers.iter().filter(|server| is_left_out(server));
+            self.left_out.extend(of_it.map(|server| (Name::clone(&server.host), server.address.ip())));
+            servers.retain(|server| !is_left_out(server));
+        }
+    }
+
+    /// Whether an address of one of this operator's hosts is not to be observed.
+    pub fn leaves_out(&self, operator: &str, ip: IpAddr) -> bool {
+        let has_other = || self.operators.get(operator).is_some_and(|at| at.iter().any(|s| s.address.is_ipv4()));
+        self.without_ipv6 && ip.is_ipv6() && has_other()
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +146,7 @@ async fn walk_up(ports: &Ports, zone: &ZoneRecord) -> Result<(Name, Vec<Server>)
 }
 
 /// The nearest zone above `zone` that a given server has.
-async fn apex_above(ports: &Ports, zone: &Name, address: std::net::SocketAddr) -> Option<Name> {
+async fn apex_above(ports: &Ports, zone: &Name, address: SocketAddr) -> Option<Name> {
     let clock = || ports.clock.now();
     let asker = Asker { transport: ports.transport.as_ref(), clock: &clock, ids: ports };
     let mut name = zone.clone();

@@ -16,6 +16,7 @@ use crate::observe::resolve::Resolve;
 use crate::observe::round::{Observation, Observe, observe_all};
 use crate::observe::sampling::{Cursor, Sampled, sample, sample_again};
 use crate::observe::transport::{Protocol, Transport};
+use crate::observe::udp::ask_over_udp;
 use crate::store::{Interface, OperatorRecord, Records, Store, StoreError};
 use async_trait::async_trait;
 use chorus_providers::Provider;
@@ -24,7 +25,7 @@ use chorus_providers::http::{AllowedNets, ApiKey, HttpConfig};
 use chorus_providers::powerdns::PowerDns;
 use chorus_providers::rfc2136::{Rfc2136, Rfc2136Config};
 use chorus_providers::tsig::{Secret, TsigKey};
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,7 +83,13 @@ impl Observe for ByQuestions {
         let clock = || self.clock.now();
         let asker = Asker { transport: self.transport.as_ref(), ids: self, clock: &clock };
         let began = clock();
-        let mut samples = observe_all(asker, zone, parent_zone, operators, protocol).await.samples;
+        // A round over UDP shows by itself who does not answer so.
+        let asked_over_udp = if protocol == Protocol::Tcp { operators } else { &[] };
+        let (round, over_udp) =
+            join(observe_all(asker, zone, parent_zone, operators, protocol), ask_over_udp(asker, zone, asked_over_udp))
+                .await;
+        let mut samples = round.samples;
+        samples.extend(over_udp.failures(asker, zone, parent, &samples).await);
         // The parent after the operators: what it shows must not look older than the CDS that it came out of.
         samples.extend(observe_all(asker, zone, parent_zone, parent, protocol).await.samples);
         Observation { began, samples }

@@ -28,10 +28,12 @@ pub enum StartError {
 
 /// The engine on this host, with its data in `dir`, which is made, for its owner only, if it is not there.
 /// The store is for what is no business of the engine: who may do what.
+/// `without_ipv6`: IPv6 addresses are not observed.
 /// `provider_nets`: where interfaces that are driven over HTTP may be.
 pub async fn on_this_host(
     dir: &Path,
     resolver: Option<SocketAddr>,
+    without_ipv6: bool,
     provider_nets: AllowedNets,
 ) -> Result<(Arc<Engine>, Store), StartError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
@@ -53,7 +55,7 @@ pub async fn on_this_host(
         Some(address) => SystemResolver::at(address)?,
         None => SystemResolver::from_system()?,
     };
-    let transport = Arc::new(NetTransport::default());
+    let transport = Arc::new(NetTransport::default().without_ipv6(without_ipv6));
     let resolver = Arc::new(resolver);
     let observe = ByQuestions {
         clock: clock.clone(),

@@ -5,7 +5,7 @@
 
 use super::status::{Status, Unanswered, WaitingFor};
 use crate::model::chain::Exposure;
-use crate::model::group::{NEEDS_REPAIR, Step};
+use crate::model::group::{NEEDS_REPAIR, Step, UDP_UNANSWERED};
 use crate::model::history::{Failure, Who};
 use crate::model::time::Time;
 use crate::store::{Summary, TransitionRecord, UNFINISHED, ZoneState};
@@ -119,7 +119,7 @@ pub fn summary(status: &Status, members: usize, transition: Option<&TransitionRe
 
 /// Operators of which an address does not answer: the longest silent one of each.
 fn silent(status: &Status) -> BTreeMap<String, String> {
-    let silent = longest(status, |one| one.failure == Failure::Silent);
+    let silent = longest(status, |one| matches!(one.failure, Failure::Silent | Failure::SilentOverUdp));
     silent.into_iter().map(|(operator, one)| (operator.to_owned(), one.to_string())).collect()
 }
 
@@ -145,6 +145,7 @@ pub fn state_of(wait: &WaitingFor) -> ZoneState {
         | "answer-malformed"
         | "transfer-servfail"
         | "algorithm-operator"
+        | UDP_UNANSWERED
         | super::RESOLUTION_FAILS => ZoneState::WaitingOperator,
         code if code.starts_with("guard-") => ZoneState::WaitingGuard,
         code if code.starts_with("parent-") => ZoneState::WaitingParent,

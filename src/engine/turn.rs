@@ -266,6 +266,7 @@ impl Engine {
             Observation { began, samples } = self.ask(known, Protocol::Tcp).await;
         }
         confirm_delegation(known, &mut samples);
+        Engine::leave_out(known, &mut samples);
         let listed = |server: &Server| match &server.who {
             Who::Parent => known.places.parent.contains(server),
             Who::Operator(name) => known.places.operators.get(name).is_none_or(|servers| servers.contains(server)),

@@ -15,4 +15,5 @@ pub mod round;
 pub mod sampling;
 pub mod transfer;
 pub mod transport;
+pub mod udp;
 mod validity;

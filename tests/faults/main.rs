@@ -17,6 +17,7 @@ mod parents;
 mod people;
 mod places;
 mod progress;
+mod reached;
 mod rounds;
 mod sentences;
 mod store;

@@ -10,6 +10,7 @@ use chorus::api::controller::Controller;
 use chorus::api::service::{Refusal, Service};
 use chorus::api::wire;
 use chorus::engine::{Clock, Engine, NoProvider, Pace, Ports, Providers, Random, Reading, Status, Switches};
+use chorus::model::dns::proof::{Fault, Flaw};
 use chorus::model::dns::{Name, RecordSet, address_rdata};
 use chorus::model::group::Standing;
 use chorus::model::history::{Failure, Kind, Outcome, Sample, Served, Server};
@@ -19,6 +20,7 @@ use chorus::model::time::Time;
 use chorus::observe::fresh::Start;
 use chorus::observe::resolve::{Resolve, ResolveError};
 use chorus::observe::round::{Observation, Observe};
+use chorus::observe::sampling::{Cursor, Sampled};
 use chorus::observe::transport::{NoAnswer, Protocol, Transport};
 use chorus::store::{Event, MasterKey, MemberRecord, OperatorRecord, ParentRecord, Records, Store, ZoneRecord};
 use chorus_providers::http::RestError;
@@ -84,6 +86,10 @@ pub struct State {
     pub parent: Parent,
     /// What a resolver without a cache meets beside what the servers answer.
     pub fails_anew: Option<String>,
+    /// The controller was started so.
+    pub without_ipv6: bool,
+    /// Names that do not exist are answered without a proof of that.
+    pub unproven: bool,
     coming: BTreeMap<(i64, u64), Coming>,
     count: u64,
     /// What happened, for whoever reads a failed test.
@@ -243,6 +249,21 @@ impl Observe for Outside {
         };
         operators.iter().map(sample).collect()
     }
+    async fn sample(&self, zone: &Name, _: &Server, _: &Cursor) -> Option<Sampled> {
+        let mut state = self.lock();
+        state.count += 1;
+        let made_up = zone.prepend_label(format!("chorus-{:08x}", state.count)).ok()?;
+        let flaws = state.unproven.then(|| unproven(&made_up)).into_iter().collect();
+        Some(Sampled { verified: 1, flaws, next: None })
+    }
+
+    async fn sample_again(&self, _: &Name, _: &Server, name: &Name, _: RecordType) -> Option<Result<(), Flaw>> {
+        Some(if self.lock().unproven { Err(unproven(name)) } else { Ok(()) })
+    }
+}
+
+fn unproven(name: &Name) -> Flaw {
+    Flaw { name: name.clone(), rtype: RecordType::A, fault: Fault::Unproven("the answer has no SOA record".into()) }
 }
 
 impl State {
@@ -267,7 +288,9 @@ impl State {
     }
 
     fn answer(&mut self, server: &Server, kind: Kind) -> Outcome {
-        self.place(server).map_or(Outcome::Failed(Failure::Silent), |address| address.answer(kind))
+        // The controller's host has no IPv6.
+        let nobody = if server.address.is_ipv6() { Failure::NoRoute } else { Failure::Silent };
+        self.place(server).map_or(Outcome::Failed(nobody), |address| address.answer(kind))
     }
 }
 
@@ -287,6 +310,10 @@ impl Transport for Outside {
         message.add_queries(query.queries.clone());
         message.add_answers([Record::from_rdata(name("example."), 5, RData::SOA(soa))]);
         message.to_vec().map_err(|_| NoAnswer::Timeout)
+    }
+
+    fn leaves_out(&self, server: SocketAddr) -> bool {
+        self.lock().without_ipv6 && server.is_ipv6()
     }
 }
 
@@ -450,6 +477,8 @@ impl World {
             boot: "first".into(),
             operators: operators.into(),
             parent: Parent::new(),
+            without_ipv6: false,
+            unproven: false,
             coming: BTreeMap::new(),
             count: 0,
             fails_anew: None,

@@ -7,7 +7,7 @@ use crate::api::wire::{
     TsigAlgorithm, TsigShow,
 };
 use crate::model::dns::{Name, name_text, plain_of_stored};
-use crate::model::group::{UNSUPPORTED, UNSUPPORTED_FIX};
+use crate::model::group::{NO_ROUTE, NO_ROUTE_FIX, UNSUPPORTED, UNSUPPORTED_FIX};
 use crate::model::history::{Failure, History, Kind, Outcome as Seen, Server};
 use crate::model::preflight::data_findings;
 use crate::observe::ask::Asker;
@@ -75,6 +75,14 @@ impl Controller {
         let mut checks = Vec::new();
         match crate::engine::addresses(&self.engine, &operator).await {
             Ok(servers) => {
+                let transport = &self.engine.ports().transport;
+                let (left_out, servers): (Vec<_>, Vec<_>) =
+                    servers.into_iter().partition(|server| transport.leaves_out(server.address));
+                checks.extend(left_out.iter().map(|server| {
+                    let text =
+                        format!("{server} was not asked, because `chorus serve` was started with --without-ipv6");
+                    warned(NO_ROUTE, text, "run Chorus on a host with IPv6 to have it observed")
+                }));
                 for server in &servers {
                     checks.extend(self.ask(&zone, server).await);
                 }
@@ -140,8 +148,7 @@ impl Controller {
             let samples = observe_operator_server(asker, zone, server, protocol).await;
             let trouble = samples.iter().find_map(|sample| match &sample.outcome {
                 Seen::Failed(failure) => {
-                    let beyond_us = matches!(failure, Failure::Unsupported(_));
-                    Some((format!("{server} {failure} (asked for {} by {word})", sample.kind), beyond_us))
+                    Some((format!("{server} {failure} (asked for {} by {word})", sample.kind), failure.clone()))
                 }
                 Seen::Served(_) => None,
             });
@@ -152,8 +159,9 @@ impl Controller {
             }
             let keys = history.current(server, Kind::Dnskey).map_or(0, |span| span.served.records.len());
             checks.push(match trouble {
-                Some((text, true)) => failed(UNSUPPORTED, text, UNSUPPORTED_FIX),
-                Some((text, false)) => failed(
+                Some((text, Failure::Unsupported(_))) => failed(UNSUPPORTED, text, UNSUPPORTED_FIX),
+                Some((text, Failure::NoRoute)) => failed(NO_ROUTE, text, NO_ROUTE_FIX),
+                Some((text, _)) => failed(
                     "server-answers",
                     text,
                     "see that the zone is configured and reachable there, by UDP and TCP",

@@ -12,6 +12,7 @@ use super::guards::{Guard, last_question, may_lose_ds, may_lose_key, still_vouch
 use super::missing::missing;
 use super::parents::{PARENT_SERVES_ZONE, confirm_command};
 use super::reachable::{fading_until, found_by};
+use super::reached::{NO_ROUTE, NO_ROUTE_FIX};
 use super::roles::UNSUPPORTED;
 use super::say::{describe_keys, key_label};
 use super::standing::standing;
@@ -280,6 +281,10 @@ impl<'a> Ladder<'a> {
             self.wait(step, "guard-address", text, Some(until));
             return;
         }
+        if self.world.has_no_route(server) {
+            self.wait(step, NO_ROUTE, format!("{operator}: {server} {trouble}; {NO_ROUTE_FIX}"), None);
+            return;
+        }
         let mut text = format!("{operator}: {server} {trouble}; what it served last counts as still served");
         if let Some(source) = found_by(&self.world, server) {
             text.push_str(&format!(
@@ -314,6 +319,10 @@ impl<'a> Ladder<'a> {
                     confirm_command(&self.world)
                 );
                 self.wait(step, PARENT_SERVES_ZONE, text, None);
+            }
+            Shown::Unknown(server, trouble) if self.world.has_no_route(server) => {
+                let text = format!("the parent's server {server} {trouble}; {NO_ROUTE_FIX}");
+                self.wait(step, NO_ROUTE, text, None);
             }
             Shown::Unknown(server, trouble) => {
                 self.wait(step, "parent-unreachable", format!("the parent's server {server} {trouble}"), None)

@@ -63,6 +63,9 @@ impl Ladder<'_> {
             return self.admitted();
         }
         let shows_target = |at: &Member| world.shown(&at.servers, Kind::Ns, |_, span| span.served.records == target);
+        if present.iter().any(|(_, at)| shows_target(at) != Shown::Everywhere) && !self.udp_is_answered() {
+            return self.admitted();
+        }
         let newcomers_first = world.leaves_out(Switch::NewcomerFirst)
             || newcomers.iter().all(|op| world.member(op).is_some_and(|at| shows_target(at) == Shown::Everywhere));
         let mut everywhere = true;

@@ -10,6 +10,7 @@ use super::cds::{DELETE_FIX, delete_requests};
 use super::cds_waits::{DS_UNUSABLE_FIX, ds_not_usable};
 use super::parents::PARENT_SERVES_ZONE;
 use super::reachable::{fading_until, known_by};
+use super::reached::{NO_ROUTE, NO_ROUTE_FIX};
 use super::roles::{UNSUPPORTED, UNSUPPORTED_FIX};
 use super::strangers::stranger;
 use super::view::{Shown, World};
@@ -65,6 +66,11 @@ pub fn preflight(world: &World<'_>) -> Vec<Refused> {
                 code: UNSUPPORTED,
                 text: format!("{name}: {server} {why}"),
                 fix: UNSUPPORTED_FIX.into(),
+            }),
+            Shown::Unknown(server, why) if world.has_no_route(&server) => refused.push(Refused {
+                code: NO_ROUTE,
+                text: format!("{name}: {server} {why}"),
+                fix: NO_ROUTE_FIX.into(),
             }),
             Shown::Unknown(server, why) => refused.push(Refused {
                 code: "operator-unreachable",
@@ -138,11 +144,12 @@ pub fn preflight(world: &World<'_>) -> Vec<Refused> {
         });
     }
     if let Shown::Unknown(server, why) = world.shown(world.parent_servers, Kind::Ds, |_, _| true) {
-        refused.push(Refused {
-            code: "parent-unreachable",
-            text: format!("the parent's server {server} {why}"),
-            fix: "see that the parent's servers can be reached, or say them with --parent-server".into(),
-        });
+        let (code, fix) = if world.has_no_route(&server) {
+            (NO_ROUTE, NO_ROUTE_FIX)
+        } else {
+            ("parent-unreachable", "see that the parent's servers can be reached, or say them with --parent-server")
+        };
+        refused.push(Refused { code, text: format!("the parent's server {server} {why}"), fix: fix.into() });
     }
     refused
 }

@@ -154,9 +154,10 @@ impl<'a> World<'a> {
         self.member(operator).is_some_and(|member| member.unreachable) && self.is_silent(operator)
     }
 
-    /// Whether an operator does not answer at any of its addresses.
+    /// Whether an operator does not answer at any of its addresses. Of one that cannot be reached from here that is not known.
     pub fn is_silent(&self, operator: &str) -> bool {
-        let silent = |server: &Server| Kind::OPERATOR.iter().all(|kind| self.history.trouble(server, *kind).is_some());
+        let fails = |server: &Server| Kind::OPERATOR.iter().all(|kind| self.history.trouble(server, *kind).is_some());
+        let silent = |server: &Server| fails(server) && !self.has_no_route(server);
         self.member(operator).is_some_and(|member| member.servers.iter().all(silent))
     }
 

@@ -4,8 +4,8 @@
 use super::{Finding, Scene, error, listed, note, warning};
 use crate::model::dns::{Name, RecordType, name_text, type_text};
 use crate::model::group::{
-    ADDRESSES_DIFFER, ALIAS, GLUE_DIFFERS, Known, NO_ADDRESS, PARENT_SERVES_ZONE, Unequal, alias, glue_differs,
-    has_no_address, listed_addresses, reachable, unequal,
+    ADDRESSES_DIFFER, ALIAS, GLUE_DIFFERS, Known, NO_ADDRESS, NO_ROUTE, NO_ROUTE_FIX, PARENT_SERVES_ZONE, Unequal, alias,
+    glue_differs, has_no_address, listed_addresses, reachable, unequal,
 };
 use crate::model::history::{Failure, Kind, Server};
 use std::collections::{BTreeMap, BTreeSet};
@@ -149,6 +149,9 @@ fn unlisted(scene: Scene<'_>, known: &BTreeMap<(Name, IpAddr), Known>) -> Vec<Fi
                 format!("{what}; it is observed like the others"),
                 format!("add it with --name-server to {operator}, or take it out of the DNS"),
             ),
+            (None, false) if world.has_no_route(server) => {
+                error(NO_ROUTE, format!("{what}; it {}", Failure::NoRoute), NO_ROUTE_FIX)
+            }
             (None, false) => error(
                 "address-unreachable",
                 match trouble {
