@@ -8,7 +8,7 @@ use super::security::is_secure;
 use super::status::{Status, WaitingFor};
 use super::turn::Engine;
 use crate::model::dns::proof::Flaw;
-use crate::model::dns::{RecordType, name_text, read_name, type_text};
+use crate::model::dns::{Name, RecordType, name_text, read_name, type_text};
 use crate::model::group::Step;
 use crate::model::history::{Server, Who};
 use crate::model::time::Time;
@@ -70,7 +70,7 @@ impl Bogus {
     }
 
     fn made_up_below(&self) -> Option<Name> {
-        Name::from_str(&self.name).ok().filter(is_made_up).map(|name| name.base_name())
+        read_name(&self.name).ok().filter(is_made_up).map(|name| name.base_name())
     }
 
     fn set(&self) -> String {

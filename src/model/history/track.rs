@@ -51,6 +51,11 @@ impl Track {
         self.spans.last().filter(|span| span.until.is_none() || self.lost)
     }
 
+    /// Whether the address was ever asked for it, with whatever outcome.
+    fn was_asked_for(&self) -> bool {
+        self.current().is_some() || self.trouble.is_some()
+    }
+
     /// What was sent up to what these records show is here, or has been overtaken.
     fn arrived(&mut self, records: &RecordSet) -> Vec<Coming> {
         let last = self.coming.iter().rposition(|coming| coming.is_there(records));
@@ -116,7 +121,7 @@ impl History {
         }
         let Some(tracks) = self.of_mut(&sample.server) else { return };
         // A server of the parent that had a copy of the zone already showed what it showed beside the copy: by a transfer.
-        let had_copy = Kind::COPY.iter().any(|kind| tracks.get(kind).is_some_and(|copy| copy.current().is_some()));
+        let had_copy = Kind::COPY.iter().any(|kind| tracks.get(kind).is_some_and(Track::was_asked_for));
         let track = tracks.entry(sample.kind).or_default();
         let served = match &sample.outcome {
             Outcome::Failed(failure) => {

@@ -4,8 +4,8 @@
 use super::{Finding, Scene, error, listed, note, warning};
 use crate::model::dns::{Name, RecordType, name_text, type_text};
 use crate::model::group::{
-    ADDRESSES_DIFFER, ALIAS, GLUE_DIFFERS, Known, NO_ADDRESS, NO_ROUTE, NO_ROUTE_FIX, PARENT_SERVES_ZONE, Unequal, alias,
-    glue_differs, has_no_address, listed_addresses, reachable, unequal,
+    ADDRESSES_DIFFER, ALIAS, GLUE_DIFFERS, Known, NO_ADDRESS, NO_ROUTE, NO_ROUTE_FIX, PARENT_SERVES_ZONE, Unequal,
+    alias, glue_differs, has_no_address, listed_addresses, reachable, unequal,
 };
 use crate::model::history::{Failure, Kind, Server};
 use std::collections::{BTreeMap, BTreeSet};
