@@ -106,6 +106,7 @@ impl<'a> Ladder<'a> {
             let ds_complete = self.ask_for_ds(&ds_keys);
             let ns = self.name_servers(ds_complete);
             self.let_leavers_go();
+            self.udp_is_answered();
             return (ds_keys, ns);
         }
         self.put_back_cds(&ds_keys);

@@ -40,6 +40,9 @@ impl Ladder<'_> {
         let world = self.world.clone();
         let silent = world.silent_over_udp().filter(|_| !world.leaves_out(Switch::NoAnswer));
         let Some((operator, server)) = silent else { return true };
+        if self.waits.iter().any(|wait| wait.code == UDP_UNANSWERED) {
+            return false;
+        }
         let text = format!(
             "{operator}: {server} answers over TCP, and does not answer over UDP, by which resolvers ask first: open UDP port 53 there"
         );
