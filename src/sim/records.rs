@@ -324,13 +324,7 @@ impl Records for Memory {
 
     async fn forget_before(&self, _: &Name, before: Time) -> Result<(), StoreError> {
         self.commit(|tables| {
-            let mut kept = History::default();
-            for (server, kind, track) in tables.history.tracks() {
-                for span in track.spans.iter().filter(|span| span.until.is_none_or(|until| until >= before)) {
-                    kept.restore(server.clone(), kind, span.clone());
-                }
-            }
-            tables.history = kept;
+            tables.history.forget_before(before);
             Ok(())
         })
         .await

@@ -338,7 +338,7 @@ impl Play {
             Some(Err(refusal)) => {
                 world.log.note(now_ms, format_args!("the owner: {text}: refused: {refusal:?}"));
                 self.owner.refused(now_ms);
-                self.owner.mends(&mut world, &[refusal.code.as_ref()]);
+                self.owner.mends(&mut world, &[refusal.code]);
             }
             None => self.owner.refused(now_ms),
         }

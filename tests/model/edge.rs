@@ -37,6 +37,11 @@ pub fn check_lets_pass(f: &Fixture, now_s: i64) -> bool {
 
 /// The group trusts b, and no NS RRset names it; its name server lies inside the zone, and a has this for it.
 pub fn b_is_inside(at_a: &[(&str, &str)]) -> Fixture {
+    b_is_inside_since(0, at_a)
+}
+
+/// As [`b_is_inside`], and a was first asked then.
+pub fn b_is_inside_since(at_s: i64, at_a: &[(&str, &str)]) -> Fixture {
     let mut f = b_is_trusted();
     let inside = name("ns2.child.example.");
     let old: Vec<Server> = f.members["b"].servers.clone();
@@ -54,7 +59,7 @@ pub fn b_is_inside(at_a: &[(&str, &str)]) -> Fixture {
     f.sees(0, "b", Kind::Data, RecordSet::new());
     let b = f.server("b", 0);
     shows(&mut f, 0, b, Kind::Addresses, hosts(&[("ns2.child.example.", B)]), None);
-    a_has(&mut f, 0, at_a);
+    a_has(&mut f, at_s, at_a);
     f
 }
 

@@ -3,6 +3,7 @@
 
 mod abilities;
 mod algorithm_roll;
+mod denied;
 mod ds_and_cds;
 mod edge;
 mod forecasts;
