@@ -107,9 +107,9 @@ fn next(known: &Picture, status: &Status) -> Option<String> {
         wire::TransitionState::WaitingParent if wait.code == "parent-silent-server" => {
             Some("the parent's next scan; or hand the DS and NS that are shown to the registrar".into())
         }
-        wire::TransitionState::WaitingParent if wait.code == PARENT_SERVES_ZONE => {
-            Some("goes on when the copy of the zone at the parent is gone or new, or the delegation is confirmed".into())
-        }
+        wire::TransitionState::WaitingParent if wait.code == PARENT_SERVES_ZONE => Some(
+            "goes on when the copy of the zone at the parent is gone or new, or the delegation is confirmed".into(),
+        ),
         wire::TransitionState::WaitingParent => Some("the parent's next scan".into()),
         wire::TransitionState::WaitingGuard => wait.until.map(|until| format!("goes on by itself at {until}")),
         wire::TransitionState::Blocked => Some("goes on when the reason above is gone".into()),
