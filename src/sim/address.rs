@@ -94,6 +94,12 @@ impl Address {
         }
     }
 
+    /// What is on its way does not arrive, and what is sent from now on arrives at once.
+    pub fn forget_what_comes(&mut self) {
+        self.coming.clear();
+        self.lag_ms = 0;
+    }
+
     /// At the parent: the copy is deleted.
     pub fn forget_copy(&mut self) {
         self.coming.retain(|(_, content)| matches!(content.kind, Kind::Ds | Kind::Delegation | Kind::Glue));

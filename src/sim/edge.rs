@@ -314,7 +314,10 @@ impl World {
         let calm = |world: &World, number: u8| !world.wanted.get(usize::from(number)).is_some_and(|wanted| *wanted);
         if let Some(newcomer) = newcomer.filter(|new| self.edge.rots && calm(self, *new) && self.nobody_asks(*new)) {
             let of: Vec<usize> = (0..self.addresses.len())
-                .filter(|nth| self.addresses.get(*nth).is_some_and(|address| address.operator == Some(newcomer)))
+                .filter(|nth| {
+                    let of_newcomer = |at: &&Address| at.operator == Some(newcomer) && self.is_led_to(at);
+                    self.addresses.get(*nth).filter(of_newcomer).is_some()
+                })
                 .collect();
             let which = usize::try_from(self.edge.between(0, of.len() as i64 - 1)).unwrap_or(0);
             if let Some(address) = of.get(which).copied().filter(|_| self.edge.chance(60)) {
@@ -355,7 +358,8 @@ impl World {
     pub(super) fn adds_address(&mut self, operator: u8) {
         let spare = self.addresses.iter().find(|at| at.operator == Some(operator) && at.slot == SPARE);
         // Nobody adds an address that is not up to date.
-        let Some(spare) = spare.filter(|at| !at.is_frozen && !at.is_gone && at.next_ms() == i64::MAX) else { return };
+        let is_ready = |at: &&Address| !at.is_frozen && !at.is_gone && at.next_ms() == i64::MAX && at.rotten.is_none();
+        let Some(spare) = spare.filter(is_ready) else { return };
         let number = lead(spare.host, operator, SPARE);
         let Some(leads) = self.edge.truth.get_mut(&operator).filter(|leads| !leads.contains(&number)) else { return };
         leads.push(number);
@@ -377,7 +381,10 @@ impl World {
         let Some(address) = address.filter(|_| !alone && !rolls && operator_of_lead(*last) == operator) else { return };
         self.log.note(self.now_ms, format_args!("{} gives address {address} up", label(operator)));
         self.edge.truth.insert(operator, others.to_vec());
-        // The address itself learns it, or it would lead resolvers to itself for ever.
+        // The address itself learns that, and nothing else any more: it would lead resolvers to itself for ever.
+        if let Some(address) = self.addresses.get_mut(address) {
+            address.forget_what_comes();
+        }
         self.follows_addresses(Source::Zone(operator), operator);
         if let Some(address) = self.addresses.get_mut(address) {
             address.is_frozen = true;
