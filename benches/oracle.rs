@@ -21,6 +21,9 @@ fn addresses() -> Vec<Address> {
         Address {
             whose: if is_parent { Whose::Parent } else { Whose::Operator(operator as u8) },
             host: i.saturating_sub(1),
+            place: 0,
+            leads: None,
+            leads_of: Set::default(),
             up: true,
             serves: true,
             ds: rrset(1000, &[0, 2, 4], 3600, &[]).filter(|_| is_parent),

@@ -153,21 +153,6 @@ fn kept_apart(zone: &str, at_powerdns: &str) -> String {
     )
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn servfail_where_keys_are_kept_apart_names_powerdns_and_bind() {
-        let (server, zone) = ("192.0.2.1:53".parse().unwrap(), String::from("example.org."));
-        let (doing, rtype) = (Doing::Updating, Some(RecordType::DNSKEY));
-        let advice = ProviderError::ServFail { server, zone, doing, rtype, keys_apart: true }.advice();
-        for setting in ["zone-metadata-cache-ttl", "inline-signing no;", "example.org."] {
-            assert!(advice.contains(setting), "{advice}");
-        }
-    }
-}
-
 fn ignored(sets: &[NotAsWanted], keys_apart: bool) -> String {
     let any = |types: &[RecordType], pick: fn(&NotAsWanted) -> bool| {
         sets.iter().any(|set| types.contains(&set.rtype) && pick(set))
@@ -203,4 +188,19 @@ fn ignored(sets: &[NotAsWanted], keys_apart: bool) -> String {
         parts.push("Look into the server's log for why it did not do the update.");
     }
     parts.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servfail_where_keys_are_kept_apart_names_powerdns_and_bind() {
+        let (server, zone) = ("192.0.2.1:53".parse().unwrap(), String::from("example.org."));
+        let (doing, rtype) = (Doing::Updating, Some(RecordType::DNSKEY));
+        let advice = ProviderError::ServFail { server, zone, doing, rtype, keys_apart: true }.advice();
+        for setting in ["zone-metadata-cache-ttl", "inline-signing no;", "example.org."] {
+            assert!(advice.contains(setting), "{advice}");
+        }
+    }
 }

@@ -286,6 +286,7 @@ impl Ports {
         places.leave_out(self.transport.as_ref());
         places.given = places.operators.values().flatten().cloned().collect();
         let mut picture = assemble(record, history, operators, transition, places, Time::MIN)?;
+        picture.lifetimes.without = self.switches.without;
         picture.add_reachable(self.clock.now());
         Ok(picture)
     }

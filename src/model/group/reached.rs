@@ -37,7 +37,7 @@ impl Ladder<'_> {
     /// Whether every name server that is to stay answers over UDP. Else nothing is changed about name servers: who is sent to one
     /// of the others now would be sent there then.
     pub(super) fn udp_is_answered(&mut self) -> bool {
-        let world = self.world.clone();
+        let world = self.world;
         let silent = world.silent_over_udp().filter(|_| !world.leaves_out(Switch::NoAnswer));
         let Some((operator, server)) = silent else { return true };
         if self.waits.iter().any(|wait| wait.code == UDP_UNANSWERED) {
