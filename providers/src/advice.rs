@@ -19,8 +19,8 @@ impl ProviderError {
             | ProviderError::Connection { .. }
             | ProviderError::Malformed { .. }
             | ProviderError::ServFail { .. } => String::from(
-                "Look at the server's log for the zone transfer, and at what is between (a firewall that ends long connections), \
-                 then try again; or give the zone's largest TTL by hand: `chorus zone policy ZONE --data-ttl-max`.",
+                "Read the server's log of the zone transfer, and see whether a firewall ends long connections; then try again. Or \
+                 give the zone's largest TTL by hand: `chorus zone policy ZONE --data-ttl-max`.",
             ),
             _ => self.advice(),
         }
@@ -144,7 +144,7 @@ fn knot_acl(key: &str, zone: &str) -> String {
     )
 }
 
-/// For servers that update another copy of the zone than they serve: what they do does not tell which of the two it is.
+/// For a server that updates another copy of the zone than it serves. BIND and PowerDNS both do, and cannot be told apart by it.
 fn kept_apart(zone: &str, at_powerdns: &str) -> String {
     format!(
         "The server updates another copy of {zone} than it serves, as PowerDNS does, and BIND with `inline-signing yes;`. \
