@@ -1,14 +1,14 @@
 //! What lies at the edge of the model in some worlds: where the names of name servers lead to, servers of the parent that have
 //! a copy of the zone, an operator that is a secondary of another, data that are bogus at one address, listings that fail.
 //!
-//! Invariant: a stream of chance of its own, so that a world without any of it is as it would be without this. Operators move
-//! addresses as RFC 1034 has it: what was given away serves on until no cache leads there any more.
+//! Invariant: a stream of chance of its own, so that a world without any of it is as it would be without this. What is done
+//! with it does not belong here, but in `moves`.
 
 use super::address::{Address, Content};
-use super::catalogue::{OPERATORS, is_inside, label, lead, operator_of_host, operator_of_lead};
+use super::catalogue::{OPERATORS, host_name, host_of_lead, is_inside, lead, operator_of_host};
 use super::chance::Rng;
 use super::oracle::Whose;
-use super::world::{Fate, World};
+use super::world::World;
 use crate::model::history::{Kind, Server};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,9 +39,9 @@ pub struct Edge {
     pub inside: [bool; OPERATORS as usize],
     /// Operators with an address that Chorus was not given, from the beginning or later.
     pub spare: [bool; OPERATORS as usize],
-    spare_later: bool,
+    pub(super) spare_later: bool,
     /// An operator gives an address up.
-    moves: bool,
+    pub(super) moves: bool,
     /// A server of the parent has a copy of the zone; and it lets the parent zone be transferred.
     pub has_copy: bool,
     pub shows_by_transfer: bool,
@@ -50,14 +50,14 @@ pub struct Edge {
     /// An operator takes out CDS of digest types that it was not set up for.
     pub strips: bool,
     /// Newcomers may have bogus data at one address.
-    rots: bool,
+    pub(super) rots: bool,
     /// Of a listing, in percent.
     pub listing_fails: u64,
-    truth: Leads,
+    pub(super) truth: Leads,
     zones: [Leads; OPERATORS as usize],
     public: Leads,
     glue: Leads,
-    ttls_s: [u32; OPERATORS as usize],
+    pub(super) ttls_s: [u32; OPERATORS as usize],
     /// What the public DNS has, by operator.
     pub(super) named: Vec<Address>,
     /// Operators whose settings Chorus is to be told.
@@ -112,7 +112,7 @@ impl Edge {
         self.ttls_s.get(usize::from(operator)).copied().unwrap_or(60)
     }
 
-    fn is_inside(&self, operator: u8) -> bool {
+    pub fn is_inside(&self, operator: u8) -> bool {
         self.inside.get(usize::from(operator)).copied().unwrap_or(false)
     }
 }
@@ -159,7 +159,7 @@ impl World {
             let of = self.addresses.iter().filter(|address| address.operator == Some(number));
             let given = of.filter(|address| !(address.slot == SPARE && spare_later));
             let leads: Vec<u16> = given.map(|address| lead(address.host, number, address.slot)).collect();
-            debug_assert!(leads.iter().all(|lead| op.hosts.contains(&super::catalogue::host_of_lead(*lead))));
+            debug_assert!(leads.iter().all(|lead| op.hosts.contains(&host_of_lead(*lead))));
             self.edge.truth.insert(number, leads);
         }
         let all = self.edge.truth.clone();
@@ -191,7 +191,7 @@ impl World {
             let Some(host) = self.operators.get(usize::from(operator)).and_then(|op| op.hosts.first()) else {
                 continue;
             };
-            let name = super::catalogue::host_name(*host).parse::<crate::model::dns::Name>().unwrap_or_default();
+            let name = host_name(*host).parse::<crate::model::dns::Name>().unwrap_or_default();
             let mut named = Address::new(Some(operator), Server::public(name.into()), *host, 0, 0);
             let content = self.leads_content(Source::Public, operator);
             named.will_show(i64::MIN, &[content]);
@@ -227,12 +227,12 @@ impl World {
             Source::Public => (Kind::Addresses, self.edge.ttl_s(of)),
         };
         let named = &self.parent.delegation;
-        let leads = self.edge.source(source).map(|leads| leads.clone()).unwrap_or_default();
+        let leads = self.edge.source(source).cloned().unwrap_or_default();
         let belongs = |of_op: &u8| source != Source::Public || *of_op == of;
         let mut numbers: Vec<u16> =
             leads.iter().filter(|(of, _)| belongs(of)).flat_map(|(_, leads)| leads).copied().collect();
         if source == Source::Glue {
-            numbers.retain(|lead| named.contains(&super::catalogue::host_of_lead(*lead)));
+            numbers.retain(|lead| named.contains(&host_of_lead(*lead)));
         }
         numbers.sort_unstable();
         Arc::new(Content::new(kind, self.version, &numbers, ttl_s, &[]))
@@ -290,142 +290,5 @@ impl World {
         if let Some(view) = self.view.get_mut(self.addresses.len() + nth) {
             named.view(now_ms, true, view);
         }
-    }
-
-    /// All sources learn of an operator's addresses, one after the other. Returns how long it takes until the last has.
-    fn spread_addresses(&mut self, of: u8) -> i64 {
-        let slow = self.edge.chance(15);
-        let mut last_ms = 0;
-        let sources: Vec<Source> = match self.edge.is_inside(of) {
-            true => (0..self.operators.len() as u8).map(Source::Zone).chain([Source::Glue]).collect(),
-            false => vec![Source::Public],
-        };
-        for source in sources {
-            let longest_s = if slow { 5000 } else { 600 };
-            let after_ms = if source == Source::Zone(of) { 0 } else { self.edge.between(0, longest_s) * 1000 };
-            self.will(after_ms, Fate::FollowsAddresses { source, of });
-            last_ms = last_ms.max(after_ms);
-        }
-        last_ms
-    }
-
-    /// The owner is about to ask for something. Zones learn of the hosts of newcomers, and operators change their addresses.
-    pub(super) fn tempt_edge(&mut self, newcomer: Option<u8>) {
-        let calm = |world: &World, number: u8| !world.wanted.get(usize::from(number)).is_some_and(|wanted| *wanted);
-        if let Some(newcomer) = newcomer.filter(|new| self.edge.rots && calm(self, *new) && self.nobody_asks(*new)) {
-            let of: Vec<usize> = (0..self.addresses.len())
-                .filter(|nth| {
-                    let of_newcomer = |at: &&Address| at.operator == Some(newcomer) && self.is_led_to(at);
-                    self.addresses.get(*nth).filter(of_newcomer).is_some()
-                })
-                .collect();
-            let which = usize::try_from(self.edge.between(0, of.len() as i64 - 1)).unwrap_or(0);
-            if let Some(address) = of.get(which).copied().filter(|_| self.edge.chance(60)) {
-                let number = u8::try_from(self.edge.between(0, 3)).unwrap_or(0);
-                let for_ms = self.edge.between(300, 4000) * 1000;
-                self.flush();
-                if let Some(address) = self.addresses.get_mut(address) {
-                    address.rotten = Some(number);
-                }
-                self.show(address);
-                self.log.note(self.now_ms, format_args!("data {number} at address {address} are bogus"));
-                self.will(for_ms, Fate::Heals { address });
-            }
-        }
-        if !self.edge.is_mapped {
-            return;
-        }
-        for of in 0..self.operators.len() as u8 {
-            self.spread_addresses(of);
-        }
-        for operator in 0..self.operators.len() as u8 {
-            let has = |slot: u8| self.addresses.iter().any(|at| at.operator == Some(operator) && at.slot == slot);
-            if has(SPARE) && self.edge.spare_later && self.edge.chance(50) {
-                let after_ms = self.edge.between(0, 5_000_000);
-                self.will(after_ms, Fate::AddsAddress { operator });
-            } else if self.edge.moves && self.edge.chance(40) {
-                let longest_ms = if self.edge.chance(50) { 120_000 } else { 3_000_000 };
-                let after_ms = self.edge.between(0, longest_ms);
-                self.will(after_ms, Fate::GivesAddressUp { operator });
-            }
-        }
-    }
-
-    fn nobody_asks(&self, operator: u8) -> bool {
-        self.asked_until_ms.get(usize::from(operator)).is_none_or(|until_ms| *until_ms < self.now_ms)
-    }
-
-    pub(super) fn adds_address(&mut self, operator: u8) {
-        let spare = self.addresses.iter().find(|at| at.operator == Some(operator) && at.slot == SPARE);
-        // Nobody adds an address that is not up to date.
-        let is_ready = |at: &&Address| !at.is_frozen && !at.is_gone && at.next_ms() == i64::MAX && at.rotten.is_none();
-        let Some(spare) = spare.filter(is_ready) else { return };
-        let number = lead(spare.host, operator, SPARE);
-        let Some(leads) = self.edge.truth.get_mut(&operator).filter(|leads| !leads.contains(&number)) else { return };
-        leads.push(number);
-        leads.sort_unstable();
-        self.spread_addresses(operator);
-    }
-
-    /// An operator takes its last address out of the DNS, where its host keeps another one. It is no longer told anything, and
-    /// is switched off when no cache can lead there.
-    pub(super) fn gives_address_up(&mut self, operator: u8) {
-        let Some(leads) = self.edge.truth.get(&operator).filter(|leads| leads.len() > 1).cloned() else { return };
-        let host = |number: u16| super::catalogue::host_of_lead(number);
-        let Some((last, others)) = leads.split_last() else { return };
-        let alone = !others.iter().any(|other| host(*other) == host(*last));
-        let is_it = |at: &Address| at.operator == Some(operator) && lead(at.host, operator, at.slot) == *last;
-        let address = self.addresses.iter().position(is_it);
-        let rolls =
-            self.operators.get(usize::from(operator)).is_some_and(|op| op.roll.is_some() || !op.serves || op.dead);
-        let Some(address) = address.filter(|_| !alone && !rolls && operator_of_lead(*last) == operator) else { return };
-        self.log.note(self.now_ms, format_args!("{} gives address {address} up", label(operator)));
-        self.edge.truth.insert(operator, others.to_vec());
-        // The address itself learns that, and nothing else any more: it would lead resolvers to itself for ever.
-        if let Some(address) = self.addresses.get_mut(address) {
-            address.forget_what_comes();
-        }
-        self.follows_addresses(Source::Zone(operator), operator);
-        if let Some(address) = self.addresses.get_mut(address) {
-            address.is_frozen = true;
-        }
-        let spread_ms = self.spread_addresses(operator);
-        let longest_s = self.edge.ttls_s.iter().copied().chain([self.parent.delegation_ttl_s]).max().unwrap_or(0);
-        let lag_ms = self.addresses.iter().map(|address| address.lag_ms).max().unwrap_or(0);
-        self.will(spread_ms + lag_ms + self.life_ms(longest_s) + 30_000, Fate::Gone { address });
-        let told_ms = self.edge.between(0, 300_000);
-        self.will(told_ms, Fate::Settings { operator });
-    }
-
-    /// Whoever has a copy of the zone at the parent has it from an operator that stays, or not at all.
-    pub(super) fn moves_copy(&mut self) {
-        let now_ms = self.now_ms;
-        let Some(copy) = self.addresses.iter().position(|at| at.operator.is_none() && at.mirrors.is_some()) else {
-            return;
-        };
-        let from = self.addresses.get(copy).and_then(|at| at.mirrors);
-        let stay: Vec<u8> = (0..self.operators.len() as u8)
-            .filter(|op| self.wanted.get(usize::from(*op)).copied().unwrap_or(false) && Some(*op) != from)
-            .filter(|op| {
-                let is_named = |host: &u16| self.parent.delegation.contains(host);
-                let op = self.operators.get(usize::from(*op));
-                op.is_some_and(|op| op.serves && !op.dead && op.hosts.iter().all(is_named))
-            })
-            .collect();
-        let keeps = self.edge.chance(50);
-        let to = self.edge.rng.as_mut().and_then(|rng| rng.pick(&stay)).filter(|_| keeps);
-        self.flush();
-        let contents =
-            to.and_then(|to| self.operators.get(usize::from(to))).map(|op| op.all_contents(&mut self.version));
-        self.log.note(now_ms, format_args!("the copy at the parent comes from {:?} now", to.map(label)));
-        if let Some(at) = self.addresses.get_mut(copy) {
-            at.mirrors = to;
-            at.refers = to.is_none();
-            match contents {
-                Some(contents) => at.will_show(now_ms, &contents),
-                None => at.forget_copy(),
-            }
-        }
-        self.show(copy);
     }
 }

@@ -3,7 +3,8 @@
 
 use super::catalogue::label;
 use super::chance::Rng;
-use super::world::{Fate, World};
+use super::fate::Fate;
+use super::world::World;
 use crate::api::wire;
 use crate::model::history::Kind;
 use crate::store::{Aim, TransitionRecord};

@@ -6,7 +6,8 @@
 use super::address::Address;
 use super::catalogue::{catalogue, operator_of_label};
 use super::crash::Crashes;
-use super::world::{Fate, World};
+use super::fate::Fate;
+use super::world::World;
 use crate::engine::{Clock, NoProvider, Providers, Random};
 use crate::model::dns::proof::{Fault, Flaw};
 use crate::model::dns::{Name, Rdata, host_address};

@@ -5,9 +5,9 @@
 //! of its own: a world in which nobody has a whim is as it would be without this.
 
 use super::chance::Rng;
+use super::fate::Fate;
 use super::operator::Operator;
 use super::roll::{Resigning, Way};
-use super::world::Fate;
 use crate::model::history::Kind;
 
 pub struct Whims {

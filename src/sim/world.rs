@@ -6,7 +6,8 @@
 use super::address::{Address, Content};
 use super::catalogue::{OPERATORS, catalogue, label, operator_of_host};
 use super::chance::Rng;
-use super::edge::{Edge, Source};
+use super::edge::Edge;
+use super::fate::Fate;
 use super::log::Log;
 use super::operator::Operator;
 use super::oracle::{self, Oracle, View};
@@ -17,63 +18,6 @@ use crate::engine::Pace;
 use crate::model::history::Kind;
 use crate::model::policy::Policy;
 use std::sync::Arc;
-
-/// Something that happens by itself, at its time.
-#[derive(Clone, Debug)]
-pub enum Fate {
-    Silent {
-        address: usize,
-        for_ms: i64,
-    },
-    Speaks,
-    Dies {
-        operator: u8,
-    },
-    Reverts {
-        operator: u8,
-        kind: Kind,
-    },
-    Rolls {
-        operator: u8,
-        key_signing: bool,
-    },
-    /// An operator serves a set with a smaller TTL from now on.
-    LowersTtl {
-        operator: u8,
-        kind: Kind,
-        divided_by: u32,
-    },
-    /// An answer validates again.
-    Heals {
-        address: usize,
-    },
-    /// Somebody takes over where an operator's hosts lead to.
-    FollowsAddresses {
-        source: Source,
-        of: u8,
-    },
-    AddsAddress {
-        operator: u8,
-    },
-    GivesAddressUp {
-        operator: u8,
-    },
-    Gone {
-        address: usize,
-    },
-    /// Chorus is told of an operator's addresses.
-    Settings {
-        operator: u8,
-    },
-    /// An update that nobody believes in any more arrives after all, if the set is still what it was.
-    Arrives {
-        operator: u8,
-        kind: Kind,
-        expects: Vec<u16>,
-        records: Vec<u16>,
-        ttl_s: u32,
-    },
-}
 
 /// What of the network and of the controller's luck is left to chance, in percent.
 #[derive(Clone, Copy, Debug, Default)]
@@ -204,7 +148,7 @@ impl World {
         }
     }
 
-    fn show_all(&mut self) {
+    pub(super) fn show_all(&mut self) {
         for number in 0..self.addresses.len() {
             self.show(number);
         }
@@ -361,86 +305,6 @@ impl World {
             self.publish(number, &Kind::OPERATOR);
             self.rolls_due_ms = self.rolls_due_ms.min(now_ms + 1);
         }
-    }
-
-    fn befall(&mut self, fate: Fate) {
-        self.log.note(self.now_ms, format_args!("{fate:?}"));
-        self.flush();
-        let now_ms = self.now_ms;
-        if matches!(&fate, Fate::Reverts { operator, .. } | Fate::Rolls { operator, .. } | Fate::LowersTtl { operator, .. }
-            if self.is_twin(*operator))
-        {
-            return;
-        }
-        match fate {
-            Fate::Silent { address, for_ms } => {
-                if let Some(address) = self.addresses.get_mut(address) {
-                    address.silent_until_ms = address.silent_until_ms.max(now_ms + for_ms);
-                }
-                self.will(for_ms, Fate::Speaks);
-            }
-            Fate::Speaks => {}
-            Fate::Heals { address } => {
-                if let Some(address) = self.addresses.get_mut(address) {
-                    address.rotten = None;
-                }
-            }
-            Fate::FollowsAddresses { source, of } => self.follows_addresses(source, of),
-            Fate::AddsAddress { operator } => self.adds_address(operator),
-            Fate::GivesAddressUp { operator } => self.gives_address_up(operator),
-            Fate::Gone { address } => {
-                if let Some(address) = self.addresses.get_mut(address) {
-                    address.is_gone = true;
-                }
-                self.rolls_due_ms = now_ms;
-            }
-            Fate::Settings { operator } => self.edge.settings.push(operator),
-            Fate::Dies { operator } => {
-                self.at_fault_ms.get_or_insert(now_ms);
-                for address in self.addresses.iter_mut().filter(|address| address.operator == Some(operator)) {
-                    address.silent_until_ms = i64::MAX;
-                }
-                if let Some(op) = self.operator(operator) {
-                    op.dead = true;
-                }
-            }
-            Fate::Reverts { operator, kind } => {
-                self.at_fault_ms.get_or_insert(now_ms);
-                let Some(op) = self.operator(operator) else { return };
-                let records = if kind == Kind::Ns { op.hosts.clone() } else { Vec::new() };
-                if op.set(kind, records) {
-                    self.publish(operator, &[kind]);
-                }
-            }
-            Fate::Rolls { operator, key_signing } => {
-                let hasty = self.hasty;
-                // Nobody would tell the parent: Chorus leaves a zone of one operator alone.
-                let alone = self.wanted.iter().filter(|wanted| **wanted).count() < 2;
-                let by_itself = |op: &Operator| op.ways.own_cds.is_some() || !(op.ways.csk || key_signing);
-                if alone && !self.operators.get(usize::from(operator)).is_some_and(by_itself) {
-                    return;
-                }
-                let way = self.whims.way_of_rolling();
-                if self.operator(operator).is_some_and(|op| op.begin_roll(key_signing, hasty, way, now_ms)) {
-                    self.publish(operator, &Kind::OPERATOR);
-                }
-            }
-            Fate::LowersTtl { operator, kind, divided_by } => {
-                if self.operator(operator).is_some_and(|op| op.serves && op.lower_ttl(kind, divided_by)) {
-                    self.publish(operator, &[kind]);
-                }
-            }
-            Fate::Arrives { operator, kind, expects, records, ttl_s } => {
-                let Some(op) = self.operator(operator).filter(|op| op.serves && op.get(kind) == expects) else {
-                    return;
-                };
-                op.set_ttl(kind, ttl_s);
-                if op.set(kind, records) {
-                    self.publish(operator, &[kind]);
-                }
-            }
-        }
-        self.show_all();
     }
 
     /// The owner sets the zone up at an operator again, or takes it away there.
