@@ -31,49 +31,12 @@ pub(super) async fn verified(
     soa: &Message,
     asked: &[Asked<'_>],
 ) -> Validity {
-    let mut validity = validated(asker, zone, server, protocol, soa, asked).await;
-    validity.unanswered.extend(unanswered(zone, asked));
-    validity
-}
-
-/// What a question was about.
-fn class(zone: &Name, name: &Name) -> &'static str {
-    match name {
-        name if name == zone => Validity::APEX,
-        name if !is_made_up(name) => Validity::NAME,
-        name if name.base_name() == *zone => Validity::NO_NAME,
-        _ => Validity::WILDCARD,
-    }
-}
-
-/// The questions without an answer; whether there is any other of the same class is what makes the difference.
-fn unanswered(zone: &Name, asked: &[Asked<'_>]) -> Vec<Unanswered> {
-    let answered: BTreeSet<&str> =
-        asked.iter().filter(|(_, _, message)| message.is_ok()).map(|(name, ..)| class(zone, name)).collect();
-    let failed = asked.iter().filter_map(|(name, rtype, message)| {
-        let (failure, class) = (message.as_ref().err()?.clone(), class(zone, name));
-        Some(Unanswered { name: (*name).clone(), rtype: *rtype, failure, class, is_all: !answered.contains(class) })
-    });
-    failed.collect()
-}
-
-async fn validated(
-    asker: Asker<'_>,
-    zone: &Name,
-    server: &Server,
-    protocol: Protocol,
-    soa: &Message,
-    asked: &[Asked<'_>],
-) -> Validity {
-    let now = (asker.clock)();
-    let of_keys = asked.iter().find(|(name, rtype, _)| *name == zone && *rtype == RecordType::DNSKEY);
-    let Some(Ok(dnskey)) = of_keys.map(|(_, _, message)| message) else { return Validity::default() };
-    let (keys, signers) = match keys(zone, dnskey, now) {
+    let (now, unanswered) = ((asker.clock)(), unanswered(zone, asked));
+    let (keys, signers) = match served_keys(zone, asked, now) {
         Ok(found) => found,
-        Err(Some(flaw)) => return Validity { flaws: vec![flaw], ..Validity::default() },
-        Err(None) => return Validity::default(),
+        Err(flaw) => return Validity { flaws: flaw.into_iter().collect(), unanswered, ..Validity::default() },
     };
-    let mut validity = Validity { keys: Some(keys.clone()), signers, ..Validity::default() };
+    let mut validity = Validity { keys: Some(keys.clone()), signers, unanswered, ..Validity::default() };
     if keys.is_empty() {
         return validity;
     }
@@ -107,6 +70,34 @@ async fn validated(
     validity.flaws.extend(denied(asker, zone, server, protocol, asked).await);
     validity.flaws.dedup();
     validity
+}
+
+/// What a question was about.
+fn class(zone: &Name, name: &Name) -> &'static str {
+    match name {
+        name if name == zone => Validity::APEX,
+        name if !is_made_up(name) => Validity::NAME,
+        name if name.base_name() == *zone => Validity::NO_NAME,
+        _ => Validity::WILDCARD,
+    }
+}
+
+/// The questions without an answer; whether there is any other of the same class is what makes the difference.
+fn unanswered(zone: &Name, asked: &[Asked<'_>]) -> Vec<Unanswered> {
+    let answered: BTreeSet<&str> =
+        asked.iter().filter(|(_, _, message)| message.is_ok()).map(|(name, ..)| class(zone, name)).collect();
+    let failed = asked.iter().filter_map(|(name, rtype, message)| {
+        let (failure, class) = (message.as_ref().err()?.clone(), class(zone, name));
+        Some(Unanswered { name: (*name).clone(), rtype: *rtype, failure, class, is_all: !answered.contains(class) })
+    });
+    failed.collect()
+}
+
+/// What the question for the DNSKEY RRset brought, as [`keys`] has it.
+fn served_keys(zone: &Name, asked: &[Asked<'_>], now: Time) -> Result<(RecordSet, RecordSet), Option<Flaw>> {
+    let of_keys = asked.iter().find(|(name, rtype, _)| *name == zone && *rtype == RecordType::DNSKEY);
+    let dnskey = of_keys.and_then(|(_, _, message)| message.as_ref().ok()).ok_or(None)?;
+    keys(zone, dnskey, now)
 }
 
 /// The DNSKEY RRset of an answer, and those of its keys that sign it; both empty where the zone is not signed.

@@ -9,7 +9,7 @@ use chorus::model::history::Kind;
 use chorus::store::{MasterKey, Store};
 
 /// Another process with a database of its own, that knows the same operators.
-pub async fn another(world: &World) -> World {
+async fn another(world: &World) -> World {
     let store = Store::in_memory(MasterKey::from_octets([9; 32])).await.unwrap();
     for record in world.store.operators().await.unwrap() {
         store.add_operator(&record, b"c2VjcmV0LXNlY3JldC1zZWNyZXQ=", [2; 24]).await.unwrap();
@@ -19,7 +19,7 @@ pub async fn another(world: &World) -> World {
     other.with_store(store)
 }
 
-pub fn add(world: &World, operators: &[&str]) -> ZoneAdd {
+fn add(world: &World, operators: &[&str]) -> ZoneAdd {
     ZoneAdd {
         zone: "child.example".into(),
         operator: None,
@@ -342,15 +342,21 @@ async fn a_leaver_that_refuses_to_give_copies_up_holds_nothing_up() {
     world.comes_to_rest().await;
 }
 
-#[tokio::test]
-async fn two_controllers_with_databases_of_their_own_do_not_fight() {
+/// Two controllers with databases of their own that have taken over the group of a and b; for the first one, b is to leave.
+pub async fn two_controllers(as_built: impl FnOnce(World) -> World) -> (World, World) {
     let first = World::adopted().await;
     first.join("b").await;
     first.comes_to_rest().await;
-    let second = another(&first).await;
+    let second = as_built(another(&first).await);
     let shown = second.controller.add_zone(add(&second, &["a", "b"])).await.unwrap();
     assert!(shown.rest, "{}", shown.verdict);
     first.leave("b").await;
+    (first, second)
+}
+
+#[tokio::test]
+async fn two_controllers_with_databases_of_their_own_do_not_fight() {
+    let (first, second) = two_controllers(|second| second).await;
     // Both work, whichever is due.
     for _ in 0..200 {
         first.look().await;

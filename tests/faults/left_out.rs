@@ -1,21 +1,14 @@
 //! What is decided outside the model, with each of it in its place and left out (`docs/guards.md`).
 #![cfg(feature = "guard-switches")]
 
-use crate::groups::{add, another};
+use crate::groups::two_controllers;
 use crate::world::World;
-use chorus::api::service::Service;
 use chorus::model::switches::Switch;
 
 #[tokio::test]
 async fn two_controllers_fight_unless_the_second_one_stops() {
     for left_out in [&[][..], &[Switch::SecondWriter]] {
-        let first = World::adopted().await;
-        first.join("b").await;
-        first.comes_to_rest().await;
-        let second = another(&first).await.leaving_out(left_out);
-        let shown = second.controller.add_zone(add(&second, &["a", "b"])).await.unwrap();
-        assert!(shown.rest, "{}", shown.verdict);
-        first.leave("b").await;
+        let (first, second) = two_controllers(|second| second.leaving_out(left_out)).await;
         for _ in 0..200 {
             first.look().await;
             second.look().await;

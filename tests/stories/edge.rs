@@ -146,11 +146,7 @@ fn a_delegation_in_capitals_and_a_newcomer_by_ipv6_alone_make_no_difference() {
         stage.chorus.ok(&stage.operators[0].add_arguments()).await;
         stage.chorus.ok(&add).await;
         stage.chorus.ok(&zone_add_arguments("a", &stage.parent.server_arguments(), 5)).await;
-        stage.command(&["zone", "join", CHILD, "b"]).await;
-        stage.assert_group(&["a", "b"]).await;
-        stage.command(&["zone", "leave", CHILD, "a"]).await;
-        stage.assert_group(&["b"]).await;
-        stage.assert_clean(&[]);
+        stage.b_takes_over_from_a().await;
     });
 }
 

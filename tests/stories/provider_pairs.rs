@@ -7,11 +7,7 @@ use crate::stage::{BIND, Cast, KINDS, KNOT, LIMIT, POWERDNS, POWERDNS_CSK, Playe
 fn joins_and_takes_over(name: &'static str, players: [Player; 2]) {
     in_own_network(LIMIT, move || async move {
         let stage = Stage::set(name, Cast { with_resolvers: !is_full(), ..Cast::new(&players) }).await;
-        stage.command(&["zone", "join", CHILD, "b"]).await;
-        stage.assert_group(&["a", "b"]).await;
-        stage.command(&["zone", "leave", CHILD, "a"]).await;
-        stage.assert_group(&["b"]).await;
-        stage.assert_clean(&[]);
+        stage.b_takes_over_from_a().await;
     });
 }
 

@@ -280,6 +280,15 @@ impl Stage {
         }
     }
 
+    /// b joins a, and then a leaves. It is the end of the story.
+    pub async fn b_takes_over_from_a(self) {
+        self.command(&["zone", "join", CHILD, "b"]).await;
+        self.assert_group(&["a", "b"]).await;
+        self.command(&["zone", "leave", CHILD, "a"]).await;
+        self.assert_group(&["b"]).await;
+        self.assert_clean(&[]);
+    }
+
     /// `zone show` says that these operators, and nobody else, serve; and the servers say so, too.
     pub async fn assert_group(&self, names: &[&str]) {
         let serving: Vec<String> = self
