@@ -101,6 +101,13 @@ impl Picture {
         }
     }
 
+    /// What was sent to an operator before it was known that it has this server may be on its way there, too.
+    fn expect_at(&mut self, server: &Server) {
+        for (_, kind, sent) in self.record.in_flight.iter().filter(|(to, ..)| server.who.is_operator(to)) {
+            self.history.expect(server, *kind, sent);
+        }
+    }
+
     /// The clock was set: what was sent was sent at another moment of it.
     pub(super) fn sent_at_other_moments(&mut self, moved: impl Fn(Time) -> Time) {
         let mut next = Time::MAX;
@@ -174,6 +181,7 @@ impl Picture {
                 host: host.into(),
                 address: SocketAddr::new(ip, DNS_PORT),
             };
+            self.expect_at(&server);
             added.push(server.clone());
             self.places.operators.entry(operator.clone()).or_default().push(server.clone());
             if let Some(member) = self.members.get_mut(&operator) {

@@ -206,7 +206,7 @@ impl Engine {
             self.take_over(&mut known).await?;
             // Alone and without a wish, a zone is watched and left as it is, once nothing of ours stands there in the way.
             let managed =
-                known.transition.is_some() || known.members.len() > 1 || known.world().asks_for_a_key_that_is_gone();
+                known.transition.is_some() || known.members.len() > 1 || known.world().shows_placed_keys_of_nobody();
             let world = known.world();
             let mut decision = decide(&world);
             Engine::tell_of_the_second_writer(&memory.status, &mut decision);

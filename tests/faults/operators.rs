@@ -1,6 +1,6 @@
 //! F5, F6, F7, F14, F16: interfaces that do something else than they say, and operators that are gone.
 
-use crate::places::Mishap;
+use crate::places::{Mishap, Operator};
 use crate::world::{TTL_S, World};
 use chorus::api::service::Service;
 use chorus::api::wire;
@@ -63,6 +63,28 @@ async fn f05_a_write_that_is_applied_late_is_waited_for() {
             shared
         })
         .await;
+    world.comes_to_rest().await;
+    world.assert_nobody_failed().await;
+}
+
+/// The zone gives a name server an address that Chorus was not given, and that lags. What was written is on its way there, too,
+/// also for a process that was told to go back before it looked again.
+#[tokio::test]
+async fn f05_what_is_written_is_awaited_at_addresses_that_were_found_too() {
+    let inside = Operator::with_hosts("d", |i| format!("ns{i}.child.example."));
+    let world = World::adopted().await.with_operator(inside).await;
+    world.lock().operator("d").has_another_address("192.0.9.13:53");
+    world.join("d").await;
+    world.comes_to_rest().await;
+    world.lock().operator("d").addresses[2].lag_ms = 60_000;
+    world.join("b").await;
+    let all_keys =
+        async |world: &World| world.lock().operators["d"].addresses[0].shows.records(Kind::Dnskey).len() == 6;
+    world.until("d's first address serves all keys", all_keys).await;
+    world.control(wire::Verb::Undo).await.unwrap();
+    let text = world.waits_for("operator-lag").await;
+    assert!(text.contains("not served yet by ns1.child.example. (192.0.9.13:53)"), "{text}");
+    assert!(all_keys(&world).await, "nothing is taken back before it has arrived");
     world.comes_to_rest().await;
     world.assert_nobody_failed().await;
 }

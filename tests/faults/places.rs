@@ -174,6 +174,13 @@ impl Operator {
         operator
     }
 
+    /// Its first name server has one more address, of which Chorus was not told.
+    pub fn has_another_address(&mut self, address: &str) {
+        let first = self.addresses[0].server.clone();
+        let shows = self.zone.clone();
+        self.addresses.push(Address { shows, ..Address::new(first.who, Name::clone(&first.host), address) });
+    }
+
     pub fn hosts(&self) -> BTreeSet<Name> {
         self.addresses.iter().map(|address| Name::clone(&address.server.host)).collect()
     }

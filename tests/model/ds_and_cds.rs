@@ -297,6 +297,21 @@ fn an_operator_that_strips_cdnskey_is_named_with_the_setting() {
 }
 
 #[test]
+fn a_zone_that_is_set_up_anew_takes_no_cdnskey_out() {
+    let mut f = group();
+    // B loses both sets at once, as when its zone is made anew; both are put there again.
+    for (at_s, asked) in [(-900, false), (-800, true)] {
+        let (cds, cdnskey) = (f.ds(&["a", "b"]), f.cdnskey(&["a", "b"]));
+        f.sees(at_s, "b", Kind::Cds, if asked { cds } else { RecordSet::new() });
+        f.sees(at_s, "b", Kind::Cdnskey, if asked { cdnskey } else { RecordSet::new() });
+    }
+    assert!(decide(&f.world(0)).is_settled());
+    // What goes alone for the first time is put back once.
+    f.sees(-700, "b", Kind::Cdnskey, RecordSet::new());
+    assert_eq!(written(&decide(&f.world(0)), "b", Kind::Cdnskey), Some(f.cdnskey(&["a", "b"])));
+}
+
+#[test]
 fn digest_types_that_only_one_publishes_are_a_note_before_the_join() {
     let (mut f, inspection) = faultless();
     f.sees(-900, "a", Kind::Cds, cds_for(&f.zone, &f.cdnskey(&["a"]), &[2, 4]));

@@ -136,25 +136,30 @@ pub fn stripped(world: &World<'_>, operator: &str) -> Option<Stripped> {
                 found.digest_types.extend(lost);
             }
         }
-        let has_cds = world.history.current(server, Kind::Cds).is_some_and(|span| !span.served.records.is_empty());
-        if let [.., before, after] = spans(Kind::Cdnskey)
-            && has_cds
-            && after.served.records.is_empty()
-            && !before.served.records.is_empty()
-            && lately(after)
+        let is_loss = |pair: &&[Span]| match pair {
+            [before, after] => {
+                !before.served.records.is_empty()
+                    && after.served.records.is_empty()
+                    && lately(after)
+                    && spans(Kind::Cds).iter().any(|cds| stayed(cds, after.first_seen))
+            }
+            _ => false,
+        };
+        let losses: Vec<&[Span]> = spans(Kind::Cdnskey).windows(2).filter(is_loss).collect();
+        if let Some([_, after]) = losses.last()
+            && world.served(operator, Kind::Cdnskey).is_empty()
         {
             found.evidence = format!("at {server}, at {}", after.first_seen);
             found.cdnskey = true;
-            let gone = |pair: &&[Span]| match pair {
-                [before, after] => {
-                    !before.served.records.is_empty() && after.served.records.is_empty() && lately(after)
-                }
-                _ => false,
-            };
-            found.cdnskey_times = found.cdnskey_times.max(spans(Kind::Cdnskey).windows(2).filter(gone).count());
+            found.cdnskey_times = found.cdnskey_times.max(losses.len());
         }
     }
     (found.cdnskey || !found.digest_types.is_empty()).then_some(found)
+}
+
+/// Whether this CDS set was served before that moment and still then. A zone that is set up anew loses both sets.
+fn stayed(cds: &Span, at: Time) -> bool {
+    !cds.served.records.is_empty() && cds.first_seen <= at && (cds.until.is_none() || cds.last_seen >= at)
 }
 
 fn types_of(cds: &RecordSet) -> BTreeSet<u8> {

@@ -223,7 +223,7 @@ impl<'a> World<'a> {
             span.served.records.iter().find(|cds| key_that_ds_belongs_to(self.zone, cds, [key]).is_some()).cloned()
         };
         // What the first of its addresses shows that shows anything new: others lag.
-        let Some(newest) = spans().max_by_key(|span| span.first_seen) else { return keys };
+        let Some(newest) = self.history.newest_version(&member.servers, Kind::Cds) else { return keys };
         let placed = member.placements.get(&Kind::Cds);
         let shown: RecordSet = keys.iter().filter(|key| cds_in(newest, key).is_some()).cloned().collect();
         let by_itself = |key: &Rdata| cds_in(newest, key).is_some_and(|cds| !placed.is_some_and(|p| p.contains(&cds)));
@@ -250,12 +250,20 @@ impl<'a> World<'a> {
         })
     }
 
-    /// Whether a CDNSKEY that Chorus placed is of a key that its operator has given up since.
-    pub fn asks_for_a_key_that_is_gone(&self) -> bool {
+    /// Whether an operator serves what Chorus placed there for a key that is not the operator's own: one that it has given up
+    /// since, or one of an operator that has left. An update may arrive after everybody has given it up.
+    pub fn shows_placed_keys_of_nobody(&self) -> bool {
         self.members.iter().any(|(operator, member)| {
-            let placed = member.placements.get(&Kind::Cdnskey);
-            let (served, own) = (self.served(operator, Kind::Cdnskey), self.own_keys(operator));
-            placed.is_some_and(|placed| placed.intersection(&served).any(|key| !own.contains(key)))
+            let own = self.own_keys(operator);
+            [Kind::Dnskey, Kind::Cds, Kind::Cdnskey].into_iter().any(|kind| {
+                let served = self.served(operator, kind);
+                let is_own = |record: &Rdata| match kind {
+                    Kind::Cds => key_that_ds_belongs_to(self.zone, record, &own).is_some(),
+                    _ => own.contains(record),
+                };
+                let placed = member.placements.get(&kind).into_iter().flatten();
+                placed.filter(|record| served.contains(*record)).any(|record| !is_own(record))
+            })
         })
     }
 

@@ -10,7 +10,7 @@ use crate::model::time::Time;
 impl History {
     /// Forgets what ended before `before`. An address that shows nothing any more is forgotten altogether.
     pub fn forget_before(&mut self, before: Time) {
-        for track in self.tracks_mut() {
+        for track in self.tracks_mut(|track| ended_before(track, before) > 0) {
             let ended = ended_before(track, before);
             if ended == track.spans.len() {
                 track.spans.clear();

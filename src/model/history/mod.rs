@@ -10,7 +10,9 @@
 mod coming;
 mod death;
 mod forget;
+mod lag;
 mod track;
+mod tracks;
 mod unseen;
 
 pub use coming::{Coming, LAG_MAX, Sent};
@@ -100,6 +102,19 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// In their order.
+    pub const ALL: [Kind; 10] = [
+        Kind::Ds,
+        Kind::Delegation,
+        Kind::Dnskey,
+        Kind::Cds,
+        Kind::Cdnskey,
+        Kind::Csync,
+        Kind::Ns,
+        Kind::Data,
+        Kind::Glue,
+        Kind::Addresses,
+    ];
     pub const PARENT: [Kind; 2] = [Kind::Ds, Kind::Delegation];
     /// What a parent's server is asked for as well when it has a copy of the child zone ([`Failure::ServesChild`]).
     pub const COPY: [Kind; 3] = [Kind::Dnskey, Kind::Ns, Kind::Data];

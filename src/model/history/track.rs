@@ -3,11 +3,11 @@
 //! Invariant: the spans of a track follow one another in time, and only the last one is open. An outcome that is a failure
 //! never opens, closes or prolongs a span.
 
+use super::tracks::{OfServer, Tracks};
 use super::{Coming, Failure, Kind, LAG_MAX, Outcome, Sample, Sent, Served, Server};
 use crate::model::dns::RecordSet;
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ pub struct Trouble {
 /// Everything that was seen of a zone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
-    tracks: BTreeMap<Server, BTreeMap<Kind, Track>>,
+    tracks: Tracks,
 }
 
 /// What of a history has changed when it is another one: spans that were opened or closed. Only seeing the same again makes
@@ -116,13 +116,10 @@ pub struct Changes {
 impl History {
     /// Takes in one sample. Samples of one address and kind come in the order of their times.
     pub fn record(&mut self, sample: &Sample) {
-        if self.of(&sample.server).is_none() {
-            self.tracks.insert(sample.server.clone(), BTreeMap::new());
-        }
-        let Some(tracks) = self.of_mut(&sample.server) else { return };
         // A server of the parent that had a copy of the zone already showed what it showed beside the copy: by a transfer.
-        let had_copy = Kind::COPY.iter().any(|kind| tracks.get(kind).is_some_and(Track::was_asked_for));
-        let track = tracks.entry(sample.kind).or_default();
+        let had_copy =
+            Kind::COPY.iter().any(|kind| self.track(&sample.server, *kind).is_some_and(Track::was_asked_for));
+        let track = self.tracks.entry(&sample.server, sample.kind);
         let served = match &sample.outcome {
             Outcome::Failed(failure) => {
                 let since = track.trouble.as_ref().map_or(sample.at, |trouble| trouble.since);
@@ -167,12 +164,12 @@ impl History {
 
     /// Puts back a span that was stored; spans of one track in the order of their times.
     pub fn restore(&mut self, server: Server, kind: Kind, span: Span) {
-        self.tracks.entry(server).or_default().entry(kind).or_default().spans.push(span);
+        self.tracks.entry(&server, kind).spans.push(span);
     }
 
     /// What was sent to the operator of this address: it may be served here from now on.
     pub fn expect(&mut self, server: &Server, kind: Kind, sent: &Sent) {
-        let track = self.tracks.entry(server.clone()).or_default().entry(kind).or_default();
+        let track = self.tracks.entry(server, kind);
         // What it changes is what differs from that which was served when it was sent: since then the operator may have made
         // changes of its own, and this may be told anew, after a restart.
         let then = track.spans.iter().rfind(|span| span.first_seen <= sent.at);
@@ -190,14 +187,14 @@ impl History {
 
     /// What was sent there is not expected any more: it was refused, or it has not been seen for longer than any server lags.
     pub fn expect_no_more(&mut self, server: &Server, kind: Kind, sent: &Sent) {
-        if let Some(track) = self.of_mut(server).and_then(|tracks| tracks.get_mut(&kind)) {
+        if let Some(track) = self.track_mut(server, kind) {
             track.coming.retain(|coming| coming.sent != *sent);
         }
     }
 
     /// What was sent is to be told anew, all of it.
     pub fn expect_nothing(&mut self) {
-        for track in self.tracks_mut() {
+        for track in self.tracks_mut(|track| !track.coming.is_empty()) {
             track.coming.clear();
         }
     }
@@ -217,7 +214,10 @@ impl History {
     /// As it is after [`History::restore`]: what is wrong with addresses, what was sent, and what is only supposed, is no
     /// part of what was seen.
     pub fn forget_troubles(&mut self) {
-        for track in self.tracks_mut() {
+        let is_marked = |track: &Track| {
+            track.trouble.is_some() || track.lost || !track.coming.is_empty() || !track.unseen.is_empty()
+        };
+        for track in self.tracks_mut(is_marked) {
             (track.trouble, track.lost) = (None, false);
             track.coming.clear();
             track.unseen.clear();
@@ -226,7 +226,7 @@ impl History {
 
     /// An address that the operator no longer has. What it served last may have been fetched until now.
     pub fn retire(&mut self, server: &Server, at: Time) {
-        for track in self.of_mut(server).into_iter().flat_map(BTreeMap::values_mut) {
+        for (_, track) in self.tracks.of_mut(server) {
             track.trouble = None;
             let coming = std::mem::take(&mut track.coming);
             track.came_and_went(coming.into_iter(), at);
@@ -238,8 +238,7 @@ impl History {
 
     /// What an address served of these kinds it serves no more; of others it does.
     pub fn retire_kinds(&mut self, server: &Server, kinds: &[Kind], at: Time) {
-        let tracks = self.of_mut(server).into_iter().flat_map(BTreeMap::iter_mut);
-        for (_, track) in tracks.filter(|(kind, _)| kinds.contains(kind)) {
+        for (_, track) in self.tracks.of_mut(server).filter(|(kind, _)| kinds.contains(kind)) {
             track.trouble = None;
             track.end(at);
         }
@@ -248,7 +247,7 @@ impl History {
     /// An address that does not answer and, so a person says, will not answer again: what it served last may have been
     /// fetched until it was first found silent.
     pub fn lose(&mut self, server: &Server) {
-        for track in self.of_mut(server).into_iter().flat_map(BTreeMap::values_mut) {
+        for (_, track) in self.tracks.of_mut(server) {
             let Some(trouble) = &track.trouble else { continue };
             track.lost = true;
             for coming in &mut track.coming {
@@ -262,7 +261,7 @@ impl History {
 
     /// The clock that all moments were taken from was set forward by so much: on its scale everything was so much later.
     pub fn postpone(&mut self, by: Duration) {
-        for track in self.tracks_mut() {
+        for track in self.tracks_mut(|_| true) {
             if let Some(trouble) = &mut track.trouble {
                 trouble.since = trouble.since.plus(by);
             }
@@ -284,7 +283,7 @@ impl History {
     /// The clock was set back to `now`, or was ahead when this was seen: nothing was seen later than now. What seems to have
     /// been may have been served until this moment.
     pub fn bring_back(&mut self, now: Time) {
-        for track in self.tracks_mut() {
+        for track in self.tracks_mut(|_| true) {
             if let Some(trouble) = &mut track.trouble {
                 trouble.since = trouble.since.min(now);
             }
@@ -312,35 +311,23 @@ impl History {
 
     /// What every address showed of a kind.
     pub fn tracks_of(&self, kind: Kind) -> impl Iterator<Item = (&Server, &Track)> {
-        self.tracks.iter().filter_map(move |(server, tracks)| Some((server, tracks.get(&kind)?)))
+        self.tracks.servers().filter_map(move |(server, tracks)| Some((server, tracks.get(kind)?)))
     }
 
-    pub fn tracks<'h>(&'h self) -> impl Iterator<Item = (&'h Server, Kind, &'h Track)> {
-        let of = |(server, tracks): (&'h Server, &'h BTreeMap<Kind, Track>)| {
-            tracks.iter().map(move |(kind, track)| (server, *kind, track))
-        };
-        self.tracks.iter().flat_map(of)
+    pub fn tracks(&self) -> impl Iterator<Item = (&Server, Kind, &Track)> {
+        self.tracks.servers().flat_map(|(server, tracks)| tracks.iter().map(move |(kind, track)| (server, kind, track)))
     }
 
     pub fn track(&self, server: &Server, kind: Kind) -> Option<&Track> {
-        self.of(server)?.get(&kind)
+        self.tracks.get(server, kind)
     }
 
     pub(super) fn track_mut(&mut self, server: &Server, kind: Kind) -> Option<&mut Track> {
-        self.of_mut(server)?.get_mut(&kind)
+        self.tracks.get_mut(server, kind)
     }
 
-    pub(super) fn tracks_mut(&mut self) -> impl Iterator<Item = &mut Track> {
-        self.tracks.values_mut().flat_map(BTreeMap::values_mut)
-    }
-
-    /// A zone has a handful of servers: to look at the address of each is quicker than to put names in order.
-    fn of(&self, server: &Server) -> Option<&BTreeMap<Kind, Track>> {
-        self.tracks.iter().find(|(known, _)| *known == server).map(|(_, tracks)| tracks)
-    }
-
-    fn of_mut(&mut self, server: &Server) -> Option<&mut BTreeMap<Kind, Track>> {
-        self.tracks.iter_mut().find(|(known, _)| *known == server).map(|(_, tracks)| tracks)
+    pub(super) fn tracks_mut(&mut self, which: impl Fn(&Track) -> bool) -> impl Iterator<Item = &mut Track> {
+        self.tracks.those(which)
     }
 
     /// What an address serves, as far as is known: its last version, even while it does not answer.
@@ -356,7 +343,8 @@ impl History {
     pub fn servers(&self) -> impl Iterator<Item = &Server> {
         let is_there =
             |track: &Track| track.trouble.is_some() || track.spans.last().is_some_and(|span| span.until.is_none());
-        self.tracks.iter().filter(move |(_, tracks)| tracks.values().any(is_there)).map(|(server, _)| server)
+        let any = move |tracks: &OfServer| tracks.iter().any(|(_, track)| is_there(track));
+        self.tracks.servers().filter(move |(_, tracks)| any(tracks)).map(|(server, _)| server)
     }
 
     pub fn changes(&self) -> Changes {

@@ -21,7 +21,9 @@ impl History {
             supposed.push((server.clone(), kind, spans));
         }
         for (server, kind, spans) in supposed {
-            if let Some(track) = self.track_mut(&server, kind) {
+            if self.track(&server, kind).is_some_and(|track| track.unseen != spans)
+                && let Some(track) = self.track_mut(&server, kind)
+            {
                 track.unseen = spans;
             }
         }

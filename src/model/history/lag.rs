@@ -1,0 +1,92 @@
+//! Which of several servers of one owner is ahead, and which shows what the others have left behind.
+//!
+//! Invariant: a server that lags shows, one after the other, the versions that another one showed before it. Its newest version
+//! tells nothing of what the owner wants now.
+
+use super::{History, Kind, Server, Span, Track};
+
+impl History {
+    /// What these servers of one owner came to show last of a kind, not counting what others of them have replaced since.
+    pub fn newest_version(&self, servers: &[Server], kind: Kind) -> Option<&Span> {
+        let tracks: Vec<&Track> = servers.iter().filter_map(|server| self.track(server, kind)).collect();
+        let versions =
+            tracks.iter().flat_map(|track| track.spans.iter().enumerate().map(move |(nth, _)| (*track, nth)));
+        let ahead = versions.filter(|(track, nth)| !tracks.iter().any(|other| is_left_behind(track, *nth, other)));
+        let span = |(track, nth): (&'_ Track, usize)| track.spans.get(nth).map(|span| (span.first_seen, nth));
+        let (track, nth) = ahead.max_by_key(|(track, nth)| span((*track, *nth)))?;
+        track.spans.get(nth)
+    }
+}
+
+/// Whether `other` showed the records of this version as often as `track` did, before `track` came to it, and other records
+/// since.
+fn is_left_behind(track: &Track, nth: usize, other: &Track) -> bool {
+    let Some(span) = track.spans.get(nth) else { return false };
+    let before = other.spans.partition_point(|shown| shown.first_seen < span.first_seen);
+    let (shown, own) = (other.spans.get(..before).unwrap_or_default(), track.spans.get(..=nth).unwrap_or_default());
+    let moved_on = shown.last().is_some_and(|last| last.served.records != span.served.records);
+    moved_on && times(shown, span) >= times(own, span)
+}
+
+/// How often the records of a version came.
+fn times(spans: &[Span], version: &Span) -> usize {
+    let is = |span: &Span| span.served.records == version.served.records;
+    let came = |nth: &usize| {
+        let stayed = nth.checked_sub(1).and_then(|before| spans.get(before)).is_some_and(is);
+        spans.get(*nth).is_some_and(is) && !stayed
+    };
+    (0..spans.len()).filter(came).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::dns::{Rdata, RecordSet};
+    use crate::model::history::{Served, Who};
+    use crate::model::time::Time;
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    /// Each server's versions: which, and since which second.
+    fn history(shown: &[&[(u8, i64)]]) -> (History, Vec<Server>) {
+        let mut history = History::default();
+        let server = |nth: usize| Server {
+            who: Who::Operator("a".into()),
+            host: "ns1.a.".parse::<crate::model::dns::Name>().expect("a name").into(),
+            address: std::net::SocketAddr::from(([192, 0, 2, nth as u8], 53)),
+        };
+        for (nth, versions) in shown.iter().enumerate() {
+            for (version, since_s) in *versions {
+                let records = RecordSet::from([Rdata::from_canonical(vec![*version])]);
+                let served = Served { records, ttl_s: 60, signers: BTreeSet::new(), expires: None };
+                let at = Time(since_s * 1000);
+                let span = Span { served: Arc::new(served), since: None, first_seen: at, last_seen: at, until: None };
+                history.restore(server(nth), Kind::Cds, span);
+            }
+        }
+        (history, (0..shown.len()).map(server).collect())
+    }
+
+    fn newest(shown: &[&[(u8, i64)]]) -> Vec<u8> {
+        let (history, servers) = history(shown);
+        let span = history.newest_version(&servers, Kind::Cds).expect("a version");
+        span.served.records.iter().flat_map(|record| record.as_wire().to_vec()).collect()
+    }
+
+    #[test]
+    fn what_a_server_shows_late_is_not_new() {
+        assert_eq!(newest(&[&[(1, 0), (2, 10), (3, 20)], &[(1, 0), (2, 4000)]]), [3]);
+        assert_eq!(newest(&[&[(1, 0), (2, 10), (3, 20)], &[(1, 0)]]), [3]);
+    }
+
+    #[test]
+    fn who_shows_something_first_is_ahead() {
+        assert_eq!(newest(&[&[(1, 0)], &[(1, 0), (2, 10)]]), [2]);
+    }
+
+    #[test]
+    fn what_an_owner_puts_back_is_new_although_it_was_there_before() {
+        assert_eq!(newest(&[&[(1, 0), (2, 10), (1, 20)], &[(1, 0), (2, 15)]]), [1]);
+        assert_eq!(newest(&[&[(1, 0), (2, 10), (1, 20)], &[(1, 0), (2, 15), (1, 25)]]), [1]);
+    }
+}
