@@ -58,6 +58,8 @@ pub struct Edge {
     public: Leads,
     glue: Leads,
     pub(super) ttls_s: [u32; OPERATORS as usize],
+    /// When the last of the addresses that were given up is switched off.
+    pub(super) last_gone_ms: i64,
     /// What the public DNS has, by operator.
     pub(super) named: Vec<Address>,
     /// Operators whose settings Chorus is to be told.

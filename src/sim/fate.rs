@@ -138,6 +138,7 @@ impl World {
                 };
                 op.set_ttl(kind, ttl_s);
                 if op.set(kind, records) {
+                    self.late_arrivals += 1;
                     self.publish(operator, &[kind]);
                 }
             }

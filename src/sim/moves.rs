@@ -5,10 +5,11 @@
 //! address that is not up to date, and what is given up serves until no cache leads there.
 
 use super::address::Address;
-use super::catalogue::{host_of_lead, label, lead, operator_of_lead};
+use super::catalogue::{SHA384, host_of_lead, label, lead, operator_of_lead};
 use super::edge::{SPARE, Source};
 use super::fate::Fate;
 use super::world::World;
+use crate::model::history::Kind;
 
 impl World {
     /// All sources learn of an operator's addresses, one after the other. Returns how long it takes until the last has.
@@ -34,7 +35,10 @@ impl World {
         if let Some(newcomer) = newcomer.filter(|new| self.edge.rots && calm(self, *new) && self.nobody_asks(*new)) {
             let of: Vec<usize> = (0..self.addresses.len())
                 .filter(|nth| {
-                    let of_newcomer = |at: &&Address| at.operator == Some(newcomer) && self.is_led_to(at);
+                    // An address that Chorus finds only later, because the public DNS did not answer when it asked, is not
+                    // looked at as closely as those that it was given.
+                    let of_newcomer =
+                        |at: &&Address| at.operator == Some(newcomer) && at.slot != SPARE && self.is_led_to(at);
                     self.addresses.get(*nth).filter(of_newcomer).is_some()
                 })
                 .collect();
@@ -111,9 +115,27 @@ impl World {
         let spread_ms = self.spread_addresses(operator);
         let longest_s = self.edge.ttls_s.iter().copied().chain([self.parent.delegation_ttl_s]).max().unwrap_or(0);
         let lag_ms = self.addresses.iter().map(|address| address.lag_ms).max().unwrap_or(0);
-        self.will(spread_ms + lag_ms + self.life_ms(longest_s) + 30_000, Fate::Gone { address });
+        // Another address that was given up leads there, too, until it is switched off itself.
+        let led_ms = (self.now_ms + spread_ms + lag_ms).max(self.edge.last_gone_ms);
+        self.edge.last_gone_ms = led_ms + self.life_ms(longest_s) + 30_000;
+        self.will(self.edge.last_gone_ms - self.now_ms, Fate::Gone { address });
         let told_ms = self.edge.between(0, 300_000);
         self.will(told_ms, Fate::Settings { operator });
+    }
+
+    /// Signers are set up for SHA-384, too: they publish CDS of that type for their own keys at once.
+    pub(super) fn stripping_ends(&mut self) {
+        self.flush();
+        let mut changed = Vec::new();
+        for op in self.operators.iter_mut().filter(|op| op.ways.strips) {
+            op.ways.strips = false;
+            let own = op.signs_keys.iter().map(|key| key | SHA384);
+            let cds = op.get(Kind::Cds).iter().copied().chain(own).collect();
+            if op.serves && !op.dead && op.set(Kind::Cds, cds) {
+                changed.push(op.number);
+            }
+        }
+        changed.into_iter().for_each(|number| self.publish(number, &[Kind::Cds]));
     }
 
     /// Whoever has a copy of the zone at the parent has it from an operator that stays, or not at all.

@@ -181,7 +181,7 @@ impl Owner {
             world.moves_copy();
         }
         if codes.contains(&"operator-strips-cds") && world.edge.chance(20) {
-            world.operators.iter_mut().for_each(|op| op.ways.strips = false);
+            world.stripping_ends();
         }
     }
 

@@ -106,6 +106,7 @@ impl Report {
 /// Turns in which nobody published anything, after which nobody will; fewer, where nobody is to be expected to.
 const IDLE_TURNS_MAX: u32 = 300;
 const IDLE_TURNS_NEVER: u32 = 30;
+const IDLE_TURNS_AT_REST: u32 = 3;
 const LOST_ANSWERS_MAX: u32 = 20;
 const TURNS_MAX: u32 = 6000;
 
@@ -221,7 +222,10 @@ impl Play {
     fn explanation(&self) -> Option<End> {
         let tables = self.memory.tables();
         if tables.running().is_none() {
-            return self.owner.is_done(None).then_some(End::Done);
+            let world = self.around.world();
+            // What arrives when all is done is seen at the next look, and put right.
+            let settled = !world.is_arriving() && (world.late_arrivals == 0 || self.idle >= IDLE_TURNS_AT_REST);
+            return (settled && self.owner.is_done(None)).then_some(End::Done);
         }
         let world = self.around.world();
         if !self.owner.is_done(tables.running()) && self.turns < TURNS_MAX {

@@ -56,8 +56,12 @@ pub struct World {
     pub(super) view_since_ms: i64,
     /// Until when each operator may be asked by anybody.
     pub(super) asked_until_ms: [i64; OPERATORS as usize],
+    /// Since when without a break.
+    pub(super) asked_since_ms: [i64; OPERATORS as usize],
     pub(super) fates: Vec<(i64, Fate)>,
     pub version: u32,
+    /// Updates that changed something after nobody believed in them any more.
+    pub late_arrivals: u32,
     pub(super) rolls_due_ms: i64,
     pub(super) lives: Lives,
 }
@@ -73,6 +77,11 @@ impl World {
     pub fn is_quiet(&self) -> bool {
         let comes_back = |address: &Address| !address.answers_at(self.now_ms) && address.silent_until_ms < i64::MAX;
         !self.addresses.iter().any(|address| comes_back(address) || address.next_ms() < i64::MAX)
+    }
+
+    /// Whether an update that nobody believes in any more is on its way.
+    pub fn is_arriving(&self) -> bool {
+        self.fates.iter().any(|(_, fate)| matches!(fate, Fate::Arrives { .. }))
     }
 
     pub fn never_acts(&self) -> bool {
@@ -181,9 +190,14 @@ impl World {
                 let Some(content) = address.shows(kind).filter(|_| until_ms > from_ms) else { continue };
                 let until_ms = until_ms + self.life_ms(content.set.ttl_s);
                 for host in content.set.records.iter() {
-                    if let Some(asked_ms) = self.asked_until_ms.get_mut(usize::from(operator_of_host(*host))) {
-                        changed |= *asked_ms < until_ms;
-                        *asked_ms = until_ms.max(*asked_ms);
+                    let of = usize::from(operator_of_host(*host));
+                    let times = self.asked_until_ms.get_mut(of).zip(self.asked_since_ms.get_mut(of));
+                    if let Some((asked_ms, since_ms)) = times.filter(|(asked_ms, _)| **asked_ms < until_ms) {
+                        if *asked_ms < from_ms {
+                            *since_ms = from_ms;
+                        }
+                        *asked_ms = until_ms;
+                        changed = true;
                     }
                 }
             }
@@ -251,7 +265,7 @@ impl World {
             .addresses
             .iter()
             .filter(|at| at.answers_at(now_ms) && self.parent.delegation.contains(&at.host) && at.operator.is_some())
-            .filter(|at| !at.is_frozen && self.serves(at))
+            .filter(|at| self.is_led_to(at) && self.serves(at))
             .collect();
         if one_answer {
             asked = rng.pick(&asked).into_iter().collect();
@@ -260,7 +274,9 @@ impl World {
         let read = |kind: Kind| {
             let get = |at: &&'_ Address| -> Option<(Arc<Content>, i64)> {
                 let ttl_ms = i64::from(at.shows(kind)?.set.ttl_s) * 1000;
-                let since_ms = now_ms - if cached { ttl_ms } else { 0 };
+                // No cache has what it could not ask for then.
+                let asked_ms = at.operator.and_then(|of| self.asked_since_ms.get(usize::from(of))).unwrap_or(&i64::MIN);
+                let since_ms = if cached { (now_ms - ttl_ms).max(*asked_ms).min(now_ms) } else { now_ms };
                 Some((at.showed_since(kind, since_ms).cloned()?, ttl_ms + at.lag_ms))
             };
             let answers = asked.iter().map(get).collect::<Option<Vec<_>>>()?;
