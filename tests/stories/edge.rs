@@ -87,7 +87,7 @@ fn an_address_that_is_taken_away_from_an_operator_is_waited_for_by_its_ttl() {
         let cast = Cast { told: false, agent: Agent::Ours, ..Cast::bad_day(&[BIND, KNOT]) };
         let stage = Stage::set("address-goes", cast).await;
         let (a, b) = (&stage.operators[0], &stage.operators[1]);
-        let second = signers::start_secondary(&b.dir, &b.key, v4(12), v4(22), Some(1));
+        let second = signers::start_secondary(&b.dir, &b.key, v4(12), v4(22), signers::Follows::EverySeconds(1));
         let (host, more) = (b.hosts()[0].clone(), v4(22));
         stage.parent.update(&[format!("delete {host} A"), format!("add {host} {ADDRESS_TTL_S} A {}", v4(12))]);
         stage.parent.update(&[format!("add {host} {ADDRESS_TTL_S} A {more}")]);

@@ -2,16 +2,17 @@
 //! parent behind it, and both judges watching. The scripts are in `tests/ui/stories`; here is who plays, and what they
 //! may ask of the laboratory. Each is played with and without JavaScript.
 
+use hickory_proto::rr::RecordType;
 use serde_json::json;
 
 use crate::every_step::is_full;
 use crate::lab::browser::{Browser, Told, browsers_in_this_network};
 use crate::lab::process::TsigKey;
-use crate::lab::{CHILD, Lab, Second, in_own_network};
+use crate::lab::{CHILD, Lab, Second, dns, in_own_network, until};
 use crate::stage::{BIND, Cast, KNOT, LIMIT, Stage};
 
-/// Nobody has told the daemon of anything; that is for the person to do. b has a secondary that is late: so there is time
-/// to see a step in which Chorus writes.
+/// Nobody has told the daemon of anything; that is for the person to do. b has a secondary that is late, and can be held: so
+/// there is time to see a step in which Chorus writes.
 fn cast() -> Cast {
     Cast {
         told: false,
@@ -48,16 +49,41 @@ impl Stage {
     /// What `ask` of `tests/ui/lab.mjs` can ask for.
     async fn does(&self, request: &str) {
         let b = || self.operators[1].secondary.as_ref().expect("b has a second address");
+        let notifies = || self.operators[1].notifies.as_ref().expect("b has a secondary that can be held");
         match request {
             "the parent is idle" => self.agent_acts(false),
             "the parent acts" => self.agent_acts(true),
             "b says nothing" => b().pause(),
             "b answers" => b().resume(),
+            "b's secondary is held" => notifies().hold(true),
+            "b's secondary goes on" => notifies().hold(false),
+            "b's secondary gets the keys" => self.second_gets_keys().await,
             _ => {
                 let names = request.strip_suffix(" serve").unwrap_or_else(|| panic!("asked for: {request}"));
                 self.assert_group(&names.split(" and ").collect::<Vec<_>>()).await;
             }
         }
+    }
+
+    /// Until b's held secondary serves the keys that b serves, and no longer: what is written after them stays away from it.
+    async fn second_gets_keys(&self) {
+        let b = &self.operators[1];
+        let keys = |at| {
+            let answer = dns::ask_one_that_runs(at, CHILD, RecordType::DNSKEY);
+            let mut keys: Vec<_> =
+                answer.answers.iter().filter(|one| one.record_type() == RecordType::DNSKEY).collect();
+            keys.sort();
+            format!("{keys:?}")
+        };
+        let [first, second] = b.addresses()[..] else { panic!("b has two addresses") };
+        until("b's secondary has the keys", LIMIT, || {
+            let same = keys(first) == keys(second);
+            if !same {
+                b.notifies.as_ref().expect("b has a secondary that can be held").once();
+            }
+            same
+        })
+        .await;
     }
 
     /// What a person types into the forms.
@@ -160,7 +186,7 @@ fn the_judges_of_pages_find_each_fault_and_leave_no_browser_behind() {
         drop(browser);
         // Given up in the midst of it.
         let mut browser = Browser::plays(&lab, "pages-self-check", "self-check", &[]);
-        crate::lab::until("the browser runs", LIMIT, || browsers_in_this_network().len() > 2).await;
+        until("the browser runs", LIMIT, || browsers_in_this_network().len() > 2).await;
         assert!(tokio::time::timeout(std::time::Duration::from_secs(2), browser.next(&lab)).await.is_err());
         drop(browser);
         assert!(browsers_in_this_network().is_empty(), "{:?}", browsers_in_this_network());

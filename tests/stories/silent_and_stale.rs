@@ -5,6 +5,7 @@ use hickory_proto::rr::RecordType;
 use serde_json::Value;
 
 use crate::bad_days::{SOON, text, waiting};
+use crate::lab::signers::Follows;
 use crate::lab::{CHILD, Second, in_own_network};
 use crate::stage::{Agent, BIND, Cast, KNOT, LIMIT, Stage};
 
@@ -45,7 +46,7 @@ fn f09_while_an_address_is_stale_nothing_goes_on_and_it_is_named() {
         stage.chorus.shown_until(CHILD, "the stale address, and no other, is named", SOON, named).await;
         stage.chorus.keeps_waiting_for("operator-lag", 3).await;
         assert_eq!(stage.parent.ds_count(stage.parent.addresses()[0]), Some(1), "b's DS is not asked for yet");
-        stage.operators[1].start_secondary(Some(1));
+        stage.operators[1].start_secondary(Follows::EverySeconds(1));
         stage.lab.tell("the secondary follows");
         stage.chorus.comes_to_rest().await;
         stage.assert_group(&["a", "b"]).await;

@@ -7,6 +7,7 @@ use hickory_proto::rr::RecordType;
 use super::operator::Operator;
 use super::parent::start_named;
 use super::process::{binary, run};
+use super::signers::Follows;
 use super::{CHILD, dns, until, v4, v6};
 
 impl Operator {
@@ -31,7 +32,7 @@ impl Operator {
 
     /// The second address is a secondary again.
     pub async fn cure_second(&mut self) {
-        self.start_secondary(Some(1));
+        self.start_secondary(Follows::EverySeconds(1));
         self.second_answers().await;
     }
 

@@ -14,6 +14,7 @@ pub mod dns;
 mod doctored;
 pub mod fresh;
 pub mod network;
+pub mod notify;
 pub mod observer;
 pub mod operator;
 pub mod parent;

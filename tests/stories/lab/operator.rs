@@ -11,7 +11,9 @@ use std::time::Duration;
 use hickory_proto::dnssec::rdata::DNSKEY;
 use hickory_proto::rr::RecordType;
 
+use super::notify::Notifies;
 use super::process::{Running, TsigKey, binary, run};
+use super::signers::Follows;
 use super::udp_only::UdpOnly;
 use super::{CHILD, Lab, desec, dns, port53, powerdns, signers, until, v4, v6};
 
@@ -69,7 +71,8 @@ pub enum Second {
     Stale,
     /// a secondary, a process of its own, that is never more than a second or two behind
     Secondary,
-    /// the same, and up to three seconds behind: time for a person to see a step in which Chorus writes, and to click
+    /// the same, and up to three seconds behind, or for as long as the story holds it: time for a person to see a step in
+    /// which Chorus writes, and to click
     Late,
 }
 
@@ -194,6 +197,8 @@ pub struct Operator {
     pub dir: PathBuf,
     process: Running,
     pub secondary: Option<Running>,
+    /// Who tells a late secondary that there is something new.
+    pub notifies: Option<Notifies>,
     silent: Option<(UdpSocket, TcpListener)>,
     udp_only: Option<UdpOnly>,
     /// The API of the stand-in for deSEC.
@@ -215,8 +220,22 @@ impl Operator {
         });
         let udp_only = (spec.second == Second::UdpOnly).then(|| UdpOnly::start(v6(number), v4(number)));
         let desec = (server == Server::Desec).then(|| powerdns::start_desec(spec, number, &hosts(spec)));
-        let (secondary, own_keys) = (None, Vec::new());
-        Self { spec, server, number, key, onlooker, dir, process, secondary, silent, udp_only, desec, own_keys }
+        let (secondary, notifies, own_keys) = (None, None, Vec::new());
+        Self {
+            spec,
+            server,
+            number,
+            key,
+            onlooker,
+            dir,
+            process,
+            secondary,
+            notifies,
+            silent,
+            udp_only,
+            desec,
+            own_keys,
+        }
     }
 
     /// Signed, and with the CDS that the server publishes by itself; remembers the keys of this moment as its own.
@@ -242,9 +261,9 @@ impl Operator {
         self.own_keys = self.keys();
         if matches!(self.spec.second, Second::Stale | Second::Secondary | Second::Late) && self.secondary.is_none() {
             self.start_secondary(match self.spec.second {
-                Second::Late => Some(3),
-                Second::Secondary => Some(1),
-                _ => None,
+                Second::Late => Follows::WhenNotified,
+                Second::Secondary => Follows::EverySeconds(1),
+                _ => Follows::Never,
             });
             let ip = v6(self.number);
             until("the secondary has the zone", Duration::from_secs(20), || {
@@ -255,10 +274,11 @@ impl Operator {
     }
 
     /// The process at the second address; a new one with the old one's zone file if there was one before.
-    pub fn start_secondary(&mut self, asks_every_s: Option<u32>) {
+    pub fn start_secondary(&mut self, follows: Follows) {
         self.secondary = None;
         let (primary, at) = (v4(self.number), v6(self.number));
-        self.secondary = Some(signers::start_secondary(&self.dir, &self.key, primary, at, asks_every_s));
+        self.secondary = Some(signers::start_secondary(&self.dir, &self.key, primary, at, follows));
+        self.notifies = matches!(follows, Follows::WhenNotified).then(|| Notifies::start(at));
     }
 
     /// The server is started again with other settings, on the data that it has.

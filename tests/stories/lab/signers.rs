@@ -158,15 +158,26 @@ fn knot_watches_the_parent(ds_ttl_s: u32) -> String {
 
 /// Nobody notifies it: it asks so many seconds after it has asked. With `None` the SOA refresh of a day keeps it from asking
 /// again after the first transfer.
-pub fn start_secondary(dir: &Path, key: &TsigKey, primary: IpAddr, at: IpAddr, asks_every_s: Option<u32>) -> Running {
+/// When a secondary asks its primary for what is new.
+#[derive(Clone, Copy)]
+pub enum Follows {
+    EverySeconds(u32),
+    WhenNotified,
+    Never,
+}
+
+pub fn start_secondary(dir: &Path, key: &TsigKey, primary: IpAddr, at: IpAddr, follows: Follows) -> Running {
     let dir = dir.join("secondary");
     std::fs::create_dir_all(&dir).expect("directory");
-    let refresh = asks_every_s.map_or_else(String::new, |s| {
-        format!("min-refresh-time {s}; max-refresh-time {s}; min-retry-time 1; max-retry-time 1; ")
-    });
+    let settings = match follows {
+        Follows::EverySeconds(s) => format!(
+            "allow-notify {{ none; }}; min-refresh-time {s}; max-refresh-time {s}; min-retry-time 1; max-retry-time 1; "
+        ),
+        Follows::WhenNotified => "allow-notify { any; }; ".to_owned(),
+        Follows::Never => "allow-notify { none; }; ".to_owned(),
+    };
     let zones = format!(
-        "zone \"{CHILD}\" {{ type secondary; file \"zone\"; primaries {{ {primary} key \"{}\"; }}; allow-notify {{ none; \
-         }}; {refresh}}};\n",
+        "zone \"{CHILD}\" {{ type secondary; file \"zone\"; primaries {{ {primary} key \"{}\"; }}; {settings}}};\n",
         key.name
     );
     start_named(&dir, "named", key, &[at], &zones)

@@ -19,14 +19,33 @@ const LAST_QUESTION = 'the leaver cannot be asked any more'
 const LEAVER_KEYS = "the leaver's keys are dead, and its DS may go"
 const DS_GONE = "the parent drops the leaver's DS"
 const ANSWERS = "the leaver's answers die, and its keys go"
-// The titles of the steps; for those that wait for the parent, from which step on it is idle, lest they are over before
-// anybody can press. Those in which Chorus writes last for a second or two: b has a secondary that is late.
+// What somebody of the laboratory does not do until the undo is asked for, lest a step is over before anybody can press.
+const parent = { waits: 'the parent is idle', goesOn: 'the parent acts' }
+const secondary = { waits: "b's secondary is held", goesOn: "b's secondary goes on" }
+// Held, but for the keys, without which the step before is not over.
+const secondaryForKeys = { ...secondary, meanwhile: "b's secondary gets the keys" }
+// The titles of the steps; who waits, and from which step on: before the change begins, where none is named. The others last as
+// long as caches do.
 const STEPS = {
-    join: [[SHARE], [ASK], [DS, SHARE], [OLD_DIE], [NAME], [DELEGATE, OLD_DIE]],
-    leave: [[NAME], [DELEGATE, NAME], [LAST_QUESTION], [LEAVER_KEYS], [DS_GONE, LAST_QUESTION], [ANSWERS]],
+    join: [
+        { title: SHARE, who: secondary },
+        { title: ASK, who: secondaryForKeys },
+        { title: DS, who: parent, from: SHARE },
+        { title: OLD_DIE },
+        { title: NAME, who: secondary, from: OLD_DIE },
+        { title: DELEGATE, who: parent, from: OLD_DIE },
+    ],
+    leave: [
+        { title: NAME, who: secondary },
+        { title: DELEGATE, who: parent, from: NAME },
+        { title: LAST_QUESTION },
+        { title: LEAVER_KEYS },
+        { title: DS_GONE, who: parent, from: LAST_QUESTION },
+        { title: ANSWERS },
+    ],
 }
 
-// Of a step that is over in a second or two.
+// Of a step that lasts as long as caches do: a few seconds here.
 const TIMES_AT_MOST = 12
 
 export async function story(browsing) {
@@ -44,20 +63,21 @@ export async function story(browsing) {
     const [before, after] = change() === 'join' ? [[first], [first, second]] : [[first, second], [first]]
     const all = STEPS[change()]
     for (const number of steps() ?? all.keys()) {
-        const [step, idleFrom] = all[number]
-        const order = all.map(([title]) => title)
-        // A step that takes a second or two can be over before a person has clicked: then it is gone to once more.
+        const { title, who, from } = all[number]
+        const order = all.map((step) => step.title)
+        // A step that is over before a person has clicked is gone to once more.
         for (let times = 1; ; times += 1) {
+            if (who && !from) await ask(who.waits)
             await ada.changes(change(), { operator: second })
-            if (idleFrom) {
-                assert.ok(await isIn(page, idleFrom, order), `the page was never in: ${idleFrom}`)
-                await ask('the parent is idle')
+            if (from) {
+                assert.ok(await isIn(page, from, order), `the page was never in: ${from}`)
+                await ask(who.waits)
             }
-            const met = await isIn(page, step, order)
-            const inTime = await undo(ada, step)
+            const met = await isIn(page, title, order, who?.meanwhile)
+            const inTime = await undo(ada, title)
             // After the end of a transition an undo is one of its own, the other way.
             if (inTime) assert.match((await read(page)).what, said.beingUndone, 'the page after an undo says so')
-            if (idleFrom) await ask('the parent acts')
+            if (who) await ask(who.goesOn)
             const end = await settled()
             for (const sentence of [said.signedBy(before), said.nothingToDo]) assert.match(end.verdict, sentence)
             await ada.enters(doors.certificate)
@@ -65,10 +85,10 @@ export async function story(browsing) {
             await ask(`${before.join(' and ')} serve`)
             await ada.visits(path)
             if (met && inTime) break
-            assert.ok(times < TIMES_AT_MOST, `no undo was in time for: ${step}`)
-            tell(`too late for: ${step}`)
+            assert.ok(times < TIMES_AT_MOST, `no undo was in time for: ${title}`)
+            tell(`too late for: ${title}`)
         }
-        tell(`undone in: ${step}`)
+        tell(`undone in: ${title}`)
     }
     await ada.changes(change(), { operator: second })
     const end = await settled()
@@ -89,7 +109,7 @@ async function undo(ada, step) {
 
 // Until the page is in the step, or past it. The quick steps are there for a second: the page is loaded as fast as it
 // comes, whether it follows by itself or not.
-async function isIn(page, step, order) {
+async function isIn(page, step, order, meanwhile) {
     const end = Date.now() + 60_000
     const met = new Set()
     while (Date.now() < end) {
@@ -98,6 +118,7 @@ async function isIn(page, step, order) {
         if (now.step === step) return true
         if (order.indexOf(now.step) > order.indexOf(step)) return false
         if (!now.underWay) break
+        if (meanwhile) await ask(meanwhile)
         await sleep(50)
         await loadAnew(page)
     }
