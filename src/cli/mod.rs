@@ -15,7 +15,7 @@ pub mod serve;
 pub mod wait;
 
 use crate::api::wire::{
-    ApiAdd, Capabilities, Certificate, Change, CheckRequest, Control, History, KeyRotated, NameServer, OperatorAdd,
+    ApiAdd, At, Capabilities, Certificate, Change, CheckRequest, Control, History, KeyRotated, NameServer, OperatorAdd,
     OperatorChange, OperatorCheck, OperatorList, OperatorRotate, OperatorRotated, OperatorShow, OperatorTest, Outcome,
     ParentList, ParentMode, Plan, PlanRequest, PolicyChange, SecretText, SetAnswer, SetGroup, Statistics, TsigAdd,
     Verb, ZoneAdd, ZoneCheck, ZoneList, ZonePolicy, ZoneShow,
@@ -361,7 +361,7 @@ async fn set(asker: &Asker, zone: &str, change: Change, how: args::How) -> Resul
     let request = SetGroup { change, reason: how.reason };
     let path = ["zones", zone, "operators"];
     let answer = asker.client.send(Method::PUT, &path, &[], Some(client::body(&request)?)).await?;
-    follow(asker, zone, answer, how.wait, how.timeout).await
+    follow(asker, zone, answer, how.wait, how.timeout, None).await
 }
 
 async fn plan(asker: &Asker, zone: &str, change: Change) -> Result<Plan, Failure> {
@@ -376,20 +376,25 @@ async fn control(asker: &Asker, zone: &str, verb: Verb, how: args::How) -> Resul
     let seen: ZoneShow = client::understand(asker.client.get(&["zones", zone], &[]).await?)?;
     let is_over = seen.transition.as_ref().is_some_and(|transition| transition.state.is_over());
     let (transition, version) = seen.transition.map(|saw| (saw.id, saw.version)).unzip();
-    let request = Control { reason: how.reason, transition, version: version.filter(|_| !is_over) };
+    let request = Control { reason: how.reason, transition: transition.clone(), version: version.filter(|_| !is_over) };
     let path = ["zones", zone, verb.name()];
     let answer = asker.client.send(Method::POST, &path, &[], Some(client::body(&request)?)).await?;
+    let set: SetAnswer = client::understand(answer.clone())?;
+    let changed = set.transition.map(|now| (now.id, now.version)).unzip() != (transition, version);
     // A transition that is held has nothing to be waited for but the person who resumes it.
-    follow(asker, zone, answer, how.wait && verb != Verb::Pause, how.timeout).await
+    let wait = how.wait && verb != Verb::Pause;
+    follow(asker, zone, answer, wait, how.timeout, seen.updated_at.filter(|_| changed)).await
 }
 
-/// Shows the answer to a change, or stays until the transition has ended.
+/// Shows the answer to a change, or stays until the transition has ended. What is in the way as of `before` was in the way of what
+/// has been changed since.
 async fn follow(
     asker: &Asker,
     zone: &str,
     answer: Value,
     wait: bool,
     timeout: Option<std::time::Duration>,
+    before: Option<At>,
 ) -> Result<Exit, Failure> {
     let set: SetAnswer = client::understand(answer.clone())?;
     let under_way = set.transition.as_ref().filter(|transition| !transition.state.is_over());
@@ -399,7 +404,7 @@ async fn follow(
     };
     asker.chat(render::set(&set).lines().next().unwrap_or_default());
     let mut progress = wait::Progress::new(asker.global.quiet);
-    let end = wait::wait(&asker.client, zone, transition, timeout, &mut progress).await?;
+    let end = wait::wait(&asker.client, zone, (transition, before), timeout, &mut progress).await?;
     asker.show::<ZoneShow>(end, render::zone)?;
     Ok(Exit::Ok)
 }

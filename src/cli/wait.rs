@@ -6,7 +6,7 @@
 use super::client::{self, Client};
 use super::exit::{Exit, Failure};
 use super::render;
-use crate::api::wire::{TransitionShow, TransitionState, ZoneShow};
+use crate::api::wire::{At, TransitionShow, TransitionState, ZoneShow};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use std::io::{IsTerminal, Write};
@@ -18,11 +18,12 @@ const QUICK_LOOKS: u32 = 10;
 const CALM: Duration = Duration::from_secs(1);
 
 /// Until the transition has ended as it was going to: the zone as it is then, in JSON. Every other end is a [`Failure`]
-/// with its exit code.
+/// with its exit code. `before`: the last observation before the change that is waited for; what was in the way then may not be in
+/// the way any more.
 pub async fn wait(
     client: &Client,
     zone: &str,
-    transition: &TransitionShow,
+    (transition, before): (&TransitionShow, Option<At>),
     timeout: Option<Duration>,
     progress: &mut Progress,
 ) -> Result<Value, Failure> {
@@ -36,7 +37,7 @@ pub async fn wait(
         }
     };
     let end = tokio::select! {
-        end = look(client, zone, transition, progress, &mut last) => Some(end),
+        end = look(client, zone, (transition, before), progress, &mut last) => Some(end),
         () = timed_out => None,
         pressed = tokio::signal::ctrl_c() => match pressed {
             Ok(()) => {
@@ -57,7 +58,7 @@ pub async fn wait(
 async fn look(
     client: &Client,
     zone: &str,
-    waited: &TransitionShow,
+    (waited, before): (&TransitionShow, Option<At>),
     progress: &mut Progress,
     last: &mut String,
 ) -> Result<Value, Failure> {
@@ -68,7 +69,8 @@ async fn look(
             Ok(answer) => {
                 silent = false;
                 let show: ZoneShow = client::understand(answer.clone())?;
-                match state(&show, waited)? {
+                let is_old = before.is_some() && show.updated_at == before;
+                match state(&show, waited, is_old)? {
                     None => return Ok(answer),
                     Some(transition) => {
                         *last = transition.waiting_for.as_ref().map(|w| w.text.clone()).unwrap_or_default();
@@ -90,8 +92,8 @@ async fn look(
     }
 }
 
-/// The transition if it is under way, `None` when it is done.
-fn state<'a>(show: &'a ZoneShow, waited: &TransitionShow) -> Result<Option<&'a TransitionShow>, Failure> {
+/// The transition if it is under way, `None` when it is done. `is_old`: nothing was observed since the change that is waited for.
+fn state<'a>(show: &'a ZoneShow, waited: &TransitionShow, is_old: bool) -> Result<Option<&'a TransitionShow>, Failure> {
     let (zone, id) = (&show.zone, &waited.id);
     let Some(transition) = &show.transition else { return Ok(None) };
     if transition.id != *id || transition.state == TransitionState::Superseded {
@@ -106,7 +108,7 @@ fn state<'a>(show: &'a ZoneShow, waited: &TransitionShow) -> Result<Option<&'a T
                 format!("transition {id} of {zone} ended {}, at {with}: somebody else decided so", state.name());
             Err(Failure::new(Exit::Conflict, sentence, format!("See 'chorus zone history {zone}'")))
         }
-        TransitionState::Blocked => {
+        TransitionState::Blocked if !is_old => {
             let why = transition.waiting_for.as_ref().map_or(show.verdict.as_str(), |waiting| waiting.text.as_str());
             let TransitionShow { step_number, steps, .. } = transition;
             let sentence = format!("{zone} is blocked in step {step_number} of {steps}: {why}");

@@ -320,6 +320,17 @@ fn waiting_ends_with_4_when_blocked_6_when_superseded_and_5_when_the_time_is_ove
 }
 
 #[test]
+fn what_was_in_the_way_before_a_change_does_not_end_the_waiting_for_it() {
+    let daemon = Daemon::start();
+    let undo = |zone| chorus(&daemon, &["-q", "zone", "undo", zone, "--wait", "--timeout", "20s"]);
+    let mended = ran(undo("mended.example"));
+    assert_eq!(mended.code, 0, "{}", mended.err);
+    // Nothing was changed: it was being undone already, and what is in the way is still there.
+    let line = fails(undo("blocked.example"), 4);
+    assert!(line.contains("blocked.example is blocked in step 2 of 7"), "{line}");
+}
+
+#[test]
 fn ctrl_c_detaches_and_says_how_to_look_again() {
     let daemon = Daemon::start();
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_chorus"))

@@ -146,7 +146,8 @@ impl Service for Fake {
         Ok(sample::zone_at_rest())
     }
 
-    /// `example.org` ends after some looks, `blocked.*` is blocked, `other.*` superseded; `slow.*` never ends.
+    /// `example.org` ends after some looks, `blocked.*` is blocked, `other.*` superseded; `slow.*` never ends; `mended.*` is blocked
+    /// until it is looked at again, after the third time that it is shown.
     async fn zone(&self, zone: &str) -> Result<ZoneShow, Refusal> {
         refusal(zone)?;
         let mut show = sample::zone();
@@ -159,7 +160,11 @@ impl Service for Fake {
             ("example.org", 0..=1) => TransitionState::WaitingGuard,
             ("example.org", 2..=3) => TransitionState::WaitingParent,
             ("example.org", _) => TransitionState::Done,
-            ("blocked.example", _) => TransitionState::Blocked,
+            ("blocked.example", _) | ("mended.example", 0..=2) => TransitionState::Blocked,
+            ("mended.example", _) => {
+                show.updated_at = Some(sample::at(0));
+                TransitionState::Undone
+            }
             ("other.example", _) => TransitionState::Superseded,
             _ => TransitionState::WaitingGuard,
         };
@@ -222,6 +227,9 @@ impl Service for Fake {
         self.controls.lock().unwrap().push((verb, control));
         let mut transition = sample::transition(TransitionState::Acting);
         transition.paused = verb == Verb::Pause;
+        if zone == "mended.example" {
+            (transition.version, transition.aim) = (transition.version + 1, "undoing".to_owned());
+        }
         Ok(SetAnswer { zone: zone.to_owned(), desired: vec!["a".to_owned()], transition: Some(transition) })
     }
 
