@@ -276,9 +276,7 @@ impl Engine {
         for server in retired {
             known.history.retire(&server, began);
         }
-        for sample in &samples {
-            known.history.record(sample);
-        }
+        known.history.record_round(&samples);
         self.look_beside(known, &samples, began, protocol).await;
         known.lose_the_lost();
         let without = self.ports.switches.without;

@@ -4,8 +4,9 @@
 use crate::edge::{B, LIFE_S, a_has, b_is_inside, check_lets_pass, hosts, shows};
 use crate::in_flight::{LATER_S, b_is_trusted, names};
 use crate::support::{Fixture, name};
+use chorus::model::dns::RecordSet;
 use chorus::model::group::{decide, reachable, unequal, wanted_addresses};
-use chorus::model::history::{Failure, Kind, Server};
+use chorus::model::history::{Failure, Kind, Outcome, Sample, Served, Server};
 use chorus::model::time::Time;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -155,4 +156,30 @@ fn operator_does_not_leave_while_a_name_server_that_stays_cannot_be_found() {
         let waits = decide(&f.world(1000)).waits;
         assert!(waits.iter().any(|wait| wait.code == code), "{waits:?}");
     }
+}
+
+#[test]
+fn silence_over_udp_lasts_since_it_was_found_whatever_is_answered_over_tcp() {
+    let mut f = Fixture::new();
+    f.member("a", true);
+    let server = f.server("a", 0);
+    let mut round = |at_s: i64, outcomes: &[Outcome]| {
+        let sample = |outcome: &Outcome| Sample {
+            at: Time::from_s(at_s),
+            server: server.clone(),
+            kind: Kind::Data,
+            outcome: outcome.clone(),
+        };
+        f.history.record_round(&outcomes.iter().map(sample).collect::<Vec<_>>());
+        f.history.trouble(&server, Kind::Data).map(|trouble| (trouble.since, trouble.failure.clone()))
+    };
+    let served = Served { records: RecordSet::new(), ttl_s: 60, signers: RecordSet::new(), expires: None };
+    let (served, silent) = (Outcome::Served(served), Outcome::Failed(Failure::SilentOverUdp));
+    for at_s in [10, 20, 30] {
+        let trouble = round(at_s, &[served.clone(), silent.clone()]);
+        assert_eq!(trouble, Some((Time::from_s(10), Failure::SilentOverUdp)));
+    }
+    assert_eq!(round(40, std::slice::from_ref(&served)), None);
+    // Not the same silence.
+    assert_eq!(round(50, &[served, silent]), Some((Time::from_s(50), Failure::SilentOverUdp)));
 }

@@ -162,6 +162,24 @@ impl History {
         });
     }
 
+    /// Takes in the samples of a round. An address that answers over TCP alone shows something in each round, and is in trouble
+    /// all the same: since it was first found silent over UDP.
+    pub fn record_round(&mut self, samples: &[Sample]) {
+        let failure = Failure::SilentOverUdp;
+        let silent = samples.iter().filter(|sample| sample.outcome == Outcome::Failed(failure.clone()));
+        let since = |sample: &Sample| {
+            let trouble = self.trouble(&sample.server, sample.kind).filter(|trouble| trouble.failure == failure)?;
+            Some((sample.server.clone(), sample.kind, trouble.since))
+        };
+        let still: Vec<(Server, Kind, Time)> = silent.filter_map(since).collect();
+        samples.iter().for_each(|sample| self.record(sample));
+        for (server, kind, since) in still {
+            if let Some(trouble) = self.track_mut(&server, kind).and_then(|track| track.trouble.as_mut()) {
+                trouble.since = since;
+            }
+        }
+    }
+
     /// Puts back a span that was stored; spans of one track in the order of their times.
     pub fn restore(&mut self, server: Server, kind: Kind, span: Span) {
         self.tracks.entry(&server, kind).spans.push(span);
