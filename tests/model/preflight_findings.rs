@@ -188,6 +188,25 @@ fn keys_that_not_everybody_can_use_are_told_with_their_flags() {
 }
 
 #[test]
+fn a_key_of_a_private_algorithm_says_whose_it_is_or_ends_every_change() {
+    let name_of_owner = b"\x07private\x07example\x00key";
+    for (algorithm, key, words) in [
+        (253, &[64, 1, 2][..], Some("does not begin with a domain name")),
+        (254, &[9, 1, 2], Some("does not begin with an object identifier")),
+        (253, name_of_owner, None),
+        (254, &[2, 1, 2, 3], None),
+    ] {
+        let (mut f, inspection) = faultless();
+        let key = Rdata::from_canonical([&[1, 0, 3, algorithm], key].concat());
+        let with: RecordSet = all_keys(&["b"]).into_iter().chain([key]).collect();
+        f.sees(0, "b", Kind::Dnskey, with);
+        let malformed = found(&f, &inspection).into_iter().find(|finding| finding.code == "key-malformed");
+        let told = malformed.map(|finding| (finding.severity, words.is_some_and(|words| finding.text.contains(words))));
+        assert_eq!(told, words.map(|_| (Severity::Error, true)), "{algorithm}");
+    }
+}
+
+#[test]
 fn an_algorithm_that_validators_drop_and_one_that_signs_nothing_are_warnings() {
     let (mut f, inspection) = faultless();
     let other = |operator: &str, algorithm: u8| {

@@ -6,7 +6,7 @@ use super::rdata::{Rdata, RecordSet};
 use hickory_proto::dnssec::DigestType;
 use hickory_proto::dnssec::crypto::Digest;
 use hickory_proto::rr::{Name, RecordType};
-use hickory_proto::serialize::binary::{BinEncodable, BinEncoder, NameEncoding};
+use hickory_proto::serialize::binary::{BinDecodable, BinDecoder, BinEncodable, BinEncoder, NameEncoding};
 
 /// The CDS record that asks the parent to remove every DS (RFC 8078 §4).
 pub const DELETE_CDS: [u8; 5] = [0, 0, 0, 0, 0];
@@ -54,6 +54,16 @@ impl<'a> Dnskey<'a> {
     /// May validate anything at all (RFC 4034 §2.1, RFC 5011 §3).
     pub fn is_usable(&self) -> bool {
         self.is_zone_key() && !self.is_revoked() && self.protocol == 3
+    }
+
+    /// Whether it is of a private algorithm and does not begin with whose algorithm that is: with a domain name (253) or an
+    /// object identifier behind its length (254) (RFC 4034 Appendix A.1.1). Resolvers take the whole answer for malformed then.
+    pub fn lacks_owner_of_algorithm(&self) -> bool {
+        match self.algorithm {
+            253 => Name::read(&mut BinDecoder::new(self.public_key)).is_err(),
+            254 => !matches!(self.public_key, [length, rest @ ..] if rest.len() >= usize::from(*length)),
+            _ => false,
+        }
     }
 
     pub fn key_tag(&self) -> u16 {

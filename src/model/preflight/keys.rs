@@ -3,7 +3,7 @@
 //!
 //! Unequal algorithms and tags that collide now are `group::preflight`'s.
 
-use super::{Finding, Scene, listed, note, warning};
+use super::{Finding, Scene, error, listed, note, warning};
 use crate::model::dns::{Dnskey, Name, Rdata, RecordSet, key_label, ns_rdata};
 use crate::model::history::Kind;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +34,18 @@ fn unusable(operator: &str, key: &Rdata) -> Option<Finding> {
             "take it out of the DNSKEY set",
         ));
     };
+    if read.lacks_owner_of_algorithm() {
+        return Some(error(
+            "key-malformed",
+            format!(
+                "{operator}: {} is of a private algorithm and does not begin with {} (RFC 4034 Appendix A.1.1): resolvers \
+                 take every answer with it for malformed, and fail for the whole zone",
+                key_label(key),
+                if read.algorithm == 253 { "a domain name" } else { "an object identifier" }
+            ),
+            "take it out of the DNSKEY set",
+        ));
+    }
     if read.is_revoked() {
         return Some(warning(
             "key-revoked",
