@@ -13,10 +13,11 @@ use crate::model::policy::DELEGATION_TTL_UNSEEN_S;
 use crate::model::time::Time;
 use crate::observe::addresses::look_up_at;
 use crate::observe::ask::Asker;
-use crate::observe::resolve::{Looked, ResolveError};
+use crate::observe::resolve::{DNS_PORT, Looked, ResolveError};
 use crate::observe::transport::Protocol;
 use futures::future::join_all;
 use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,30 +28,57 @@ const FRESH_AT_REST: Duration = Duration::from_secs(240);
 const FRESH: Duration = Duration::from_secs(2);
 /// After a failure the resolver is left alone for so long, and so are the turns that would wait for it.
 const PAUSE: Duration = Duration::from_secs(30);
+/// A server of a host's zone is asked for the TTL of its addresses again after so long.
+const TTL_FRESH: Duration = Duration::from_secs(3600);
+/// It may take so long. Then what is left of the TTL in the resolver's cache counts.
+const TTL_PATIENCE: Duration = Duration::from_secs(1);
+/// Of those servers so many are asked, one after the other.
+const TTL_SERVERS: usize = 2;
 /// Hosts beyond which those that were looked up long ago are forgotten.
 const HOSTS_KEPT: usize = 10_000;
 
 /// What was found out last for each host, whatever zone asked: the answer is the same for all.
 #[derive(Default)]
-pub(super) struct Lookups(Mutex<HashMap<Name, LookedAt>>);
+pub(super) struct Lookups {
+    found: Mutex<HashMap<Name, LookedAt>>,
+    ttls: Mutex<HashMap<Name, WholeTtl>>,
+}
 
 /// When a host was looked up, and what came of it.
 type LookedAt = (Time, Result<Looked, ResolveError>);
 
+/// When a server of a host's zone was asked for the TTL, what a resolver had found then, and the TTL; `None`: no server told.
+type WholeTtl = (Time, BTreeSet<IpAddr>, Option<u32>);
+
 impl Lookups {
     fn known(&self, host: &Name, now: Time, fresh: Duration) -> Option<Result<Looked, ResolveError>> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, found) = known.get(host)?;
         let good = if found.is_ok() { fresh } else { PAUSE };
         (*at <= now && at.until(now) < good).then(|| found.clone())
     }
 
     fn learn(&self, host: &Name, now: Time, found: Result<Looked, ResolveError>) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= HOSTS_KEPT {
             known.retain(|_, (at, _)| *at <= now && at.until(now) < FRESH_AT_REST);
         }
         known.insert(host.clone(), (now, found));
+    }
+
+    /// The TTL of these addresses, if a server was asked for it lately; inside, `None`: it did not tell.
+    fn whole_ttl_s(&self, host: &Name, now: Time, addresses: &BTreeSet<IpAddr>) -> Option<Option<u32>> {
+        let known = self.ttls.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, of, ttl_s) = known.get(host)?;
+        (*at <= now && at.until(now) < TTL_FRESH && of == addresses).then_some(*ttl_s)
+    }
+
+    fn learn_ttl(&self, host: &Name, now: Time, addresses: &BTreeSet<IpAddr>, ttl_s: Option<u32>) {
+        let mut known = self.ttls.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= HOSTS_KEPT {
+            known.retain(|_, (at, ..)| *at <= now && at.until(now) < TTL_FRESH);
+        }
+        known.insert(host.clone(), (now, addresses.clone(), ttl_s));
     }
 }
 
@@ -72,10 +100,55 @@ impl Engine {
             found = self.ports.resolver.look_up(host) => found,
             () = self.ports.clock.sleep_until(now.plus(PATIENCE)) => Err(late()),
         };
-        if !matches!(found, Err(ResolveError::NotHere)) {
-            self.lookups.learn(host, now, found.clone());
+        if matches!(found, Err(ResolveError::NotHere)) {
+            return found;
         }
+        let found = match found {
+            Ok(Looked::Addresses { addresses, ttl_s }) => {
+                let whole_s = self.whole_ttl_s(host, &addresses).await.unwrap_or_default();
+                Ok(Looked::Addresses { addresses, ttl_s: ttl_s.max(whole_s) })
+            }
+            other => other,
+        };
+        self.lookups.learn(host, now, found.clone());
         found
+    }
+
+    /// For how long resolvers keep the addresses of a host, or that it has none: a resolver that answers from its cache tells how
+    /// much of that is left, so a server of the host's zone is asked. `None`: none of them told.
+    async fn whole_ttl_s(&self, host: &Name, addresses: &BTreeSet<IpAddr>) -> Option<u32> {
+        let now = self.ports.clock.now();
+        if let Some(known) = self.lookups.whole_ttl_s(host, now, addresses) {
+            return known;
+        }
+        let found = tokio::select! {
+            biased;
+            found = self.ask_for_ttl(host) => found,
+            () = self.ports.clock.sleep_until(now.plus(TTL_PATIENCE)) => None,
+        };
+        self.lookups.learn_ttl(host, now, addresses, found);
+        found
+    }
+
+    async fn ask_for_ttl(&self, host: &Name) -> Option<u32> {
+        let (resolver, clock) = (&self.ports.resolver, || self.ports.clock.now());
+        let asker = Asker { transport: self.ports.transport.as_ref(), ids: &self.ports, clock: &clock };
+        let mut zone = host.to_lowercase();
+        while !resolver.is_zone(&zone).await.ok()? {
+            if zone.is_root() {
+                return None;
+            }
+            zone = zone.base_name();
+        }
+        for name in resolver.name_servers(&zone).await.ok()?.into_iter().take(TTL_SERVERS) {
+            let address = resolver.addresses(&name).await.ok().and_then(|found| found.first().copied());
+            let Some(address) = address.map(|ip| SocketAddr::new(ip, DNS_PORT)) else { continue };
+            let server = Server { who: Who::Public, host: name.into(), address };
+            if let Some(Looked::Addresses { ttl_s, .. }) = look_up_at(asker, &zone, host, &server).await {
+                return Some(ttl_s);
+            }
+        }
+        None
     }
 
     /// Without a resolver, a host in the parent zone itself is looked up as a resolver does it: the parent's servers are asked.
@@ -184,7 +257,8 @@ impl Engine {
     }
 }
 
-/// A resolver tells how much of the TTL is left in its cache. So the same addresses have the largest TTL that was seen.
+/// A resolver tells how much of the TTL is left in its cache, and a server of the host's zone does not always tell the rest. So the
+/// same addresses have the largest TTL that was seen.
 fn as_whole(known: &Picture, mut sample: Sample) -> Sample {
     if let Outcome::Served(served) = &mut sample.outcome
         && let Some(span) = known.history.current(&sample.server, sample.kind)

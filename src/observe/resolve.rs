@@ -1,7 +1,7 @@
 //! From names to addresses to ask: name servers as they are given, or as a resolver finds them, and the parent zone.
 //!
-//! Invariant: an address that was given is used as it is; a resolver's answer only says where to ask, never what a
-//! server serves. Nothing that comes from a resolver reaches the history.
+//! Invariant: an address that was given is used as it is; a resolver's answer says where to ask and where resolvers are sent to,
+//! never what a server serves. Of its answers only the addresses of name servers reach the history.
 
 use crate::model::dns::{Host, Name, name_text, read_name};
 use crate::model::history::{Server, Who};

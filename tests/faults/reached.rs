@@ -1,9 +1,9 @@
 //! Addresses that are reached in part: over TCP alone, or not from the controller's host, which has no IPv6.
 
-use crate::world::World;
+use crate::world::{LOOKED_UP_TTL_S, World, child, name};
 use chorus::api::service::{RefusalKind, Service};
 use chorus::api::wire::{Change, NameServer, OperatorChange};
-use chorus::model::history::{Failure, Kind};
+use chorus::model::history::{Failure, Kind, Server};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
@@ -127,4 +127,18 @@ async fn missing_names_that_are_not_proven_are_one_fault_for_each_address() {
     assert_eq!(world.events("data-bogus").await.len(), 2);
     world.lock().unproven = false;
     world.until("it is over", async |world| world.status().await.sampling.bogus.is_empty()).await;
+}
+
+/// A resolver's cache tells how much of a TTL is left. How long caches keep the addresses, a server of their zone tells.
+#[tokio::test]
+async fn addresses_in_the_public_dns_have_the_ttl_that_their_zone_gives_them() {
+    let world = World::adopted().await;
+    world.lock().cached_s = Some(7);
+    world.join("b").await;
+    world.comes_to_rest().await;
+    let history = world.store.history(&child()).await.unwrap();
+    for host in ["ns1.b.example.", "ns2.b.example."] {
+        let seen = history.current(&Server::public(name(host).into()), Kind::Addresses).unwrap();
+        assert_eq!((seen.served.records.len(), seen.served.ttl_s), (1, LOOKED_UP_TTL_S), "{host}");
+    }
 }

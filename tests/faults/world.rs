@@ -18,7 +18,7 @@ use chorus::model::policy::Policy;
 use chorus::model::resolution::{Resolution, resolution_of};
 use chorus::model::time::Time;
 use chorus::observe::fresh::Start;
-use chorus::observe::resolve::{Resolve, ResolveError};
+use chorus::observe::resolve::{Looked, Resolve, ResolveError};
 use chorus::observe::round::{Observation, Observe};
 use chorus::observe::sampling::{Cursor, Sampled};
 use chorus::observe::transport::{NoAnswer, Protocol, Transport};
@@ -90,6 +90,8 @@ pub struct State {
     pub without_ipv6: bool,
     /// Names that do not exist are answered without a proof of that.
     pub unproven: bool,
+    /// What a resolver has in its cache of b's name servers: the TTL that is left. Else names are not looked up.
+    pub cached_s: Option<u32>,
     coming: BTreeMap<(i64, u64), Coming>,
     count: u64,
     /// What happened, for whoever reads a failed test.
@@ -296,10 +298,24 @@ impl State {
 
 #[async_trait]
 impl Transport for Outside {
-    /// The parent's servers say that they have the parent; nothing else is answered here.
+    /// The parent's servers say that they have the parent, and another server has the addresses of b's name servers; nothing else
+    /// is answered here.
     async fn exchange(&self, address: SocketAddr, _: Protocol, query: &[u8]) -> Result<Vec<u8>, NoAnswer> {
         let query = Message::from_vec(query).map_err(|_| NoAnswer::Timeout)?;
         let asked = query.queries.first().ok_or(NoAnswer::Timeout)?;
+        if address.ip().to_string() == SERVES_LOOKED_UP {
+            let Ok(Looked::Addresses { addresses, .. }) = self.look_up(&asked.name).await else {
+                return Err(NoAnswer::Timeout);
+            };
+            let mut message = Message::response(query.metadata.id, OpCode::Query);
+            message.metadata.authoritative = true;
+            message.add_queries(query.queries.clone());
+            message.add_answers(addresses.into_iter().filter(|_| asked.query_type == RecordType::A).filter_map(|ip| {
+                let IpAddr::V4(ip) = ip else { return None };
+                Some(Record::from_rdata(asked.name.clone(), LOOKED_UP_TTL_S, RData::A(ip.into())))
+            }));
+            return message.to_vec().map_err(|_| NoAnswer::Timeout);
+        }
         let is_parents = self.lock().parent.addresses.iter().any(|at| at.server.address == address);
         if !is_parents || asked.name != name("example.") || asked.query_type != RecordType::SOA {
             return Err(NoAnswer::Timeout);
@@ -317,18 +333,33 @@ impl Transport for Outside {
     }
 }
 
+/// Whose name servers a resolver has in its cache, and who serves the zone that they are in.
+const LOOKED_UP: &str = "b.example.";
+const SERVES_LOOKED_UP: &str = "192.0.5.5";
+pub const LOOKED_UP_TTL_S: u32 = 3600;
+
 #[async_trait]
 impl Resolve for Outside {
     async fn addresses(&self, host: &Name) -> Result<Vec<IpAddr>, ResolveError> {
-        Err(ResolveError::NoAddress(host.clone()))
+        let is_there = self.lock().cached_s.is_some() && *host == name("ns.b.example.");
+        is_there.then(|| vec![SERVES_LOOKED_UP.parse().unwrap()]).ok_or_else(|| ResolveError::NoAddress(host.clone()))
     }
 
     async fn name_servers(&self, zone: &Name) -> Result<BTreeSet<Name>, ResolveError> {
-        Err(ResolveError::NoZone(zone.clone()))
+        let is_there = self.lock().cached_s.is_some() && *zone == name(LOOKED_UP);
+        is_there.then(|| [name("ns.b.example.")].into()).ok_or_else(|| ResolveError::NoZone(zone.clone()))
     }
 
-    async fn is_zone(&self, _: &Name) -> Result<bool, ResolveError> {
-        Ok(false)
+    async fn is_zone(&self, zone: &Name) -> Result<bool, ResolveError> {
+        Ok(self.lock().cached_s.is_some() && *zone == name(LOOKED_UP))
+    }
+
+    async fn look_up(&self, host: &Name) -> Result<Looked, ResolveError> {
+        let state = self.lock();
+        let ttl_s = state.cached_s.filter(|_| name(LOOKED_UP).zone_of(host)).ok_or(ResolveError::NotHere)?;
+        let of = state.operators.values().flat_map(|operator| &operator.addresses).map(|at| &at.server);
+        let addresses = of.filter(|server| *server.host == *host).map(|server| server.address.ip()).collect();
+        Ok(Looked::Addresses { addresses, ttl_s })
     }
 }
 
@@ -479,6 +510,7 @@ impl World {
             parent: Parent::new(),
             without_ipv6: false,
             unproven: false,
+            cached_s: None,
             coming: BTreeMap::new(),
             count: 0,
             fails_anew: None,
