@@ -141,7 +141,7 @@ pub fn stripped(world: &World<'_>, operator: &str) -> Option<Stripped> {
                 !before.served.records.is_empty()
                     && after.served.records.is_empty()
                     && lately(after)
-                    && spans(Kind::Cds).iter().any(|cds| stayed(cds, after.first_seen))
+                    && stayed(spans(Kind::Cds), before.last_seen, after.until.unwrap_or(Time::MAX))
             }
             _ => false,
         };
@@ -157,9 +157,11 @@ pub fn stripped(world: &World<'_>, operator: &str) -> Option<Stripped> {
     (found.cdnskey || !found.digest_types.is_empty()).then_some(found)
 }
 
-/// Whether this CDS set was served before that moment and still then. A zone that is set up anew loses both sets.
-fn stayed(cds: &Span, at: Time) -> bool {
-    !cds.served.records.is_empty() && cds.first_seen <= at && (cds.until.is_none() || cds.last_seen >= at)
+/// Whether there were CDS all the time between these moments. A zone that is set up anew loses them together with CDNSKEY.
+fn stayed(cds: &[Span], from: Time, until: Time) -> bool {
+    let is_between = |span: &&Span| span.first_seen < until && span.until.is_none_or(|end| end > from);
+    let mut between = cds.iter().filter(is_between).peekable();
+    between.peek().is_some() && between.all(|span| !span.served.records.is_empty())
 }
 
 fn types_of(cds: &RecordSet) -> BTreeSet<u8> {
