@@ -180,3 +180,20 @@ fn whom_the_parent_asks_gets_its_csync_last_so_that_no_half_done_write_outlives_
     f.sees(LATER_S, "parent", Kind::Delegation, f.ns(&["b"]));
     assert_eq!(asked(&f), ["a", "b"]);
 }
+
+/// An address that is found later shows what was there before, and what was sent is still on its way to it.
+#[test]
+fn what_was_sent_is_awaited_at_an_address_that_was_not_known_then() {
+    let mut f = b_is_trusted();
+    let server = chorus::model::history::Server { address: "198.51.100.77:53".parse().unwrap(), ..f.server("a", 0) };
+    for partly in [Some((RecordSet::new(), all_keys(&["b"]))), None] {
+        let removal = sent(100, all_keys(&["a"]), partly);
+        f.history.expect(&server, Kind::Dnskey, &removal);
+        assert_eq!(f.history.coming(&server, Kind::Dnskey).len(), 1, "nothing is known of it yet");
+        f.sees_at(200, server.clone(), Kind::Dnskey, all_keys(&["a", "b"]));
+        assert_eq!(f.history.coming(&server, Kind::Dnskey).len(), 1, "it shows what was there before");
+        f.sees_at(300, server.clone(), Kind::Dnskey, all_keys(&["a"]));
+        assert!(f.history.coming(&server, Kind::Dnskey).is_empty());
+        f.history = b_is_trusted().history;
+    }
+}

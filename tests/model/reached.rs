@@ -101,6 +101,14 @@ fn old_servers_that_lead_to_each_other_are_reachable_while_they_serve_the_zone()
     let ends = until(&f, 60_001, HOST, OLD).unwrap().unwrap();
     assert!(ends <= Time::from_s(60_000 + 2 * LIFE_S), "{ends}");
     assert_eq!(wanted_addresses(&f.world(60_001), &name(HOST)), BTreeSet::from([ip(B)]));
+    // After each turn it is known since when they answer nothing at all, and no more since when they tell no addresses.
+    f.history.forget_troubles();
+    for server in &old {
+        Kind::OPERATOR.iter().for_each(|kind| f.fails(60_000, server.clone(), *kind, Failure::Refused));
+        f.fails(90_000, server.clone(), Kind::Addresses, Failure::Refused);
+    }
+    assert_eq!(until(&f, 60_001, HOST, OLD).unwrap().unwrap(), ends);
+    assert_eq!(until(&f, 90_001, HOST, OLD), None);
 }
 
 /// A third operator, last seen before b's host was asked for.

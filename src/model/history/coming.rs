@@ -57,17 +57,16 @@ pub struct Coming {
     pub sent: Sent,
     /// The version that it may become there.
     pub span: Span,
-    /// By this it is known to be there, whatever else the operator changes meanwhile: a set is replaced as a whole.
-    added: RecordSet,
-    removed: RecordSet,
+    /// By this it is known to be there, whatever else the operator changes meanwhile: a set is replaced as a whole. `None`: nothing
+    /// was known of the address when this was sent, and it is there when all of it is shown.
+    difference: Option<(RecordSet, RecordSet)>,
 }
 
 impl Coming {
     /// `now`: what the address serves.
     pub(super) fn new(sent: &Sent, now: Option<&Span>) -> Coming {
-        let nothing = RecordSet::new();
-        let (added, removed) = sent.difference(now.map_or(&nothing, |span| &span.served.records));
-        Coming { sent: sent.clone(), span: sent.span(now), added, removed }
+        let difference = now.map(|span| sent.difference(&span.served.records));
+        Coming { sent: sent.clone(), span: sent.span(now), difference }
     }
 
     /// Whether who holds what is served now holds nothing that this would have kept longer, or signed otherwise. An operator
@@ -79,6 +78,9 @@ impl Coming {
     }
 
     pub(super) fn is_there(&self, records: &RecordSet) -> bool {
-        self.added.is_subset(records) && self.removed.is_disjoint(records)
+        match &self.difference {
+            Some((added, removed)) => added.is_subset(records) && removed.is_disjoint(records),
+            None => self.sent.is_shown_by(records),
+        }
     }
 }

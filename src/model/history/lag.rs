@@ -4,16 +4,19 @@
 //! tells nothing of what the owner wants now.
 
 use super::{History, Kind, Server, Span, Track};
+use crate::model::time::Time;
 
 impl History {
     /// What these servers of one owner came to show last of a kind, not counting what others of them have replaced since.
     pub fn newest_version(&self, servers: &[Server], kind: Kind) -> Option<&Span> {
         let tracks: Vec<&Track> = servers.iter().filter_map(|server| self.track(server, kind)).collect();
-        let versions =
-            tracks.iter().flat_map(|track| track.spans.iter().enumerate().map(move |(nth, _)| (*track, nth)));
-        let ahead = versions.filter(|(track, nth)| !tracks.iter().any(|other| is_left_behind(track, *nth, other)));
-        let span = |(track, nth): (&'_ Track, usize)| track.spans.get(nth).map(|span| (span.first_seen, nth));
-        let (track, nth) = ahead.max_by_key(|(track, nth)| span((*track, *nth)))?;
+        let mut versions: Vec<(Time, usize, &Track)> = Vec::new();
+        for track in &tracks {
+            versions.extend(track.spans.iter().enumerate().map(|(nth, span)| (span.first_seen, nth, *track)));
+        }
+        versions.sort_by_key(|(first_seen, nth, _)| std::cmp::Reverse((*first_seen, *nth)));
+        let is_ahead = |nth: usize, track: &Track| !tracks.iter().any(|other| is_left_behind(track, nth, other));
+        let (_, nth, track) = versions.into_iter().find(|(_, nth, track)| is_ahead(*nth, track))?;
         track.spans.get(nth)
     }
 }
@@ -43,7 +46,6 @@ mod tests {
     use super::*;
     use crate::model::dns::{Rdata, RecordSet};
     use crate::model::history::{Served, Who};
-    use crate::model::time::Time;
     use std::collections::BTreeSet;
     use std::sync::Arc;
 

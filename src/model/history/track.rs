@@ -194,11 +194,11 @@ impl History {
         let coming = Coming::new(sent, then);
         let seen_since = track.spans.iter().filter(|span| span.last_seen > sent.at);
         let shown = seen_since.map(|span| span.served.records.clone()).collect::<Vec<_>>();
-        let now = track.current().map(|span| span.served.records.clone()).unwrap_or_default();
+        let now = track.current().map(|span| span.served.records.clone());
         track.coming.retain(|other| other.sent != *sent);
         track.coming.push(coming);
         // What may have come and gone was put down when these records were seen.
-        for records in shown.iter().chain([&now]) {
+        for records in shown.iter().chain(&now) {
             track.arrived(records);
         }
     }
