@@ -17,7 +17,7 @@ use super::summary::summary;
 use super::writes::Written;
 use crate::model::chain::Exposure;
 use crate::model::dns::{Name, hex, stored};
-use crate::model::group::{Decision, Step, decide, key_turns};
+use crate::model::group::{Decision, Step, Write, decide, key_turns};
 use crate::model::history::{History, Kind, Outcome, Sample, Server, Trouble, Who};
 use crate::model::policy::Policy;
 use crate::model::resolution::Resolution;
@@ -205,10 +205,13 @@ impl Engine {
             Engine::clock_was_steady(&mut memory.status);
             self.take_over(&mut known).await?;
             // Alone and without a wish, a zone is watched and left as it is, once nothing of ours stands there in the way.
-            let managed =
-                known.transition.is_some() || known.members.len() > 1 || known.world().shows_placed_keys_of_nobody();
+            let alone = known.transition.is_none() && known.members.len() < 2;
+            let managed = !alone || known.world().shows_placed_keys_of_nobody();
             let world = known.world();
             let mut decision = decide(&world);
+            if alone && managed {
+                decision.writes.retain_mut(Write::leave_keys_only);
+            }
             Engine::tell_of_the_second_writer(&memory.status, &mut decision);
             memory.judged.look(&known);
             let told_at = self.tell(zone, memory, &known, &decision).await?;

@@ -224,6 +224,9 @@ impl Play {
         if tables.running().is_none() {
             let world = self.around.world();
             // What arrives when all is done is seen at the next look, and put right.
+            if self.turns >= TURNS_MAX {
+                return Some(End::Stuck);
+            }
             let settled = !world.is_arriving() && (world.late_arrivals == 0 || self.idle >= IDLE_TURNS_AT_REST);
             return (settled && self.owner.is_done(None)).then_some(End::Done);
         }

@@ -85,6 +85,14 @@ pub struct Write {
     pub is_courtesy: bool,
 }
 
+impl Write {
+    /// Without the sets that are not of keys; whether anything is left.
+    pub fn leave_keys_only(&mut self) -> bool {
+        self.sets.retain(|(kind, ..)| matches!(kind, Kind::Dnskey | Kind::Cds | Kind::Cdnskey));
+        !self.sets.is_empty()
+    }
+}
+
 /// What follows from the world.
 #[derive(Clone, Debug)]
 pub struct Decision {

@@ -251,9 +251,10 @@ impl<'a> World<'a> {
     }
 
     /// Whether an operator serves what Chorus placed there for a key that is not the operator's own: one that it has given up
-    /// since, or one of an operator that has left. An update may arrive after everybody has given it up.
+    /// since, or one of an operator that has left. An update may arrive after everybody has given it up. It is somebody else's
+    /// business where a name server that is nobody's is named, or caches may still have that it was.
     pub fn shows_placed_keys_of_nobody(&self) -> bool {
-        self.members.iter().any(|(operator, member)| {
+        let shows = self.members.iter().any(|(operator, member)| {
             let own = self.own_keys(operator);
             [Kind::Dnskey, Kind::Cds, Kind::Cdnskey].into_iter().any(|kind| {
                 let served = self.served(operator, kind);
@@ -264,7 +265,20 @@ impl<'a> World<'a> {
                 let placed = member.placements.get(&kind).into_iter().flatten();
                 placed.filter(|record| served.contains(*record)).any(|record| !is_own(record))
             })
-        })
+        });
+        shows && !self.may_name_strangers()
+    }
+
+    /// Whether any NS set that is served, or that caches may have, names a server that is none of the operators'.
+    fn may_name_strangers(&self) -> bool {
+        let sets = [Kind::Ns, Kind::Delegation].into_iter().flat_map(|kind| {
+            let lives = move |(server, span): &(&Server, &Span)| {
+                self.lifetimes.death(server, kind, span).is_none_or(|death| death > self.now)
+            };
+            self.may_be_served(kind).filter(lives)
+        });
+        let mut named = sets.flat_map(|(_, span)| &span.served.records).filter_map(|ns| ns_name(ns).ok());
+        named.any(|host| self.operator_of_host(&host).is_none())
     }
 
     /// The NS records that name these operators' servers.
