@@ -15,9 +15,11 @@ use crate::observe::addresses::look_up_at;
 use crate::observe::ask::Asker;
 use crate::observe::resolve::{DNS_PORT, Looked, ResolveError};
 use crate::observe::transport::Protocol;
+use futures::StreamExt;
 use futures::future::join_all;
+use futures::stream::FuturesUnordered;
 use std::collections::{BTreeSet, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,7 +34,7 @@ const PAUSE: Duration = Duration::from_secs(30);
 const TTL_FRESH: Duration = Duration::from_secs(3600);
 /// It may take so long. Then what is left of the TTL in the resolver's cache counts.
 const TTL_PATIENCE: Duration = Duration::from_secs(1);
-/// Of those servers so many are asked, one after the other.
+/// Of those servers so many are asked, at so many of their addresses.
 const TTL_SERVERS: usize = 2;
 /// Hosts beyond which those that were looked up long ago are forgotten.
 const HOSTS_KEPT: usize = 10_000;
@@ -47,8 +49,8 @@ pub(super) struct Lookups {
 /// When a host was looked up, and what came of it.
 type LookedAt = (Time, Result<Looked, ResolveError>);
 
-/// When a server of a host's zone was asked for the TTL, what a resolver had found then, and the TTL; `None`: no server told.
-type WholeTtl = (Time, BTreeSet<IpAddr>, Option<u32>);
+/// When a server of a host's zone was asked for the TTL, whether the host had addresses then, and the TTL; `None`: no server told.
+type WholeTtl = (Time, bool, Option<u32>);
 
 impl Lookups {
     fn known(&self, host: &Name, now: Time, fresh: Duration) -> Option<Result<Looked, ResolveError>> {
@@ -66,19 +68,20 @@ impl Lookups {
         known.insert(host.clone(), (now, found));
     }
 
-    /// The TTL of these addresses, if a server was asked for it lately; inside, `None`: it did not tell.
-    fn whole_ttl_s(&self, host: &Name, now: Time, addresses: &BTreeSet<IpAddr>) -> Option<Option<u32>> {
+    /// The TTL of a host's addresses, or of their absence, if a server was asked for it lately; inside, `None`: it did not tell.
+    fn whole_ttl_s(&self, host: &Name, now: Time, is_there: bool) -> Option<Option<u32>> {
         let known = self.ttls.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, of, ttl_s) = known.get(host)?;
-        (*at <= now && at.until(now) < TTL_FRESH && of == addresses).then_some(*ttl_s)
+        let (at, was_there, ttl_s) = known.get(host)?;
+        let good = if ttl_s.is_some() { TTL_FRESH } else { PAUSE };
+        (*at <= now && at.until(now) < good && *was_there == is_there).then_some(*ttl_s)
     }
 
-    fn learn_ttl(&self, host: &Name, now: Time, addresses: &BTreeSet<IpAddr>, ttl_s: Option<u32>) {
+    fn learn_ttl(&self, host: &Name, now: Time, is_there: bool, ttl_s: Option<u32>) {
         let mut known = self.ttls.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= HOSTS_KEPT {
             known.retain(|_, (at, ..)| *at <= now && at.until(now) < TTL_FRESH);
         }
-        known.insert(host.clone(), (now, addresses.clone(), ttl_s));
+        known.insert(host.clone(), (now, is_there, ttl_s));
     }
 }
 
@@ -105,7 +108,7 @@ impl Engine {
         }
         let found = match found {
             Ok(Looked::Addresses { addresses, ttl_s }) => {
-                let whole_s = self.whole_ttl_s(host, &addresses).await.unwrap_or_default();
+                let whole_s = self.whole_ttl_s(host, !addresses.is_empty()).await.unwrap_or_default();
                 Ok(Looked::Addresses { addresses, ttl_s: ttl_s.max(whole_s) })
             }
             other => other,
@@ -116,21 +119,23 @@ impl Engine {
 
     /// For how long resolvers keep the addresses of a host, or that it has none: a resolver that answers from its cache tells how
     /// much of that is left, so a server of the host's zone is asked. `None`: none of them told.
-    async fn whole_ttl_s(&self, host: &Name, addresses: &BTreeSet<IpAddr>) -> Option<u32> {
+    async fn whole_ttl_s(&self, host: &Name, is_there: bool) -> Option<u32> {
         let now = self.ports.clock.now();
-        if let Some(known) = self.lookups.whole_ttl_s(host, now, addresses) {
+        if let Some(known) = self.lookups.whole_ttl_s(host, now, is_there) {
             return known;
         }
         let found = tokio::select! {
             biased;
-            found = self.ask_for_ttl(host) => found,
+            found = self.ask_for_ttl(host, is_there) => found,
             () = self.ports.clock.sleep_until(now.plus(TTL_PATIENCE)) => None,
         };
-        self.lookups.learn_ttl(host, now, addresses, found);
+        self.lookups.learn_ttl(host, now, is_there, found);
         found
     }
 
-    async fn ask_for_ttl(&self, host: &Name) -> Option<u32> {
+    /// What the first of a few servers of the host's zone says. One that disagrees with the resolver about whether the host
+    /// has addresses tells the TTL of something else.
+    async fn ask_for_ttl(&self, host: &Name, is_there: bool) -> Option<u32> {
         let (resolver, clock) = (&self.ports.resolver, || self.ports.clock.now());
         let asker = Asker { transport: self.ports.transport.as_ref(), ids: &self.ports, clock: &clock };
         let mut zone = host.to_lowercase();
@@ -140,12 +145,26 @@ impl Engine {
             }
             zone = zone.base_name();
         }
-        for name in resolver.name_servers(&zone).await.ok()?.into_iter().take(TTL_SERVERS) {
-            let address = resolver.addresses(&name).await.ok().and_then(|found| found.first().copied());
-            let Some(address) = address.map(|ip| SocketAddr::new(ip, DNS_PORT)) else { continue };
-            let server = Server { who: Who::Public, host: name.into(), address };
-            if let Some(Looked::Addresses { ttl_s, .. }) = look_up_at(asker, &zone, host, &server).await {
-                return Some(ttl_s);
+        let zone = &zone;
+        let names = resolver.name_servers(zone).await.ok()?.into_iter().take(TTL_SERVERS);
+        let asked = names.map(|name| async move {
+            for ip in resolver.addresses(&name).await.ok()?.into_iter().take(TTL_SERVERS) {
+                let address = SocketAddr::new(ip, DNS_PORT);
+                let server = Server { who: Who::Public, host: name.clone().into(), address };
+                match look_up_at(asker, zone, host, &server).await {
+                    Some(Looked::Addresses { addresses, ttl_s }) if addresses.is_empty() != is_there => {
+                        return Some(ttl_s);
+                    }
+                    _ => {}
+                }
+            }
+            None
+        });
+        // A server that says nothing is not waited for once another has told.
+        let mut asked: FuturesUnordered<_> = asked.collect();
+        while let Some(told) = asked.next().await {
+            if told.is_some() {
+                return told;
             }
         }
         None
