@@ -383,7 +383,13 @@ async fn control(asker: &Asker, zone: &str, verb: Verb, how: args::How) -> Resul
     let changed = set.transition.map(|now| (now.id, now.version)).unzip() != (transition, version);
     // A transition that is held has nothing to be waited for but the person who resumes it.
     let wait = how.wait && verb != Verb::Pause;
-    follow(asker, zone, answer, wait, how.timeout, seen.updated_at.filter(|_| changed)).await
+    let before = if wait && changed {
+        let show: ZoneShow = client::understand(asker.client.get(&["zones", zone], &[]).await?)?;
+        show.updated_at
+    } else {
+        None
+    };
+    follow(asker, zone, answer, wait, how.timeout, before).await
 }
 
 /// Shows the answer to a change, or stays until the transition has ended. What is in the way as of `before` was in the way of what
