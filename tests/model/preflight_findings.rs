@@ -194,7 +194,8 @@ fn a_key_of_a_private_algorithm_says_whose_it_is_or_ends_every_change() {
         (253, &[64, 1, 2][..], Some("does not begin with a domain name")),
         (254, &[9, 1, 2], Some("does not begin with an object identifier")),
         (253, name_of_owner, None),
-        (254, &[2, 1, 2, 3], None),
+        (254, &[4, 6, 2, 43, 6, 99], None),
+        (254, &[2, 1, 2, 3], Some("does not begin with an object identifier")),
     ] {
         let (mut f, inspection) = faultless();
         let key = Rdata::from_canonical([&[1, 0, 3, algorithm], key].concat());

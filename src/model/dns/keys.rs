@@ -56,12 +56,16 @@ impl<'a> Dnskey<'a> {
         self.is_zone_key() && !self.is_revoked() && self.protocol == 3
     }
 
-    /// Whether it is of a private algorithm and does not begin with whose algorithm that is: with a domain name (253) or an
-    /// object identifier behind its length (254) (RFC 4034 Appendix A.1.1). Resolvers take the whole answer for malformed then.
+    /// Whether it is of a private algorithm and does not begin with whose algorithm that is: with a domain name (253) or, behind
+    /// its length, an object identifier in BER (254) (RFC 4034 Appendix A.1.1). Resolvers take the whole answer for malformed.
     pub fn lacks_owner_of_algorithm(&self) -> bool {
         match self.algorithm {
             253 => Name::read(&mut BinDecoder::new(self.public_key)).is_err(),
-            254 => !matches!(self.public_key, [length, rest @ ..] if rest.len() >= usize::from(*length)),
+            254 => {
+                let identifier = |(length, rest): (&u8, &'a [u8])| rest.get(..usize::from(*length));
+                let identifier = self.public_key.split_first().and_then(identifier);
+                !matches!(identifier, Some([0x06, length, octets @ ..]) if octets.len() == usize::from(*length))
+            }
             _ => false,
         }
     }

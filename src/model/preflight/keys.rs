@@ -17,7 +17,7 @@ pub(super) fn findings(scene: Scene<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for operator in scene.world.members.keys() {
         let own = scene.world.own_keys(operator);
-        findings.extend(own.iter().filter_map(|key| unusable(operator, key)));
+        findings.extend(own.iter().filter_map(|key| unusable(scene, operator, key)));
         findings.extend(weak_algorithms(operator, &own));
         findings.extend(idle_algorithms(scene, operator, &own));
     }
@@ -26,7 +26,7 @@ pub(super) fn findings(scene: Scene<'_>) -> Vec<Finding> {
     findings
 }
 
-fn unusable(operator: &str, key: &Rdata) -> Option<Finding> {
+fn unusable(scene: Scene<'_>, operator: &str, key: &Rdata) -> Option<Finding> {
     let Some(read) = Dnskey::read(key) else {
         return Some(warning(
             "key-unusable",
@@ -35,7 +35,9 @@ fn unusable(operator: &str, key: &Rdata) -> Option<Finding> {
         ));
     };
     if read.lacks_owner_of_algorithm() {
-        return Some(error(
+        // Nobody is kept in a zone because its keys are bad.
+        let graded = if scene.is_desired(operator) { error } else { warning };
+        return Some(graded(
             "key-malformed",
             format!(
                 "{operator}: {} is of a private algorithm and does not begin with {} (RFC 4034 Appendix A.1.1): resolvers \

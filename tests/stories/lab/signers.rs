@@ -156,13 +156,13 @@ fn knot_watches_the_parent(ds_ttl_s: u32) -> String {
     )
 }
 
-/// Nobody notifies it: it asks so many seconds after it has asked. With `None` the SOA refresh of a day keeps it from asking
-/// again after the first transfer.
-/// When a secondary asks its primary for what is new.
+/// When a secondary asks its primary for what is new, after the first transfer.
 #[derive(Clone, Copy)]
 pub enum Follows {
+    /// So many seconds after it has asked. Nobody notifies it.
     EverySeconds(u32),
     WhenNotified,
+    /// The SOA refresh of a day keeps it from asking.
     Never,
 }
 
