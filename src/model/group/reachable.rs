@@ -131,7 +131,7 @@ fn copies<'a>(world: &World<'a>) -> Vec<ZoneCopy<'a>> {
     let found = versions(world).filter(|(server, kind, _)| is_copy(server, *kind)).filter_map(|(server, _, span)| {
         let (is_given, is_newest) = (is_given(world, server), span.until.is_none());
         let mut span = clipped(span, server, &ends)?;
-        if let Some(since) = silent_since(world, server).filter(|_| !is_given && span.until.is_none()) {
+        if let Some(since) = silent_since(world, server, &span).filter(|_| !is_given && span.until.is_none()) {
             let until = since.max(span.last_seen);
             span.to_mut().until = Some(until);
         }
@@ -140,12 +140,13 @@ fn copies<'a>(world: &World<'a>) -> Vec<ZoneCopy<'a>> {
     found.collect()
 }
 
-/// Since when a server tells no addresses. Where it answers nothing at all, that is known for longer: it is kept across restarts.
-fn silent_since(world: &World<'_>, server: &Server) -> Option<Time> {
+/// Since when a server tells no addresses. Where it has answered nothing at all since it did, that is known for longer: it is kept
+/// from turn to turn.
+fn silent_since(world: &World<'_>, server: &Server, span: &Span) -> Option<Time> {
     let since = |kind: Kind| world.history.trouble(server, kind).map(|trouble| trouble.since);
     let to_all: Option<Vec<Time>> = Kind::OPERATOR.into_iter().map(since).collect();
-    let to_all = to_all.and_then(|all| all.into_iter().max());
-    since(Kind::Addresses).map(|addresses| to_all.map_or(addresses, |all| all.min(addresses)))
+    let to_all = to_all.and_then(|all| all.into_iter().max()).filter(|since| span.last_seen <= *since);
+    [to_all, since(Kind::Addresses)].into_iter().flatten().min()
 }
 
 fn is_copy(server: &Server, kind: Kind) -> bool {

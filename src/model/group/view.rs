@@ -269,13 +269,18 @@ impl<'a> World<'a> {
         shows && !self.may_name_strangers()
     }
 
-    /// Whether any NS set that is served, or that caches may have, names a server that is none of the operators'.
+    /// Whether any NS set of an operator or the parent that is served, or that caches may have, names a server that is none of the
+    /// operators'.
     fn may_name_strangers(&self) -> bool {
+        let is_asked = |server: &Server| match &server.who {
+            Who::Operator(name) => self.members.contains_key(name),
+            Who::Parent | Who::Public => true,
+        };
         let sets = [Kind::Ns, Kind::Delegation].into_iter().flat_map(|kind| {
             let lives = move |(server, span): &(&Server, &Span)| {
                 self.lifetimes.death(server, kind, span).is_none_or(|death| death > self.now)
             };
-            self.may_be_served(kind).filter(lives)
+            self.may_be_served(kind).filter(|(server, _)| is_asked(server)).filter(lives)
         });
         let mut named = sets.flat_map(|(_, span)| &span.served.records).filter_map(|ns| ns_name(ns).ok());
         named.any(|host| self.operator_of_host(&host).is_none())
