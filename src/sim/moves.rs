@@ -93,6 +93,10 @@ impl World {
     /// An operator takes its last address out of the DNS, where its host keeps another one. It is no longer told anything, and
     /// is switched off when no cache can lead there.
     pub(super) fn gives_address_up(&mut self, operator: u8) {
+        // One after the other: two that are given up together lead to each other, and are never without a cache that leads there.
+        if self.edge.last_gone_ms > self.now_ms {
+            return;
+        }
         let Some(leads) = self.edge.truth.get(&operator).filter(|leads| leads.len() > 1).cloned() else { return };
         let host = |number: u16| host_of_lead(number);
         let Some((last, others)) = leads.split_last() else { return };
@@ -115,9 +119,7 @@ impl World {
         let spread_ms = self.spread_addresses(operator);
         let longest_s = self.edge.ttls_s.iter().copied().chain([self.parent.delegation_ttl_s]).max().unwrap_or(0);
         let lag_ms = self.addresses.iter().map(|address| address.lag_ms).max().unwrap_or(0);
-        // Another address that was given up leads there, too, until it is switched off itself.
-        let led_ms = (self.now_ms + spread_ms + lag_ms).max(self.edge.last_gone_ms);
-        self.edge.last_gone_ms = led_ms + self.life_ms(longest_s) + 30_000;
+        self.edge.last_gone_ms = self.now_ms + spread_ms + lag_ms + self.life_ms(longest_s) + 30_000;
         self.will(self.edge.last_gone_ms - self.now_ms, Fate::Gone { address });
         let told_ms = self.edge.between(0, 300_000);
         self.will(told_ms, Fate::Settings { operator });
