@@ -10,14 +10,14 @@ use crate::api::wire::{At, TransitionShow, TransitionState, ZoneShow};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use std::io::{IsTerminal, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The first looks are quick, for much happens at the start; then once a second.
 const QUICK: Duration = Duration::from_millis(300);
 const QUICK_LOOKS: u32 = 10;
 const CALM: Duration = Duration::from_secs(1);
-/// A zone that was not observed for so long after a change is not going to be.
-const OLD_AT_MOST: Duration = Duration::from_secs(60);
+/// A zone that was not observed for so many looks after a change, which take a minute, is not going to be.
+const OLD_LOOKS: u32 = 67;
 
 /// Until the transition has ended as it was going to: the zone as it is then, in JSON. Every other end is a [`Failure`]
 /// with its exit code. `before`: the last observation before the change that is waited for; what was in the way then may not be in
@@ -64,14 +64,14 @@ async fn look(
     progress: &mut Progress,
     last: &mut String,
 ) -> Result<Value, Failure> {
-    let (mut looks, began) = (0u32, Instant::now());
+    let mut looks = 0u32;
     let mut silent = false;
     loop {
         match client.get(&["zones", zone], &[]).await {
             Ok(answer) => {
                 silent = false;
                 let show: ZoneShow = client::understand(answer.clone())?;
-                let is_old = before.is_some() && show.updated_at == before && began.elapsed() < OLD_AT_MOST;
+                let is_old = before.is_some() && show.updated_at == before && looks < OLD_LOOKS;
                 match state(&show, waited, is_old)? {
                     None => return Ok(answer),
                     Some(transition) => {
