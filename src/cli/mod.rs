@@ -384,16 +384,17 @@ async fn control(asker: &Asker, zone: &str, verb: Verb, how: args::How) -> Resul
     // A transition that is held has nothing to be waited for but the person who resumes it.
     let wait = how.wait && verb != Verb::Pause;
     let before = if wait && changed {
-        let show: ZoneShow = client::understand(asker.client.get(&["zones", zone], &[]).await?)?;
-        show.updated_at
+        // A daemon that is being restarted has made the change all the same: waiting goes on.
+        let shown = asker.client.get(&["zones", zone], &[]).await.ok();
+        shown.map(client::understand::<ZoneShow>).transpose()?.and_then(|show| show.updated_at)
     } else {
         None
     };
     follow(asker, zone, answer, wait, how.timeout, before).await
 }
 
-/// Shows the answer to a change, or stays until the transition has ended. What is in the way as of `before` was in the way of what
-/// has been changed since.
+/// Shows the answer to a change, or waits until the transition has ended. `before`: the last observation before the change took
+/// effect, see [`wait::wait`].
 async fn follow(
     asker: &Asker,
     zone: &str,

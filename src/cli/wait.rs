@@ -20,8 +20,8 @@ const CALM: Duration = Duration::from_secs(1);
 const OLD_LOOKS: u32 = 67;
 
 /// Until the transition has ended as it was going to: the zone as it is then, in JSON. Every other end is a [`Failure`]
-/// with its exit code. `before`: the last observation before the change that is waited for; what was in the way then may not be in
-/// the way any more.
+/// with its exit code. `before`: the last observation before the change that is waited for. A transition that was blocked then does
+/// not end the wait.
 pub async fn wait(
     client: &Client,
     zone: &str,

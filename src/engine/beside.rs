@@ -32,7 +32,7 @@ const FRESH: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_secs(30);
 /// A server of a host's zone is asked for the TTL of its addresses again after so long.
 const TTL_FRESH: Duration = Duration::from_secs(3600);
-/// It may take so long. Then what is left of the TTL in the resolver's cache counts.
+/// Chorus waits for that server for so long. After that the TTL counts that the resolver told.
 const TTL_PATIENCE: Duration = Duration::from_secs(1);
 /// Of those servers so many are asked, at so many of their addresses.
 const TTL_SERVERS: usize = 2;
@@ -138,13 +138,10 @@ impl Engine {
     async fn ask_for_ttl(&self, host: &Name, is_there: bool) -> Option<u32> {
         let (resolver, clock) = (&self.ports.resolver, || self.ports.clock.now());
         let asker = Asker { transport: self.ports.transport.as_ref(), ids: &self.ports, clock: &clock };
-        let mut zone = host.to_lowercase();
-        while !resolver.is_zone(&zone).await.ok()? {
-            if zone.is_root() {
-                return None;
-            }
-            zone = zone.base_name();
-        }
+        let zone = match resolver.is_zone(host).await.ok()? {
+            true => host.clone(),
+            false => resolver.parent_of(host).await.ok()?,
+        };
         let zone = &zone;
         let names = resolver.name_servers(zone).await.ok()?.into_iter().take(TTL_SERVERS);
         let asked = names.map(|name| async move {

@@ -101,7 +101,7 @@ impl Picture {
         }
     }
 
-    /// What was sent to an operator before it was known that it has this server may be on its way there, too.
+    /// Expects at a server what Chorus sent to the server's operator before it knew the server.
     fn expect_at(&mut self, server: &Server) {
         for (_, kind, sent) in self.record.in_flight.iter().filter(|(to, ..)| server.who.is_operator(to)) {
             self.history.expect(server, *kind, sent);

@@ -206,7 +206,7 @@ impl Engine {
             self.take_over(&mut known).await?;
             // Alone and without a wish, a zone is watched and left as it is, once nothing of ours stands there in the way.
             let alone = known.transition.is_none() && known.members.len() < 2;
-            let managed = !alone || known.world().shows_placed_keys_of_nobody();
+            let managed = !alone || known.world().serves_placed_records_of_no_member();
             let world = known.world();
             let mut decision = decide(&world);
             if alone && managed {

@@ -288,14 +288,14 @@ fn an_operator_alone_is_looked_after_until_no_cds_of_ours_asks_for_a_key_that_it
     let mut f = Fixture::new();
     f.member("a", true);
     f.together(-1_000_000, &["a"]);
-    assert!(!f.world(0).shows_placed_keys_of_nobody());
+    assert!(!f.world(0).serves_placed_records_of_no_member());
     let old = new_key(257);
     let asked = RecordSet::from([keys("a").0, old.clone()]);
     f.sees(10, "a", Kind::Cds, cds_for(&f.zone, &asked, &[2]));
     f.sees(10, "a", Kind::Cdnskey, asked);
-    assert!(!f.world(10).shows_placed_keys_of_nobody(), "what its operator asks for is its own business");
+    assert!(!f.world(10).serves_placed_records_of_no_member(), "what its operator asks for is its own business");
     f.members.get_mut("a").unwrap().placements.insert(Kind::Cdnskey, RecordSet::from([old]));
-    assert!(f.world(10).shows_placed_keys_of_nobody());
+    assert!(f.world(10).serves_placed_records_of_no_member());
     let [write] = cds_writes(&f, 10).try_into().expect("one write");
     assert!(write.sets.contains(&(Kind::Cdnskey, 3600, Change::Exactly(f.cdnskey(&["a"])))), "{write:?}");
 }
@@ -312,8 +312,8 @@ fn an_operator_alone_is_looked_after_until_nothing_of_ours_is_for_an_operator_th
             _ => (all_keys(&["b"]), all_keys(&["a", "b"])),
         };
         f.sees(10, "a", kind, both);
-        assert!(!f.world(10).shows_placed_keys_of_nobody(), "what its operator publishes is its own business");
+        assert!(!f.world(10).serves_placed_records_of_no_member(), "what its operator publishes is its own business");
         f.members.get_mut("a").unwrap().placements.insert(kind, of_b);
-        assert!(f.world(10).shows_placed_keys_of_nobody());
+        assert!(f.world(10).serves_placed_records_of_no_member());
     }
 }

@@ -56,9 +56,9 @@ impl<'a> Dnskey<'a> {
         self.is_zone_key() && !self.is_revoked() && self.protocol == 3
     }
 
-    /// Whether it is of a private algorithm and does not begin with whose algorithm that is: with a domain name (253) or, behind
-    /// its length, an object identifier in BER (254) (RFC 4034 Appendix A.1.1). Resolvers take the whole answer for malformed.
-    pub fn lacks_owner_of_algorithm(&self) -> bool {
+    /// Whether it is of a private algorithm and does not begin with the algorithm's identifier: a domain name (253), or the length
+    /// and BER encoding of an object identifier (254) (RFC 4034 Appendix A.1.1). Resolvers take such an answer for malformed.
+    pub fn lacks_algorithm_identifier(&self) -> bool {
         match self.algorithm {
             253 => Name::read(&mut BinDecoder::new(self.public_key)).is_err(),
             254 => {

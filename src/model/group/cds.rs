@@ -157,7 +157,8 @@ pub fn stripped(world: &World<'_>, operator: &str) -> Option<Stripped> {
     (found.cdnskey || !found.digest_types.is_empty()).then_some(found)
 }
 
-/// Whether there were CDS all the time between these moments. A zone that is set up anew loses them together with CDNSKEY.
+/// Whether the server had CDS records all the time between these moments. A zone that its operator sets up anew loses them together
+/// with CDNSKEY.
 fn stayed(cds: &[Span], from: Time, until: Time) -> bool {
     let is_between = |span: &&Span| span.first_seen < until && span.until.is_none_or(|end| end > from);
     let mut between = cds.iter().filter(is_between).peekable();

@@ -250,10 +250,11 @@ impl<'a> World<'a> {
         })
     }
 
-    /// Whether an operator serves what Chorus placed there for a key that is not the operator's own: one that it has given up
-    /// since, or one of an operator that has left. An update may arrive after everybody has given it up. It is somebody else's
-    /// business where a name server that is nobody's is named, or caches may still have that it was.
-    pub fn shows_placed_keys_of_nobody(&self) -> bool {
+    /// Whether an operator serves a DNSKEY, CDS or CDNSKEY record that Chorus placed there, and that is for no key of this operator:
+    /// the operator has withdrawn the key, or the key's operator has left. An update can arrive after its transition has ended.
+    /// `false` while an NS RRset names a server of no member, or caches may hold one that did: another controller may need the
+    /// record.
+    pub fn serves_placed_records_of_no_member(&self) -> bool {
         let shows = self.members.iter().any(|(operator, member)| {
             let own = self.own_keys(operator);
             [Kind::Dnskey, Kind::Cds, Kind::Cdnskey].into_iter().any(|kind| {

@@ -34,7 +34,7 @@ fn unusable(scene: Scene<'_>, operator: &str, key: &Rdata) -> Option<Finding> {
             "take it out of the DNSKEY set",
         ));
     };
-    if read.lacks_owner_of_algorithm() {
+    if read.lacks_algorithm_identifier() {
         // Nobody is kept in a zone because its keys are bad.
         let graded = if scene.is_desired(operator) { error } else { warning };
         return Some(graded(
