@@ -199,6 +199,10 @@ impl Play {
             };
             *ends.entry(end).or_insert(0) += 1;
         }
+        if last == End::Stuck {
+            // At rest, too: a controller that goes on writing there has no end of its own.
+            ends.entry(last).or_insert(1);
+        }
         // Whatever is still on its way arrives, and is judged.
         let mut world = self.around.world();
         let after_ms = world.now_ms + world.life_ms(u32::MAX).min(86_400_000);
@@ -223,10 +227,10 @@ impl Play {
         let tables = self.memory.tables();
         if tables.running().is_none() {
             let world = self.around.world();
-            // What arrives when all is done is seen at the next look, and put right.
             if self.turns >= TURNS_MAX {
                 return Some(End::Stuck);
             }
+            // What arrives when all is done is seen at the next look, and put right.
             let settled = !world.is_arriving() && (world.late_arrivals == 0 || self.idle >= IDLE_TURNS_AT_REST);
             return (settled && self.owner.is_done(None)).then_some(End::Done);
         }

@@ -28,17 +28,17 @@ fn is_left_behind(track: &Track, nth: usize, other: &Track) -> bool {
     let before = other.spans.partition_point(|shown| shown.first_seen < span.first_seen);
     let (shown, own) = (other.spans.get(..before).unwrap_or_default(), track.spans.get(..=nth).unwrap_or_default());
     let moved_on = shown.last().is_some_and(|last| last.served.records != span.served.records);
-    moved_on && times(shown, span) >= times(own, span)
+    let times = |spans| comings(spans, |other| other.served.records == span.served.records).count();
+    moved_on && times(shown) >= times(own)
 }
 
-/// How often the records of a version came.
-fn times(spans: &[Span], version: &Span) -> usize {
-    let is = |span: &Span| span.served.records == version.served.records;
-    let came = |nth: &usize| {
-        let stayed = nth.checked_sub(1).and_then(|before| spans.get(before)).is_some_and(is);
-        spans.get(*nth).is_some_and(is) && !stayed
-    };
-    (0..spans.len()).filter(came).count()
+/// The first spans of each time that an address came to serve what `is` accepts.
+pub(super) fn comings<'s>(spans: &'s [Span], is: impl Fn(&Span) -> bool) -> impl Iterator<Item = &'s Span> {
+    let mut was = false;
+    spans.iter().filter(move |span| {
+        let had = std::mem::replace(&mut was, is(span));
+        was && !had
+    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Invariant: the spans of a track follow one another in time, and only the last one is open. An outcome that is a failure
 //! never opens, closes or prolongs a span.
 
-use super::tracks::{OfServer, Tracks};
+use super::tracks::{ServerTracks, Tracks};
 use super::{Coming, Failure, Kind, LAG_MAX, Outcome, Sample, Sent, Served, Server};
 use crate::model::dns::RecordSet;
 use crate::model::time::Time;
@@ -345,7 +345,7 @@ impl History {
     }
 
     pub(super) fn tracks_mut(&mut self, which: impl Fn(&Track) -> bool) -> impl Iterator<Item = &mut Track> {
-        self.tracks.those(which)
+        self.tracks.matching_mut(which)
     }
 
     /// What an address serves, as far as is known: its last version, even while it does not answer.
@@ -361,7 +361,7 @@ impl History {
     pub fn servers(&self) -> impl Iterator<Item = &Server> {
         let is_there =
             |track: &Track| track.trouble.is_some() || track.spans.last().is_some_and(|span| span.until.is_none());
-        let any = move |tracks: &OfServer| tracks.iter().any(|(_, track)| is_there(track));
+        let any = move |tracks: &ServerTracks| tracks.iter().any(|(_, track)| is_there(track));
         self.tracks.servers().filter(move |(_, tracks)| any(tracks)).map(|(server, _)| server)
     }
 

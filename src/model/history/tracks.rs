@@ -8,17 +8,17 @@ use std::sync::Arc;
 /// A zone has a handful of addresses: to look at each of them is quicker than to put names in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tracks {
-    servers: Vec<(Arc<Server>, OfServer)>,
+    servers: Vec<(Arc<Server>, ServerTracks)>,
 }
 
 /// The tracks of one address. A history is copied for every turn: copies share the tracks that do not change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct OfServer {
+pub(super) struct ServerTracks {
     by_kind: [Option<Arc<Track>>; Kind::ALL.len()],
 }
 
 impl Tracks {
-    pub fn servers(&self) -> impl Iterator<Item = (&Server, &OfServer)> {
+    pub fn servers(&self) -> impl Iterator<Item = (&Server, &ServerTracks)> {
         self.servers.iter().map(|(server, tracks)| (&**server, tracks))
     }
 
@@ -37,7 +37,7 @@ impl Tracks {
             Some(nth) => nth,
             None => {
                 let nth = self.servers.partition_point(|(known, _)| **known < *server);
-                self.servers.insert(nth, (Arc::new(server.clone()), OfServer::default()));
+                self.servers.insert(nth, (Arc::new(server.clone()), ServerTracks::default()));
                 nth
             }
         };
@@ -50,14 +50,13 @@ impl Tracks {
         of.into_iter().flat_map(|(_, tracks)| tracks.iter_mut())
     }
 
-    /// The tracks of which this holds.
-    pub fn those(&mut self, which: impl Fn(&Track) -> bool) -> impl Iterator<Item = &mut Track> {
+    pub fn matching_mut(&mut self, which: impl Fn(&Track) -> bool) -> impl Iterator<Item = &mut Track> {
         let slots = self.servers.iter_mut().flat_map(|(_, tracks)| tracks.by_kind.iter_mut().flatten());
         slots.filter(move |track| which(track)).map(Arc::make_mut)
     }
 }
 
-impl OfServer {
+impl ServerTracks {
     pub fn get(&self, kind: Kind) -> Option<&Track> {
         self.by_kind.get(kind as usize)?.as_deref()
     }

@@ -5,6 +5,7 @@
 //! that was seen counts for less because of it. A sibling has a version behind it when it was seen with it as often, or
 //! with one that the other showed after it, and never before; and in any case once no server of theirs lags any more.
 
+use super::lag::comings;
 use super::{History, Kind, Served, Server, Span, Track, Who};
 use crate::model::time::Time;
 use std::time::Duration;
@@ -62,9 +63,5 @@ fn is_same(a: &Served, b: &Served) -> bool {
 /// How often a set came, or was there, after `lately`, with a TTL that is no smaller.
 fn times(spans: &[Span], set: &Served, lately: Time) -> usize {
     let is = |span: &Span| is_same(&span.served, set) && span.served.ttl_s >= set.ttl_s;
-    let came = |(nth, span): &(usize, &Span)| {
-        let goes_on = nth.checked_sub(1).and_then(|nth| spans.get(nth)).is_some_and(is);
-        is(span) && !goes_on && span.until.is_none_or(|until| until > lately)
-    };
-    spans.iter().enumerate().filter(came).count()
+    comings(spans, is).filter(|span| span.until.is_none_or(|until| until > lately)).count()
 }
