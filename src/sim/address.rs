@@ -123,6 +123,11 @@ impl Address {
         self.coming.front().map_or(i64::MAX, |(at_ms, _)| *at_ms)
     }
 
+    /// When the last of what is on its way arrives.
+    pub fn last_ms(&self) -> i64 {
+        self.coming.back().map_or(i64::MIN, |(at_ms, _)| *at_ms)
+    }
+
     /// Takes over what has arrived, and returns it.
     pub fn catch_up(&mut self, now_ms: i64) -> Vec<Arc<Content>> {
         let mut arrived = Vec::new();

@@ -7,6 +7,7 @@
 use super::address::{Address, Content};
 use super::catalogue::{OPERATORS, host_name, host_of_lead, is_inside, lead, operator_of_host};
 use super::chance::Rng;
+use super::fate::Fate;
 use super::oracle::Whose;
 use super::world::World;
 use crate::model::history::{Kind, Server};
@@ -271,10 +272,35 @@ impl World {
         }
     }
 
+    /// Nobody leads resolvers to an added address that is not up to date. Returns after how long it may be, and 0 if none is
+    /// left out.
+    fn leaves_out_what_lags(&mut self, source: Source, leads: &mut Vec<u16>) -> i64 {
+        let known: Vec<u16> =
+            self.edge.source(source).map(|known| known.values().flatten().copied().collect()).unwrap_or_default();
+        let mut late_ms = 0;
+        leads.retain(|number| {
+            let is_it = |at: &&Address| {
+                at.slot == SPARE && at.operator.is_some_and(|operator| lead(at.host, operator, SPARE) == *number)
+            };
+            let spare = self.addresses.iter().find(is_it).filter(|_| !known.contains(number));
+            let ready_ms = spare.map_or(0, Address::last_ms);
+            let lags = ready_ms > self.now_ms;
+            if lags {
+                late_ms = late_ms.max(ready_ms - self.now_ms);
+            }
+            !lags
+        });
+        late_ms
+    }
+
     /// A source takes over where an operator's hosts lead to now.
     pub(super) fn follows_addresses(&mut self, source: Source, of: u8) {
-        let Some(leads) = self.edge.truth.get(&of).cloned() else { return };
+        let Some(mut leads) = self.edge.truth.get(&of).cloned() else { return };
         let now_ms = self.now_ms;
+        let late_ms = self.leaves_out_what_lags(source, &mut leads);
+        if late_ms > 0 {
+            self.will(late_ms, Fate::FollowsAddresses { source, of });
+        }
         let Some(known) = self.edge.source(source) else { return };
         if known.get(&of) == Some(&leads) || source == Source::Glue && !known.contains_key(&of) {
             return;

@@ -67,7 +67,7 @@ fn what_nobody_knows_is_named_with_what_to_do() {
             .refuses(&stage.operators[0].add_arguments(), 6, &["operator a is there already", "operator show a"])
             .await;
         assert_eq!(chorus.json(&["operator", "list"]).await["operators"].as_array().map(Vec::len), Some(1));
-        stage.assert_clean(&["a"]);
+        stage.assert_clean(&["a"]).await;
     });
 }
 
@@ -119,7 +119,7 @@ fn a_zone_that_cannot_be_looked_after_is_not_adopted() {
         assert_eq!(chorus.json(&["zone", "list"]).await["zones"].as_array().map(Vec::len), Some(0));
         chorus.ok(&adopt(CHILD, "whole", &parent)).await;
         assert_eq!(a.hosts().len(), a.served(hickory_proto::rr::RecordType::NS).len());
-        stage.assert_clean(&["a"]);
+        stage.assert_clean(&["a"]).await;
     });
 }
 
@@ -132,7 +132,7 @@ fn the_last_operator_cannot_leave() {
         stage.chorus.refuses(&["zone", "leave", CHILD, "a", "--wait"], 4, &["no operator left"]).await;
         assert_eq!(stage.chorus.json(&["zone", "show", CHILD]).await["rest"], true);
         assert_eq!(stage.apex(&stage.operators[0]), before);
-        stage.assert_clean(&["a"]);
+        stage.assert_clean(&["a"]).await;
     });
 }
 
@@ -165,6 +165,6 @@ fn in_a_transition_the_same_wish_is_fine_and_another_one_is_a_conflict() {
         assert_eq!(nothing.status, 0, "{}", nothing.stderr);
         chorus.refuses(&["zone", "leave", CHILD, "b"], 2, &["b is not an operator", "its operators are a"]).await;
         stage.assert_group(&["a"]).await;
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }

@@ -163,7 +163,7 @@ fn an_operator_that_was_found_unable_is_refused_before_anything_is_written() {
         let refusals = plan["refusals"].as_array().into_iter().flatten();
         let failed: Vec<_> = refusals.filter(|check| check["outcome"] == "fail").collect();
         assert!(failed.is_empty() && !plan["steps"].as_array().expect("steps").is_empty(), "{plan:#}");
-        stage.assert_clean(&["a"]);
+        stage.assert_clean(&["a"]).await;
     });
 }
 

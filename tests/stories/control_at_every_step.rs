@@ -65,7 +65,7 @@ pub fn undone(name: &'static str, players: [Player; 2], joining: Moment, leaving
         stage.at_moment(leaving, &["zone", "undo", CHILD]).await;
         stage.comes_back().await;
         stage.assert_group(&["a", "b"]).await;
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 
@@ -76,7 +76,7 @@ pub fn replacement_undone(name: &'static str, players: [Player; 2], moment: Mome
         stage.at_moment(moment, &["zone", "undo", CHILD]).await;
         stage.comes_back().await;
         stage.assert_group(&["a"]).await;
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 
@@ -102,7 +102,7 @@ fn paused_on_the_way(name: &'static str, first: Server, at: usize) {
         stage.comes_to(&["zone", "leave", CHILD, "b"], LEAVE[at]).await;
         paused(&mut stage, LEAVE[at]).await;
         stage.assert_group(&["a"]).await;
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 

@@ -95,7 +95,7 @@ fn data_that_do_not_validate_at_one_address_refuse_the_join() {
         }
         stage.operators[1].cure_second().await;
         assert_eq!(errors(&stage).await, []);
-        stage.assert_clean(&["a"]);
+        stage.assert_clean(&["a"]).await;
     });
 }
 

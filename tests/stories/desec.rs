@@ -36,7 +36,7 @@ fn a_plan_says_how_many_requests_a_join_and_a_leave_make_and_none_is_refused() {
             let (made, refused) = made(&stage);
             assert_eq!((made, refused), (planned(&plan), 0), "{command:?}: {plan:#}");
         }
-        stage.assert_clean(&[]);
+        stage.assert_clean(&[]).await;
     });
 }
 
@@ -59,7 +59,7 @@ fn what_desec_stored_and_did_not_publish_and_what_it_rolled_back_and_published_g
         assert_eq!(desec.state().stored("NS").map(|set| set.ttl_s), Some(ttl_s));
         until("no CSYNC is left", Duration::from_secs(30), || stage.operators[1].served(RecordType::CSYNC).is_empty())
             .await;
-        stage.assert_clean(&[]);
+        stage.assert_clean(&[]).await;
     });
 }
 
@@ -79,7 +79,7 @@ fn a_name_server_of_desec_that_lags_behind_the_other_is_waited_for_without_askin
         let (made, refused) = made(&stage);
         assert_eq!((made, refused), (planned(&plan), 0), "{plan:#}");
         stage.assert_group(&["a", "b"]).await;
-        stage.assert_clean(&[]);
+        stage.assert_clean(&[]).await;
     });
 }
 
@@ -97,6 +97,6 @@ fn a_check_that_a_limit_puts_off_is_said_not_to_have_been_tried() {
         stage.chorus.ok(&["operator", "set", "b", "--requests-per-day", "20000"]).await;
         let shown = stage.chorus.json(&["operator", "show", "b"]).await;
         assert_eq!(shown["api"]["requests_per_day"], 20_000, "{shown:#}");
-        stage.assert_clean(&[]);
+        stage.assert_clean(&[]).await;
     });
 }

@@ -58,7 +58,7 @@ fn a_request_to_remove_every_ds_is_an_alarm_and_refuses_a_join_until_it_is_gone(
         let again = |text: &str| text.matches("cds-delete").count() > 1;
         assert!(again(&stage.chorus.ok(&["zone", "history", CHILD]).await));
         stage.chorus.comes_to_rest().await;
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 
@@ -98,7 +98,7 @@ fn an_operator_that_removes_cds_of_a_digest_type_is_named_with_the_setting_and_n
         stage.chorus.cli(&["zone", "try-now", CHILD]).await;
         until("all CDS are back", SOON, || stage.operators[1].served(CDS) == all).await;
         stage.chorus.comes_to_rest().await;
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 
@@ -123,7 +123,7 @@ fn digest_types_that_the_registry_adds_hold_up_neither_a_join_nor_the_rest_after
         stage.chorus.comes_to_rest().await;
         let history = stage.chorus.ok(&["zone", "history", CHILD]).await;
         assert!(!history.contains("ds-unexpected"), "{history}");
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 
@@ -149,7 +149,7 @@ fn a_parent_that_takes_one_key_is_refused_as_a_scanning_one_and_taken_as_a_manua
         stage.parent.set_ns(&[&stage.operators[0], &stage.operators[1]]).await;
         stage.chorus.comes_to_rest().await;
         stage.assert_group(&["a", "b"]).await;
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 
@@ -169,6 +169,6 @@ fn more_cds_than_the_parent_takes_are_refused_and_as_many_as_it_takes_are_not() 
             assert_eq!(operator.served(CDS).len(), 6, "{}", operator.name());
         }
         stage.assert_group(&["a", "b", "c"]).await;
-        stage.assert_clean(&[]);
+        stage.assert_clean(&[]).await;
     });
 }

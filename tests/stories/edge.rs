@@ -46,7 +46,7 @@ fn name_server_that_is_an_alias_is_refused_everywhere() {
         assert_eq!(joined.status, 4, "{}", joined.stderr);
         let tested = stage.chorus.cli(&["operator", "test", "b", "--zone", CHILD]).await;
         assert!(tested.stdout.contains("is an alias of"), "{}", tested.stdout);
-        stage.assert_clean(&["a"]);
+        stage.assert_clean(&["a"]).await;
     });
 }
 
@@ -73,7 +73,7 @@ fn address_that_only_resolvers_know_and_that_is_silent_blocks() {
         let joined = stage.chorus.cli(&["zone", "join", CHILD, "b"]).await;
         assert_eq!(joined.status, 4, "{}", joined.stderr);
         assert!(joined.stderr.contains("127.0.1.199"), "{}", joined.stderr);
-        stage.assert_clean(&["a"]);
+        stage.assert_clean(&["a"]).await;
     });
 }
 
@@ -123,7 +123,7 @@ fn an_address_that_is_taken_away_from_an_operator_is_waited_for_by_its_ttl() {
         stage.chorus.comes_to_rest().await;
         let waited = taken_away.elapsed();
         assert!(waited >= Duration::from_secs(ADDRESS_TTL_S - 1), "it was waited for {waited:?}");
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 

@@ -63,7 +63,7 @@ fn members_change(name: &'static str, player: Player, release: &'static str, fau
         stage.assert_group(&["a"]).await;
         // Not while it serves: for a moment the zone has a name server that leads nowhere.
         check_writes_and_leaves_nothing(&stage, "b").await;
-        stage.assert_clean(&[]);
+        stage.assert_clean(&[]).await;
     });
 }
 
@@ -75,7 +75,7 @@ fn keys_are_rolled(name: &'static str, player: Player, release: &'static str, fa
         stage.command(&["zone", "join", CHILD, "b"]).await;
         stage.b_rolls_at_rest(Roll::Zsk).await;
         stage.b_rolls_at_rest(Roll::Ksk).await;
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 
@@ -97,7 +97,7 @@ fn bind_that_strips_cds_of_another_digest_type_is_named_with_the_setting() {
         let text = shown["waiting_for"]["text"].as_str().unwrap_or_default();
         assert!(text.contains("b takes out CDS of digest type 4") && text.contains("cds-digest-types"), "{text}");
         assert_eq!(stage.operators[1].served(CDS).len(), 2, "it is not written there again");
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 

@@ -57,7 +57,7 @@ fn a_newcomer_that_is_a_secondary_of_a_member_is_refused_before_anything_is_writ
             stage.chorus.refuses(&check, 4, &[&same]).await;
         }
         assert_eq!(whole(a), before, "nothing was written");
-        stage.assert_clean(&["a"]);
+        stage.assert_clean(&["a"]).await;
     });
 }
 
@@ -120,7 +120,7 @@ fn a_stable_group_is_adopted_as_it_is_and_is_a_group_like_any_other() {
         stage.start_agent();
         stage.command(&["zone", "leave", CHILD, "b"]).await;
         stage.assert_group(&["a"]).await;
-        stage.assert_clean(&[]);
+        stage.assert_clean(&[]).await;
     });
 }
 
@@ -145,7 +145,7 @@ fn what_an_adopted_group_lacks_is_said_and_put_right_when_a_person_asks() {
         let shown = stage.chorus.json(&["zone", "show", CHILD]).await;
         assert_eq!((&shown["rest"], &shown["to_repair"]), (&true.into(), &Value::Null), "{shown:#}");
         stage.assert_group(&["a", "b"]).await;
-        stage.assert_clean(&[]);
+        stage.assert_clean(&[]).await;
     });
 }
 
@@ -171,7 +171,7 @@ fn of_two_daemons_over_one_zone_the_one_at_rest_stops_and_tells() {
             assert_eq!(crate::lab::parent::referral(ip).map(|hosts| hosts.len()), Some(2), "a alone is delegated to");
         }
         assert_eq!(stage.operators[0].served(NS).len(), 2);
-        stage.assert_clean(&[]);
+        stage.assert_clean(&[]).await;
     });
 }
 

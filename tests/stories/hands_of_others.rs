@@ -34,7 +34,7 @@ fn cds_come_back(name: &'static str, players: &'static [Player], at: usize) {
         stage.start_agent();
         stage.chorus.comes_to_rest().await;
         stage.assert_group(&["a", "b"]).await;
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 
@@ -71,7 +71,7 @@ fn f16_keys_that_are_removed_are_put_back_and_the_guard_begins_anew() {
         assert!(removed.elapsed().as_secs() >= 9, "named after {:?}", removed.elapsed());
         stage.chorus.comes_to_rest().await;
         stage.assert_group(&["a", "b"]).await;
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 

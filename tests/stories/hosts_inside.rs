@@ -33,7 +33,7 @@ fn refused(name: &'static str, players: &'static [Player]) {
         assert!(checked.status == 4 && checked.stdout.contains("host-addresses-differ"), "{}", checked.stdout);
         assert!(checked.stdout.contains("fd00:c0::12"), "of the second one, too: {}", checked.stdout);
         assert_eq!(stage.apex(&stage.operators[0]), before, "nothing is written");
-        stage.assert_clean(&["a"]);
+        stage.assert_clean(&["a"]).await;
     });
 }
 
@@ -70,7 +70,7 @@ fn name_servers_inside_the_zone_with_equal_addresses_join_and_leave_with_their_g
         assert!(has_glue(&stage));
         stage.command(&["zone", "leave", CHILD, "a"]).await;
         stage.assert_group(&["b"]).await;
-        stage.assert_clean(&[]);
+        stage.assert_clean(&[]).await;
     });
 }
 
@@ -85,6 +85,6 @@ fn name_servers_inside_the_zone_join_where_a_person_tells_the_parent() {
         assert_eq!(hand_over_what_is_shown(&stage, &["zone", "join", CHILD, "b"]).await, 2, "first DS, then NS");
         stage.assert_group(&["a", "b"]).await;
         assert!(has_glue(&stage));
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }

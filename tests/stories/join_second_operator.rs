@@ -12,8 +12,7 @@ fn joins(name: &'static str, players: &'static [Player], agent: Agent) {
             stage.command(&["zone", "join", CHILD, newcomer]).await;
         }
         stage.assert_group(names).await;
-        stage.probed(names).await;
-        stage.assert_clean(names);
+        stage.assert_clean(names).await;
     });
 }
 

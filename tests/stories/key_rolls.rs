@@ -37,7 +37,7 @@ fn rolls_at_rest(name: &'static str, server: Server, roll: Roll) {
         let mut stage = Stage::set(name, cast(&players)).await;
         stage.command(&["zone", "join", CHILD, "b"]).await;
         stage.b_rolls_at_rest(roll).await;
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 
@@ -124,7 +124,7 @@ fn rolls_on_the_way(name: &'static str, server: Server, roll: Roll, who: usize, 
         .await;
         stage.assert_group(&["a"]).await;
         // Of the resolvers a pair of operators that met for some seconds only is hardly probed.
-        stage.assert_clean(&[]);
+        stage.assert_clean(&[]).await;
     });
 }
 

@@ -44,7 +44,7 @@ fn survives(name: &'static str, first: &'static str, again: &'static str) {
         stage.assert_group(&["a"]).await;
         stage.lab.tell(&format!("died {join} times in the join and {leave} times in the leave"));
         assert!(join >= 4 && leave >= 3, "too few crashes: {join}, {leave}");
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 
@@ -77,7 +77,7 @@ fn survives_one_crash(name: &'static str, crash: &'static str) {
                 stage.probed(group).await;
             }
         }
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 

@@ -16,7 +16,7 @@ fn leaves(name: &'static str, players: &'static [Player], leaver: &'static str, 
         stage.command(&["zone", "leave", CHILD, leaver]).await;
         let remaining: Vec<&str> = names.iter().copied().filter(|name| *name != leaver).collect();
         stage.assert_group(&remaining).await;
-        stage.assert_clean(names);
+        stage.assert_clean(names).await;
     });
 }
 

@@ -301,6 +301,6 @@ fn a_secret_that_was_handed_in_is_found_nowhere() {
                 }
             }
         }
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }

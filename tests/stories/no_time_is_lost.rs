@@ -104,7 +104,6 @@ async fn join(told: Sender<Ms>) {
     ));
     let lost = sharing + naming + ending;
     stage.lab.tell(&format!("time lost beyond guards and parent: {lost} ms of {} ms", ended - asked));
-    stage.probed(&["a", "b"]).await;
-    stage.assert_clean(&["a", "b"]);
+    stage.assert_clean(&["a", "b"]).await;
     told.send(lost).expect("the test waits");
 }

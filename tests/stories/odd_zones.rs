@@ -77,7 +77,7 @@ fn odd_keys_are_left_where_they_are_and_a_join_goes_on() {
         for ip in stage.parent.addresses() {
             assert_eq!(stage.parent.ds_count(ip), Some(2), "one DS for each operator's key-signing key");
         }
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 
@@ -125,7 +125,7 @@ fn without_the_bit(name: &'static str, keys: Keys, agent: Agent) {
         assert!(roles.clone().any(|key| key["role"] == "CSK" && key["ds"] == "present"), "{shown:#}");
         let certificate = stage.chorus.ok(&["zone", "certificate", CHILD]).await;
         assert!(certificate.contains("no resolver could have failed"), "{certificate}");
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 

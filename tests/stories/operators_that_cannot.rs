@@ -52,7 +52,7 @@ fn refuses_credentials(name: &'static str, joiner: Player, forbidden: &'static [
         stage.chorus.refuses(&["zone", "join", CHILD, "deaf"], 1, &words).await;
         assert_eq!([stage.apex(a), stage.apex(b)], before, "nothing was written");
         stage.chorus.ok(&["operator", "test", "b", "--zone", CHILD]).await;
-        stage.assert_clean(&["a"]);
+        stage.assert_clean(&["a"]).await;
     });
 }
 
@@ -81,7 +81,7 @@ fn the_present_operator_must_take_updates_as_well() {
         let before = [stage.apex(a), stage.apex(b)];
         stage.chorus.refuses(&["zone", "join", CHILD, "b"], 4, &["a: 127.0.1.11:53 refuses updating", "grant"]).await;
         assert_eq!([stage.apex(a), stage.apex(b)], before, "nothing was written");
-        stage.assert_clean(&["a"]);
+        stage.assert_clean(&["a"]).await;
     });
 }
 
@@ -95,7 +95,7 @@ fn refuses_in_preflight(name: &'static str, cast: Cast, words: &'static [&'stati
         let shown = stage.chorus.json(&["zone", "show", CHILD]).await;
         assert_eq!((&shown["rest"], &shown["transition"]), (&true.into(), &serde_json::Value::Null));
         assert_eq!([stage.apex(&stage.operators[0]), stage.apex(&stage.operators[1])], before);
-        stage.assert_clean(&["a"]);
+        stage.assert_clean(&["a"]).await;
     });
 }
 
@@ -163,7 +163,7 @@ fn an_operator_without_the_zone_is_refused() {
             stage.chorus.refuses(&["zone", "join", CHILD, operator], 4, &words).await;
         }
         assert_eq!(stage.apex(a), before);
-        stage.assert_clean(&["a"]);
+        stage.assert_clean(&["a"]).await;
     });
 }
 
@@ -191,6 +191,6 @@ fn f05_knot_that_says_yes_and_does_nothing_is_found_by_reading_back_and_joins_wh
         stage.lab.tell("Knot is started with dnskey-management: incremental");
         stage.command(&["zone", "join", CHILD, "b"]).await;
         stage.assert_group(&["a", "b"]).await;
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }

@@ -117,7 +117,7 @@ fn moves(name: &'static str, scripts: &'static str) {
         let mut stage = Stage::set(name, cast()).await;
         stage.plays(name, "moves", &[("CHORUS_SCRIPTS", scripts)]).await;
         stage.assert_group(&["b"]).await;
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 
@@ -131,7 +131,7 @@ fn undoes(name: &'static str, change: &'static str, scripts: &'static str, steps
         let steps = if is_full() { "all" } else { steps };
         let how = [("CHORUS_SCRIPTS", scripts), ("CHORUS_CHANGE", change), ("CHORUS_STEPS", steps)];
         stage.plays(name, "undoes", &how).await;
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 
@@ -172,7 +172,7 @@ fn every_page_is_accessible_and_looked_at() {
         let cast = Cast { with_resolvers: false, ..cast() };
         let mut stage = Stage::set("pages-looks", cast).await;
         stage.plays("pages-looks", "looks", &[("CHORUS_SCRIPTS", "on")]).await;
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 

@@ -68,7 +68,7 @@ fn data_that_differs_is_found_by_zone_transfer_and_told_with_the_plan_and_stops_
         assert!(refusals.iter().any(|check| check["code"] == "zone-content-differs" && check["outcome"] == "warn"));
         assert_eq!(shown("fail"), 0, "{plan:#}");
         stage.chorus.ok(&["zone", "join", CHILD, "b"]).await;
-        stage.assert_clean(&["a"]);
+        stage.assert_clean(&["a"]).await;
     });
 }
 
@@ -94,7 +94,7 @@ fn data_that_differs_is_found_by_a_sample_where_no_transfer_is_allowed() {
             }
             let sampled = texts(&findings, "note", "zone-content-sampled");
             assert!(sampled[0].starts_with("the zone was not listed at b: "), "{sampled:?}");
-            stage.assert_clean(&["a"]);
+            stage.assert_clean(&["a"]).await;
         });
     }
 }
@@ -114,7 +114,7 @@ fn an_address_without_tcp_is_an_error_that_names_it_and_refuses_the_join() {
         assert!(plan.status == 4 && plan.stdout.contains("tcp-unanswered"), "{}", plan.stdout);
         let shown = stage.chorus.json(&["zone", "show", CHILD]).await;
         assert_eq!(shown["transition"], Value::Null);
-        stage.assert_clean(&["a"]);
+        stage.assert_clean(&["a"]).await;
     });
 }
 
@@ -131,7 +131,7 @@ fn nsec_beside_nsec3_is_a_note_with_both_parameters_and_a_salt_is_told() {
             assert!(differ[0].contains("a uses NSEC and b uses NSEC3 (0 iterations, salt "), "{differ:?}");
             assert_eq!(texts(&findings, "note", "nsec3-salt").len(), 1, "{findings:#?}");
             assert_eq!(texts(&findings, "warning", "nsec3-iterations"), [""; 0]);
-            stage.assert_clean(&["a"]);
+            stage.assert_clean(&["a"]).await;
         });
     }
 }
@@ -153,7 +153,7 @@ fn signatures_that_end_before_the_waits_do_are_a_warning_with_the_moment() {
             // Secondaries of the laboratory may serve for ten days.
             let expire = texts(&findings, "warning", "soa-expire");
             assert!(expire[0].starts_with("b: secondaries may serve for 10days"), "{expire:?}");
-            stage.assert_clean(&["a"]);
+            stage.assert_clean(&["a"]).await;
         });
     }
 }

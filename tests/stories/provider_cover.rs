@@ -53,7 +53,7 @@ fn replaced(name: &'static str, players: [Player; 2]) {
         let stage = Stage::set(name, Cast { with_resolvers: false, ..Cast::new(&players) }).await;
         stage.command(&["zone", "replace", CHILD, "a", "b"]).await;
         stage.assert_group(&["b"]).await;
-        stage.assert_clean(&[]);
+        stage.assert_clean(&[]).await;
     });
 }
 
@@ -86,7 +86,7 @@ fn rolled(name: &'static str, [rolling, beside]: [Player; 2]) {
         for roll in rolls {
             stage.b_rolls_at_rest(*roll).await;
         }
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 
@@ -104,7 +104,7 @@ fn three_together(name: &'static str, players: [Player; 4]) {
         stage.assert_group(&["a", "b", "c"]).await;
         stage.command(&["zone", "replace", CHILD, "b", "d"]).await;
         stage.assert_group(&["a", "c", "d"]).await;
-        stage.assert_clean(&[]);
+        stage.assert_clean(&[]).await;
     });
 }
 

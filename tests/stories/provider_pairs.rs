@@ -48,6 +48,6 @@ fn three_unlike_operators_serve_together_and_the_middle_one_is_replaced() {
         stage.probed(&["a", "b", "c"]).await;
         stage.command(&["zone", "replace", CHILD, "b", "d"]).await;
         stage.assert_group(&["a", "c", "d"]).await;
-        stage.assert_clean(&["a", "b", "c"]);
+        stage.assert_clean(&["a", "b", "c"]).await;
     });
 }

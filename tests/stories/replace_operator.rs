@@ -9,7 +9,7 @@ fn knot_replaces_bind() {
         let stage = Stage::set("replace", Cast::new(&[BIND, KNOT])).await;
         stage.command(&["zone", "replace", CHILD, "a", "b"]).await;
         stage.assert_group(&["b"]).await;
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 
@@ -20,6 +20,6 @@ fn one_of_two_operators_is_replaced() {
         stage.command(&["zone", "join", CHILD, "b"]).await;
         stage.command(&["zone", "replace", CHILD, "a", "c"]).await;
         stage.assert_group(&["b", "c"]).await;
-        stage.assert_clean(&["b", "c"]);
+        stage.assert_clean(&["b", "c"]).await;
     });
 }

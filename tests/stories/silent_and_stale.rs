@@ -26,7 +26,7 @@ fn f09_an_operator_with_a_silent_address_is_refused_and_the_address_is_named() {
         let tested = stage.chorus.cli(&["operator", "test", "b", "--zone", CHILD]).await;
         assert!(tested.status == 4 && tested.stdout.contains(SECOND), "{}", tested.stdout);
         assert_eq!(stage.apex(&stage.operators[0]), before);
-        stage.assert_clean(&["a"]);
+        stage.assert_clean(&["a"]).await;
     });
 }
 
@@ -50,7 +50,7 @@ fn f09_while_an_address_is_stale_nothing_goes_on_and_it_is_named() {
         stage.lab.tell("the secondary follows");
         stage.chorus.comes_to_rest().await;
         stage.assert_group(&["a", "b"]).await;
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }
 
@@ -84,6 +84,6 @@ fn f09_an_address_that_falls_silent_in_mid_transition_holds_it_up_until_it_comes
         stage.lab.tell("b's second address is back");
         stage.chorus.comes_to_rest().await;
         stage.assert_group(&["a", "b"]).await;
-        stage.assert_clean(&["a", "b"]);
+        stage.assert_clean(&["a", "b"]).await;
     });
 }

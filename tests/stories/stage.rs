@@ -286,7 +286,7 @@ impl Stage {
         self.assert_group(&["a", "b"]).await;
         self.command(&["zone", "leave", CHILD, "a"]).await;
         self.assert_group(&["b"]).await;
-        self.assert_clean(&[]);
+        self.assert_clean(&[]).await;
     }
 
     /// `zone show` says that these operators, and nobody else, serve; and the servers say so, too.
@@ -316,19 +316,15 @@ impl Stage {
 
     /// Until every ordered pair of these operators has been probed often enough to mean something.
     pub async fn probed(&self, names: &[&str]) {
-        until("every ordered pair is probed", Duration::from_secs(40), || {
-            let report = self.resolvers.as_ref().expect("resolvers on this stage").so_far();
-            pairs(names).iter().all(|(from, to)| {
-                use crate::lab::resolvers::Kind::{OldData, Switched};
-                [Switched, OldData].iter().all(|kind| report.count(*kind, from, to) >= 10)
-            })
-        })
-        .await;
+        self.resolvers.as_ref().expect("resolvers on this stage").probed(&pairs(names)).await;
     }
 
     /// The end: neither judge has seen anything. `met` are operators that served together at some time.
-    pub fn assert_clean(self, met: &[&str]) {
+    pub async fn assert_clean(self, met: &[&str]) {
         self.chorus.judge_the_last_end(CHILD);
+        if let Some(resolvers) = &self.resolvers {
+            resolvers.probed(&pairs(met)).await;
+        }
         let Self { resolvers, observer, lab, .. } = self;
         let report = resolvers.map(Resolvers::finish);
         let verdict = observer.finish();

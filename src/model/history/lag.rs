@@ -33,7 +33,7 @@ fn is_left_behind(track: &Track, nth: usize, other: &Track) -> bool {
 }
 
 /// The first spans of each time that an address came to serve what `is` accepts.
-pub(super) fn comings<'s>(spans: &'s [Span], is: impl Fn(&Span) -> bool) -> impl Iterator<Item = &'s Span> {
+pub(super) fn comings(spans: &[Span], is: impl Fn(&Span) -> bool) -> impl Iterator<Item = &Span> {
     let mut was = false;
     spans.iter().filter(move |span| {
         let had = std::mem::replace(&mut was, is(span));

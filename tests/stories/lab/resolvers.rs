@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::observer::Observer;
+use super::observer::{Observer, Reachability};
 use super::operator::Operator;
 use super::parent::Parent;
 use super::probing::{Book, Pair, Pinned};
@@ -48,8 +48,12 @@ pub struct Probe {
     pub failure: Option<String>,
 }
 
+/// Fewer probes of a pair say nothing about it.
+const ENOUGH: usize = 5;
+
 pub struct Resolvers {
     book: Arc<Book>,
+    reach: Reachability,
     threads: Vec<JoinHandle<()>>,
     processes: Vec<Unbound>,
 }
@@ -60,7 +64,8 @@ pub struct Report {
 
 impl Resolvers {
     pub async fn start(lab: &Lab, parent: &Parent, operators: &[&Operator], observer: &Observer) -> Self {
-        let mut resolvers = Self { book: Arc::default(), threads: Vec::new(), processes: Vec::new() };
+        let mut resolvers =
+            Self { book: Arc::default(), reach: observer.reachability(), threads: Vec::new(), processes: Vec::new() };
         let anchors = parent.trust_anchors();
         let stubs = format!(
             "stub-zone:\n  name: \"example.\"\n{}",
@@ -122,6 +127,17 @@ impl Resolvers {
         self.so_far()
     }
 
+    /// Goes on until each of these ordered pairs that a resolver may still ask has been probed often enough: a story that
+    /// ends quickly leaves the probes of slow kinds little time.
+    pub async fn probed(&self, pairs: &[(&str, &str)]) {
+        let open = |name: &str| self.reach.can_be_asked(name, Duration::ZERO);
+        until("every pair that may be asked is probed", Duration::from_secs(60), || {
+            let report = self.so_far();
+            needed(pairs).all(|(kind, from, to)| report.count(kind, from, to) >= ENOUGH || !open(from) || !open(to))
+        })
+        .await;
+    }
+
     fn stop(&mut self) {
         self.book.stop.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
@@ -156,17 +172,17 @@ impl Report {
     /// No failure, and each given ordered pair was really probed.
     pub fn assert_clean(&self, pairs: &[(&str, &str)]) {
         assert!(self.failures().is_empty(), "\n{self}");
-        let alone = pairs.iter().map(|(from, _)| (*from, *from));
-        for (kinds, (from, to)) in pairs
-            .iter()
-            .map(|pair| ([Kind::Switched, Kind::OldData], *pair))
-            .chain(alone.map(|one| ([Kind::OldDs, Kind::OldDnskey], one)))
-        {
-            for kind in kinds {
-                assert!(self.count(kind, from, to) >= 5, "{kind:?} {from} -> {to} was hardly probed:\n{self}");
-            }
+        for (kind, from, to) in needed(pairs) {
+            assert!(self.count(kind, from, to) >= ENOUGH, "{kind:?} {from} -> {to} was hardly probed:\n{self}");
         }
     }
+}
+
+/// What has to be probed for these ordered pairs: each pair, and each first operator by itself.
+fn needed<'a>(pairs: &[(&'a str, &'a str)]) -> impl Iterator<Item = (Kind, &'a str, &'a str)> {
+    let both = |(from, to): &(&'a str, &'a str)| [(Kind::Switched, *from, *to), (Kind::OldData, *from, *to)];
+    let alone = |(from, _): &(&'a str, &'a str)| [(Kind::OldDs, *from, *from), (Kind::OldDnskey, *from, *from)];
+    pairs.iter().flat_map(move |pair| both(pair).into_iter().chain(alone(pair)))
 }
 
 impl fmt::Display for Report {
