@@ -230,8 +230,9 @@ impl Play {
             if self.turns >= TURNS_MAX {
                 return Some(End::Stuck);
             }
-            // What arrives when all is done is seen at the next look, and put right.
-            let settled = !world.is_arriving() && (world.late_arrivals == 0 || self.idle >= IDLE_TURNS_AT_REST);
+            // What arrives when all is done, and what the last answers did not show yet, is seen at the next look, and put right.
+            let looks = if world.late_arrivals == 0 { 1 } else { IDLE_TURNS_AT_REST };
+            let settled = !world.is_arriving() && self.idle >= looks;
             return (settled && self.owner.is_done(None)).then_some(End::Done);
         }
         let world = self.around.world();
