@@ -212,8 +212,10 @@ impl World {
     fn lives(&self) -> Lives {
         let life = |ttl_s: Option<u32>| self.life_ms(ttl_s.unwrap_or_default()) + 10_000;
         let pace = self.pace.rest.max(self.pace.slowest).as_millis();
+        let of_keys = [Kind::Dnskey, Kind::Cds, Kind::Cdnskey];
         Lives {
             keys_ms: life(self.operators.iter().map(|op| op.ttl_s(Kind::Dnskey)).max()),
+            signed_by_keys_ms: life(self.operators.iter().flat_map(|op| of_keys.map(|kind| op.ttl_s(kind))).max()),
             ds_ms: life(Some(self.parent.ds_ttl_s)),
             data_ms: life(self.operators.iter().map(Operator::largest_ttl_s).max()),
             watched_ms: i64::try_from(pace).unwrap_or(0) * 3 + 600_000,

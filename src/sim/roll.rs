@@ -61,6 +61,8 @@ pub struct Way {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Lives {
     pub keys_ms: i64,
+    /// DNSKEY, CDS and CDNSKEY sets.
+    pub signed_by_keys_ms: i64,
     pub ds_ms: i64,
     pub data_ms: i64,
     /// Whoever watches sees every stage.
@@ -85,7 +87,7 @@ impl Roll {
             (Stage::Published, RollKind::ZoneSigning) => lives.keys_ms,
             (Stage::Published, _) => lives.keys_ms.max(lives.ds_ms).max(lives.data_ms),
             // With the old key goes the CDS of it: no cache may have a set any more that it alone signed.
-            (Stage::Signing, RollKind::KeySigningSwapped) => lives.keys_ms,
+            (Stage::Signing, RollKind::KeySigningSwapped) => lives.signed_by_keys_ms,
             (Stage::Signing, _) => lives.data_ms,
         };
         (ready_ms + lives_ms).max(self.since_ms + lives.watched_ms)
