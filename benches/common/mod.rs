@@ -57,6 +57,7 @@ pub fn found(class: i64, now: Time) -> (Status, Summary) {
         what: "answers of b beside keys of a".into(),
         servers: vec![],
         insecure: false,
+        unusable: false,
     };
     let keys = [hex(key(257, 1).as_wire()), hex(key(257, 2).as_wire())];
     let status = Status {

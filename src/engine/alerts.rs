@@ -3,9 +3,10 @@
 //! Invariant: an alert changes nothing. What follows from what was seen is the ladder's decision.
 
 use super::picture::Picture;
+use super::signatures::signatures_ending;
 use super::status::{ParentAwaited, Status};
 use crate::model::dns::name_text;
-use crate::model::group::Decision;
+use crate::model::group::{Decision, SIGNATURE_EXPIRING};
 use crate::model::history::{Failure, Who};
 use crate::model::time::Time;
 use std::time::Duration;
@@ -56,6 +57,11 @@ pub(super) fn alerts(known: &Picture, status: &mut Status, decision: &Decision, 
             );
             let operator = if let Who::Operator(name) = &server.who { Some(name.clone()) } else { None };
             alerts.push(Alert { kind: "zone-vanished", text, operator });
+        }
+    }
+    for (operator, wait) in signatures_ending(known) {
+        if !status.waiting.iter().any(|before| before.code == wait.code && before.text == wait.text) {
+            alerts.push(Alert { kind: SIGNATURE_EXPIRING, text: wait.text, operator: Some(operator) });
         }
     }
     alerts.extend(overdue(known, status, decision, now));

@@ -1,6 +1,8 @@
 //! What a zone's own history proves: its exposures, and the certificate of a transition.
 
+use super::looks::looks;
 use super::picture::Picture;
+use super::status::Status;
 use crate::model::chain::{Exposure, Scene, judge};
 use crate::model::dns::{Name, stored};
 use crate::model::group::last_question;
@@ -95,11 +97,20 @@ fn from(known: &Picture) -> Time {
 }
 
 /// Over all pairs of versions that could have met in a cache between the transition's start and its end.
-pub fn certificate(known: &Picture, transition: &TransitionRecord, resolution: Resolution, now: Time) -> Certificate {
+pub(super) fn certificate(
+    known: &Picture,
+    status: &Status,
+    transition: &TransitionRecord,
+    resolution: Resolution,
+    now: Time,
+) -> Certificate {
     let judged = judge(&scene(known), transition.started_at, now);
     let policy = &known.record.policy;
-    let not_looked_at = not_looked_at(known);
-    let verdict = verdict(judged.exposures.len(), judged.pairs, &not_looked_at);
+    let looks = looks(known, status.longest_pause.as_ref(), transition.started_at, now);
+    let mut not_looked_at = not_looked_at(known);
+    not_looked_at.extend(looks.too_long);
+    not_looked_at.extend(judged.strangers.iter().map(ToString::to_string));
+    let verdict = verdict(&judged.exposures, judged.pairs, &not_looked_at);
     let data: Vec<String> = known.members.keys().map(|op| format!("{op} {}", known.lifetimes.data_ttl(op))).collect();
     let assumptions = vec![
         format!(
@@ -110,7 +121,7 @@ pub fn certificate(known: &Picture, transition: &TransitionRecord, resolution: R
         format!("no record of the zone has a longer TTL than: {}", data.join(", ")),
         format!("the parent acts on a CDS or CSYNC at most {} s after it was withdrawn", policy.parent_pipeline_s),
         "the addresses that were asked speak for every server behind them (anycast)".to_owned(),
-        "no version appeared and vanished again between two samples that agree".to_owned(),
+        looks.assumption,
         "of the time before the zone was adopted nothing is known".to_owned(),
     ];
     Certificate {
@@ -138,11 +149,20 @@ pub fn certificate(known: &Picture, transition: &TransitionRecord, resolution: R
 }
 
 /// One sentence. That no resolver could have failed is only said where everything was looked at that could make it false.
-fn verdict(exposures: usize, pairs: u64, not_looked_at: &[String]) -> String {
+fn verdict(exposures: &[Exposure], pairs: u64, not_looked_at: &[String]) -> String {
     let kept_apart = format!(
         "of {pairs} pairs of RRset versions that were checked, no two incompatible ones could be in caches at the same time"
     );
-    match (exposures, not_looked_at) {
+    let unusable: Vec<&Exposure> = exposures.iter().filter(|exposure| exposure.unusable).collect();
+    if let Some(first) = unusable.first() {
+        let end = if first.until < Time::MAX { format!(" until {}", first.until) } else { String::new() };
+        let mut text = format!("resolvers could fail: from {}{end} {}", first.from, first.what);
+        if exposures.len() > 1 {
+            text += &format!("; and {} more exposures", exposures.len() - 1);
+        }
+        return text;
+    }
+    match (exposures.len(), not_looked_at) {
         (0, []) => format!("no resolver could have failed: {kept_apart}"),
         (0, some) => format!(
             "nothing that was observed could make a resolver fail: {kept_apart}; but not everything was looked at: {}",

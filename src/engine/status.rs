@@ -2,6 +2,7 @@
 
 use super::clock::Reading;
 use super::course::Reached;
+use super::looks::Pause;
 use super::sampling::Sampling;
 use crate::model::chain::Exposure;
 use crate::model::group::{Asked, Loss, Standing, Step};
@@ -105,6 +106,8 @@ pub struct Status {
     pub losses: Vec<Loss>,
     /// How far the transition has come that is under way.
     pub reached: Option<Reached>,
+    /// The longest time between two rounds of the transition that is under way.
+    pub longest_pause: Option<Pause>,
 }
 
 impl Default for Status {
@@ -132,6 +135,7 @@ impl Default for Status {
             second_writer: None,
             losses: Vec::new(),
             reached: None,
+            longest_pause: None,
         }
     }
 }
@@ -164,6 +168,7 @@ impl Status {
         let of_writes = self.written.iter_mut().flat_map(|written| written.at.iter_mut());
         let of_failures = self.unanswered.iter_mut().map(|unanswered| &mut unanswered.since);
         let single = [&mut self.observed_at, &mut self.told_at].into_iter().flatten();
+        let of_pause = self.longest_pause.iter_mut().flat_map(|pause| [&mut pause.from, &mut pause.until]);
         let of_parent = self
             .parent_awaited
             .iter_mut()
@@ -177,6 +182,7 @@ impl Status {
             .chain(of_failures)
             .chain(of_requests)
             .chain(of_parent)
+            .chain(of_pause)
             .chain(single)
             .for_each(&mut change);
     }

@@ -5,7 +5,7 @@
 
 use super::status::{Status, Unanswered, WaitingFor};
 use crate::model::chain::Exposure;
-use crate::model::group::{NEEDS_REPAIR, Step, UDP_UNANSWERED};
+use crate::model::group::{NEEDS_REPAIR, SIGNATURE_EXPIRING, Step, UDP_UNANSWERED};
 use crate::model::history::{Failure, Who};
 use crate::model::time::Time;
 use crate::store::{Summary, TransitionRecord, UNFINISHED, ZoneState};
@@ -45,17 +45,18 @@ pub fn is_at_rest(status: &Status, members: usize, transition: Option<&Transitio
         && status.observed_at.is_some()
         && status.trouble.is_none()
         && !status.waiting.iter().any(|wait| wait.code == super::BOGUS)
-        && (status.settled || members == 1 && unanswering(status).is_none() && alarm(status).is_none())
+        && alarm(status).is_none()
+        && (status.settled || members == 1 && unanswering(status).is_none())
 }
 
-/// What an operator asks of the parent by itself that breaks the zone, or that the parent never does, and a DS that no resolver
-/// can use: reported of a zone with a single operator as well.
+/// What an operator asks of the parent by itself that breaks the zone, or that the parent never does, a DS that no resolver
+/// can use, and signatures that are about to end: reported of a zone with a single operator as well.
 pub fn alarm(status: &Status) -> Option<&WaitingFor> {
     ALARMS.iter().find_map(|code| status.waiting.iter().find(|wait| wait.code == *code))
 }
 
 /// The worst first.
-const ALARMS: [&str; 3] = ["cds-delete", "cds-signer", "ds-digest-mismatch"];
+const ALARMS: [&str; 4] = ["cds-delete", SIGNATURE_EXPIRING, "cds-signer", "ds-digest-mismatch"];
 
 /// What else is reported of a zone at rest, until a person starts a transition.
 const AT_REST: [&str; 3] = [NEEDS_REPAIR, super::contested::SECOND_WRITER, super::BOGUS];
@@ -220,7 +221,7 @@ mod tests {
 
     #[test]
     fn alone_a_zone_that_asks_for_the_removal_of_its_ds_is_not_at_rest_and_needs_somebody() {
-        for code in ["cds-delete", "cds-signer", "ds-digest-mismatch"] {
+        for code in ["cds-delete", "cds-signer", "ds-digest-mismatch", "signature-expiring"] {
             let wait = WaitingFor { step: Step::AskForDs, code: code.into(), text: "why".into(), until: None };
             let status = Status { settled: false, waiting: vec![wait], ..looked_at() };
             assert!(!is_at_rest(&status, 1, None), "{code}");
@@ -239,6 +240,7 @@ mod tests {
                 what: "answers of a beside keys of b".into(),
                 servers: Vec::new(),
                 insecure: false,
+                unusable: false,
             }],
             ..looked_at()
         };

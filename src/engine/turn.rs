@@ -9,15 +9,18 @@ use super::attempts::Attempts;
 use super::beside::{Lookups, confirm_delegation};
 use super::course::reached;
 use super::judge::{Judged, certificate};
+use super::looks::longest_pause;
+use super::newcomers::Validated;
 use super::picture::{EngineError, Picture};
 use super::ports::Ports;
 use super::security::{change as change_of_security, is_secure};
+use super::signatures::signatures_ending;
 use super::status::{Status, Unanswered, WaitingFor};
 use super::summary::summary;
 use super::writes::Written;
 use crate::model::chain::Exposure;
 use crate::model::dns::{Name, hex, stored};
-use crate::model::group::{Decision, Step, Write, decide, key_turns};
+use crate::model::group::{Decision, SIGNATURE_EXPIRING, Step, Write, decide, key_turns};
 use crate::model::history::{History, Kind, Outcome, Sample, Server, Trouble, Who};
 use crate::model::policy::Policy;
 use crate::model::resolution::Resolution;
@@ -55,6 +58,8 @@ pub(crate) struct Memory {
     judged: Judged,
     /// A person has decided anew: what was reverted before is no reason any more not to write it.
     forgiven: bool,
+    /// What was found at the addresses of newcomers before they were named.
+    validated: Validated,
 }
 
 impl Memory {
@@ -63,6 +68,7 @@ impl Memory {
         self.attempts = Attempts::default();
         self.awaiting = None;
         self.forgiven = true;
+        self.validated.clear();
     }
 }
 
@@ -213,11 +219,16 @@ impl Engine {
                 decision.writes.retain_mut(Write::leave_keys_only);
             }
             Engine::tell_of_the_second_writer(&memory.status, &mut decision);
+            let is_old = managed && self.validate_newcomers(&known, &mut decision, &mut memory.validated).await;
             memory.judged.look(&known);
             let told_at = self.tell(zone, memory, &known, &decision).await?;
             memory.status.told_at = Some(told_at);
             self.alert(&known, &mut memory.status, &decision).await?;
             self.measure_parent(&known, &mut memory.status, &decision).await?;
+            if is_old {
+                self.note(memory, &known, &decision, &Written::default());
+                continue;
+            }
             let held = Engine::held_for_clock(&memory.status, &decision).filter(|_| managed && !decision.is_settled());
             if let Some(held) = held {
                 self.note(memory, &known, &decision, &Written { waiting: vec![held], ..Written::default() });
@@ -368,6 +379,9 @@ impl Engine {
             text: wait.text.clone(),
             until: wait.until,
         }));
+        if !waiting.iter().any(|wait| wait.code == SIGNATURE_EXPIRING) {
+            waiting.extend(signatures_ending(known).into_iter().map(|(_, wait)| wait));
+        }
         // That something is not served yet says the least: an address that does not answer, for instance, says why.
         waiting.sort_by_key(|wait| (wait.step, wait.code == "operator-lag"));
         let (operators, parent) = known.servers();
@@ -383,6 +397,7 @@ impl Engine {
                 let Trouble { since, failure } = track.trouble.clone()?;
                 Some(Unanswered { server: server.clone(), kind, since, failure })
             });
+        let pause = longest_pause(memory.status.longest_pause.take(), memory.status.observed_at, known);
         let ns = decision.parent_ns.iter().map(|ns| hex(ns.as_wire())).collect();
         memory.status = Status {
             observed_at: Some(known.observed_at),
@@ -407,6 +422,7 @@ impl Engine {
             second_writer: memory.status.second_writer.take(),
             losses: std::mem::take(&mut memory.status.losses),
             reached: memory.status.reached.take(),
+            longest_pause: pause,
         };
         memory.status.reached = known.transition.as_ref().and_then(|transition| {
             let before = memory.status.reached.take();
@@ -456,7 +472,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let now = self.ports.clock.now();
         let zone = &known.record.name;
-        let certificate = certificate(known, transition, resolution, now);
+        let certificate = certificate(known, status, transition, resolution, now);
         let text = certificate.verdict.clone();
         // First, so that no page shows what the transition waited for last beside its end.
         let running = summary(status, known.members.len(), Some(transition), now);

@@ -72,7 +72,7 @@ switches! {
     Glue "glue" "that glue is as the zone has it, before anything of a leaver goes",
     ParentCopy "parent-copy" "that a copy of the zone at a parent's server is asked as long as the parent is asked there",
     OwnKeys "own-keys" "that every operator signs with keys of its own (RFC 8901 §2.1.2)",
-    DataValid "data-valid" "that what an address answers validates, before a transition starts",
+    DataValid "data-valid" "that what an address answers validates, before a transition starts and before a newcomer is named",
     ListingFailed "listing-failed" "that a zone that could not be listed may have long TTLs: that of the SOA is taken",
     FreshResolution "fresh-resolution" "that the zone resolves and validates anew, before a transition is done",
     SecondWriter "second-writer" "that nothing is written while another controller seems to write",

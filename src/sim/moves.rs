@@ -35,10 +35,7 @@ impl World {
         if let Some(newcomer) = newcomer.filter(|new| self.edge.rots && calm(self, *new) && self.nobody_asks(*new)) {
             let of: Vec<usize> = (0..self.addresses.len())
                 .filter(|nth| {
-                    // An address that Chorus finds only later, because the public DNS did not answer when it asked, is not
-                    // looked at as closely as those that it was given.
-                    let of_newcomer =
-                        |at: &&Address| at.operator == Some(newcomer) && at.slot != SPARE && self.is_led_to(at);
+                    let of_newcomer = |at: &&Address| at.operator == Some(newcomer) && self.is_led_to(at);
                     self.addresses.get(*nth).filter(of_newcomer).is_some()
                 })
                 .collect();

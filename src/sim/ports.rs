@@ -204,7 +204,9 @@ fn now_at(world: &World, server: &Server, kind: Kind) -> Sample {
 /// What a closer look finds: which answers do not validate.
 fn inspected(world: &World, server: &Server) -> Inspected {
     let address = world.addresses.iter().find(|at| at.server.address == server.address);
-    let rotten = address.filter(|at| world.serves(at) && at.answers_at(world.now_ms)).and_then(|at| at.rotten);
+    let answering = address.filter(|at| world.serves(at) && at.answers_at(world.now_ms));
+    let rotten = answering.and_then(|at| at.rotten);
+    let heard = || answering.map(|_| ()).ok_or(Failure::Silent);
     let flaw = |number: u8| Flaw {
         name: catalogue().zone.prepend_label(format!("name{number}")).unwrap_or_default(),
         rtype: RecordType::A,
@@ -213,8 +215,8 @@ fn inspected(world: &World, server: &Server) -> Inspected {
     let validity = Validity { flaws: rotten.map(flaw).into_iter().collect(), ..Validity::default() };
     Inspected {
         server: server.clone(),
-        udp: Ok(()),
-        tcp: Ok(()),
+        udp: heard(),
+        tcp: heard(),
         soa: None,
         denial: None,
         signatures: Vec::new(),

@@ -8,6 +8,7 @@ mod accounts;
 mod answers;
 mod audit;
 mod budgets;
+mod failed_spans;
 mod keyring;
 mod measures;
 mod operators;

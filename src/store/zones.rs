@@ -1,6 +1,7 @@
 //! Zones: members, placements, history, and when each is due.
 
 use super::audit::Told;
+use super::failed_spans::write_failed_spans;
 use super::summaries::{self, Summary};
 use super::{Store, StoreError, damaged, json, read_json};
 use crate::model::dns::{Name, Rdata, RecordSet, hex, read_name, stored, unhex};
@@ -154,16 +155,7 @@ impl Store {
         .await?;
         let mut history = History::default();
         for (who, host, address, kind, first_seen, since, last_seen, until, served) in rows {
-            // Names of the parent's hosts are somebody else's. No zone is lost for one that cannot be read back.
-            let Ok(host) = read_name(&host) else {
-                tracing::warn!(zone = %key, "a name server's name cannot be read, and what it served is left out: {host:?}");
-                continue;
-            };
-            let server = Server {
-                who: read_who(&who),
-                host: host.into(),
-                address: address.parse().map_err(|e| damaged("span", &key, e))?,
-            };
+            let Some(server) = read_server(&key, &who, &host, &address)? else { continue };
             let span = Span {
                 served: Arc::new(read_json("span", &key, &served)?),
                 since: since.map(Time),
@@ -173,6 +165,7 @@ impl Store {
             };
             history.restore(server, read_kind(&key, &kind)?, span);
         }
+        self.read_failed_spans(&key, &mut history).await?;
         Ok(history)
     }
 
@@ -180,6 +173,9 @@ impl Store {
     pub async fn record(&self, zone: &Name, history: &History, since: Time) -> Result<(), StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         write_spans(&mut tx, &stored(zone), history.touched_since(since)).await?;
+        if history.has_failed_since(since) {
+            write_failed_spans(&mut tx, &stored(zone), history).await?;
+        }
         tx.commit().await?;
         Ok(())
     }
@@ -199,6 +195,7 @@ impl Store {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query("DELETE FROM spans WHERE zone = $1").bind(&key).execute(&mut *tx).await?;
         write_spans(&mut tx, &key, history.touched_since(Time::MIN)).await?;
+        write_failed_spans(&mut tx, &key, history).await?;
         sqlx::query("DELETE FROM in_flight WHERE zone = $1").bind(&key).execute(&mut *tx).await?;
         for (operator, kind, sent) in in_flight {
             write_in_flight(&mut tx, &key, operator, *kind, sent).await?;
@@ -216,6 +213,7 @@ impl Store {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query("DELETE FROM spans WHERE zone = $1").bind(&key).execute(&mut *tx).await?;
         write_spans(&mut tx, &key, history.touched_since(Time::MIN)).await?;
+        write_failed_spans(&mut tx, &key, &history).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -379,6 +377,16 @@ async fn write_in_flight(
     Ok(())
 }
 
+/// `None` for one that cannot be read back: names of the parent's hosts are somebody else's, and no zone is lost for them.
+pub(super) fn read_server(zone: &str, who: &str, host: &str, address: &str) -> Result<Option<Server>, StoreError> {
+    let Ok(host) = read_name(host) else {
+        tracing::warn!(%zone, "a name server's name cannot be read, and what it served is left out: {host:?}");
+        return Ok(None);
+    };
+    let address = address.parse().map_err(|e| damaged("span", zone, e))?;
+    Ok(Some(Server { who: read_who(who), host: host.into(), address }))
+}
+
 async fn write_spans<'a>(
     tx: &mut Transaction<'_, Sqlite>,
     zone: &str,
@@ -450,7 +458,7 @@ fn write_standing(standing: Standing) -> &'static str {
 const PARENT: &str = "parent";
 const PUBLIC: &str = "public";
 
-fn write_who(who: &Who) -> String {
+pub(super) fn write_who(who: &Who) -> String {
     match who {
         Who::Parent => PARENT.to_owned(),
         Who::Operator(name) => format!("operator:{name}"),
@@ -466,6 +474,6 @@ fn read_who(text: &str) -> Who {
     }
 }
 
-fn read_kind(key: &str, text: &str) -> Result<Kind, StoreError> {
+pub(super) fn read_kind(key: &str, text: &str) -> Result<Kind, StoreError> {
     read_json("kind", key, text)
 }

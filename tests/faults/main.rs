@@ -20,6 +20,7 @@ mod progress;
 mod reached;
 mod rounds;
 mod sentences;
+mod signatures;
 mod store;
 mod table;
 mod timeline;

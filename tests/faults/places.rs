@@ -45,13 +45,15 @@ pub struct Address {
     /// How long after the interface it follows; it does not while `frozen`.
     pub lag_ms: i64,
     pub frozen: bool,
+    /// What it answers beside the apex does not validate.
+    pub rotten: bool,
 }
 
 impl Address {
     fn new(who: Who, host: Name, address: &str) -> Address {
         let server = Server { who, host: host.into(), address: address.parse().unwrap() };
         let (shows, failures) = (Zone::default(), BTreeMap::new());
-        Address { server, shows, failure: None, failures, lag_ms: 0, frozen: false }
+        Address { server, shows, failure: None, failures, lag_ms: 0, frozen: false, rotten: false }
     }
 
     /// Takes over what its operator has; says whether a parent would find news in it.

@@ -15,6 +15,7 @@ use chorus::model::dns::{Name, RecordSet, address_rdata};
 use chorus::model::group::Standing;
 use chorus::model::history::{Failure, Kind, Outcome, Sample, Served, Server};
 use chorus::model::policy::Policy;
+use chorus::model::preflight::{Contents, Inspected, Inspection, Validity};
 use chorus::model::resolution::{Resolution, resolution_of};
 use chorus::model::time::Time;
 use chorus::observe::fresh::Start;
@@ -251,6 +252,27 @@ impl Observe for Outside {
         };
         operators.iter().map(sample).collect()
     }
+
+    async fn inspect(&self, zone: &Name, servers: &[Server], listings: BTreeMap<String, Contents>) -> Inspection {
+        let mut state = self.lock();
+        let mut inspected = |server: &Server| {
+            let rotten = state.place(server).is_some_and(|address| address.rotten);
+            let fault = || Fault::BadSignature("no signature verifies".into());
+            let flaws = rotten.then(|| Flaw { name: zone.clone(), rtype: RecordType::A, fault: fault() });
+            Inspected {
+                server: server.clone(),
+                udp: Ok(()),
+                tcp: Ok(()),
+                soa: None,
+                denial: None,
+                signatures: Vec::new(),
+                answers: Contents::new(),
+                validity: Validity { flaws: flaws.into_iter().collect(), ..Validity::default() },
+            }
+        };
+        Inspection { servers: servers.iter().map(&mut inspected).collect(), listings, ..Inspection::default() }
+    }
+
     async fn sample(&self, zone: &Name, _: &Server, _: &Cursor) -> Option<Sampled> {
         let mut state = self.lock();
         state.count += 1;

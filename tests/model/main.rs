@@ -26,6 +26,7 @@ mod roles;
 mod support;
 mod told_together;
 mod unseen;
+mod unusable;
 mod without_the_leaver;
 mod worked_numbers;
 mod world;

@@ -165,6 +165,6 @@ fn a_server_that_is_gone_may_have_shown_it_before_it_went() {
 fn one_that_was_seen_with_a_smaller_ttl_may_have_been_there_with_the_larger() {
     let mut f = delegation_that_came_and_went();
     f.sees_at_with_ttl(150, f.server("parent", 1), Kind::Delegation, f.ns(&["a", "b"]), 60);
-    f.sees_at(200, f.server("parent", 1), Kind::Delegation, f.ns(&["a"]));
+    f.sees_at_with_ttl(200, f.server("parent", 1), Kind::Delegation, f.ns(&["a"]), 60);
     assert_eq!(unseen(&supposing(f), 1).len(), 1);
 }

@@ -5,6 +5,7 @@ use super::Scene;
 use super::compat::{answer_validates, is_taken_for_unsigned, keys_validate};
 use super::lives::{Item, Life, lives, seen};
 use super::reach::reach;
+use super::unusable::{Stranger, strangers, unusable};
 use crate::model::dns::{Dnskey, Ds, Rdata, RecordSet, USABLE_DIGEST_TYPES};
 use crate::model::history::{Kind, Server};
 use crate::model::time::Time;
@@ -24,6 +25,9 @@ pub struct Exposure {
     /// No resolver fails: those that hold that there is no DS, in a zone that had one, take the zone for unsigned.
     #[serde(default)]
     pub insecure: bool,
+    /// It is not about two versions: one address gave answers that no validator accepts.
+    #[serde(default)]
+    pub unusable: bool,
 }
 
 /// What a history proves.
@@ -35,6 +39,9 @@ pub struct Verdict {
     /// Of the pairs that do not go together, the one of which the later version appeared the soonest after the earlier one had
     /// expired.
     pub smallest_slack: Option<Slack>,
+    /// What resolvers were sent to, and nothing is known of.
+    #[serde(default)]
+    pub strangers: Vec<Stranger>,
 }
 
 /// Two versions that do not go together, and that were kept apart.
@@ -95,8 +102,9 @@ impl Discord<'_> {
 pub fn judge(scene: &Scene<'_>, from: Time, now: Time) -> Verdict {
     // What may still be enacted has not been seen by any resolver: it counts for the check of a write, not here.
     let seen = seen(scene);
-    let lives = lives(scene, &seen, &reach(scene, &seen));
-    let mut verdict = Verdict::default();
+    let reach = reach(scene, &seen);
+    let lives = lives(scene, &seen, &reach);
+    let mut verdict = Verdict { strangers: strangers(scene, &seen, &reach, from, now), ..Verdict::default() };
     verdict.pairs = for_each_discord(scene, &lives, |discord| {
         let insecure = is_insecure(scene, &discord);
         if insecure && !was_secure(&lives, discord.a) {
@@ -112,10 +120,11 @@ pub fn judge(scene: &Scene<'_>, from: Time, now: Time) -> Verdict {
                         false => "has no DS of digest type 2 or 4: resolvers that support no other type",
                     };
                     let what = format!("{ds} {has} take the zone for unsigned (insecure)");
-                    Exposure { from: a.start, until: a.end, what, servers: vec![ds.clone()], insecure }
+                    Exposure { from: a.start, until: a.end, what, servers: vec![ds.clone()], insecure, unusable: false }
                 } else {
                     let servers = vec![ds.clone(), other.clone()];
-                    Exposure { from: overlap.start, until: overlap.end, what: discord.why(), servers, insecure }
+                    let (from, until, what) = (overlap.start, overlap.end, discord.why());
+                    Exposure { from, until, what, servers, insecure, unusable: false }
                 };
                 if !verdict.exposures.contains(&exposure) {
                     verdict.exposures.push(exposure);
@@ -134,6 +143,7 @@ pub fn judge(scene: &Scene<'_>, from: Time, now: Time) -> Verdict {
             }
         }
     });
+    verdict.exposures.extend(unusable(scene, &seen, &reach, from, now));
     verdict
 }
 

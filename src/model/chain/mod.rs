@@ -11,11 +11,13 @@ mod exposure;
 mod interval;
 mod lives;
 mod reach;
+mod unusable;
 
 pub use check::{Objection, Planned, check};
 pub use compat::{answer_validates, keys_validate};
 pub use exposure::{Exposure, Verdict, judge};
 pub use interval::Interval;
+pub use unusable::Stranger;
 
 use crate::model::dns::Name;
 use crate::model::history::{History, Lifetimes};

@@ -8,6 +8,7 @@ use super::Standing;
 use super::addresses::{glue_is_right, no_other_name_leads_to};
 use super::parents::{copies_have_keys, copies_not_signed_by, no_copy_leads_to};
 use super::say::{key_label, outlived};
+use super::signatures::signatures_last;
 use super::view::World;
 use crate::model::dns::{Dnskey, Ds, Rdata, RecordSet, key_that_ds_belongs_to, key_that_ds_validates};
 use crate::model::history::{Kind, Server, Span, Who};
@@ -121,6 +122,7 @@ pub fn may_serve(world: &World<'_>, joiners: &[&String]) -> Guard {
     let of_all: RecordSet = world.desired().flat_map(|operator| world.keys_in_use(operator)).collect();
     copies_have_keys(world, &of_all, &mut guard);
     for joiner in joiners {
+        signatures_last(world, joiner, &mut guard);
         // One DS of a key that signs is enough (RFC 6840 §5.11), and one of a key that does not sign yet is none.
         let vouched = |covers: &dyn Fn(&RecordSet) -> bool| {
             let signing = spans_of(world, joiner, Kind::Dnskey).filter(|(_, span)| span.until.is_none());

@@ -66,7 +66,7 @@ pub fn is_present(world: &World<'_>, operator: &str) -> bool {
 }
 
 /// Whether an operator may be asked already, because the parent or another operator names it.
-pub(super) fn is_admitted(world: &World<'_>, operator: &str) -> bool {
+pub fn is_admitted(world: &World<'_>, operator: &str) -> bool {
     let others = world.members.iter().filter(|(name, _)| *name != operator && is_present(world, name));
     let named = |server: &Server, kind| {
         let now = world.history.current(server, kind).into_iter();

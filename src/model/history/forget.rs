@@ -21,6 +21,9 @@ impl History {
                 }
             }
         }
+        for track in self.tracks_mut(|track| has_old_failure(track, before)) {
+            track.failed.retain(|failed| failed.until.is_none_or(|until| until >= before));
+        }
     }
 
     /// Whether [`History::forget_before`] would change anything.
@@ -29,8 +32,12 @@ impl History {
             0 => false,
             1 => track.spans.len() == 1 || track.spans.first().is_some_and(|first| first.since.is_some()),
             _ => true,
-        })
+        }) || self.tracks().any(|(_, _, track)| has_old_failure(track, before))
     }
+}
+
+fn has_old_failure(track: &Track, before: Time) -> bool {
+    track.failed.iter().any(|failed| failed.until.is_some_and(|until| until < before))
 }
 
 /// How many of a track's versions ended before `before`.

@@ -9,6 +9,7 @@
 
 mod coming;
 mod death;
+mod failed;
 mod forget;
 mod lag;
 mod track;
@@ -17,6 +18,7 @@ mod unseen;
 
 pub use coming::{Coming, LAG_MAX, Sent};
 pub use death::{DataTtl, Lifetimes};
+pub use failed::FailedSpan;
 pub use track::{Changes, History, Span, Track, Trouble};
 
 use crate::model::dns::{Host, Rdata, RecordSet, RecordType};

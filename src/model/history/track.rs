@@ -4,7 +4,7 @@
 //! never opens, closes or prolongs a span.
 
 use super::tracks::{ServerTracks, Tracks};
-use super::{Coming, Failure, Kind, LAG_MAX, Outcome, Sample, Sent, Served, Server};
+use super::{Coming, FailedSpan, Failure, Kind, LAG_MAX, Outcome, Sample, Sent, Served, Server};
 use crate::model::dns::RecordSet;
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,8 @@ pub struct Track {
     pub coming: Vec<Coming>,
     /// What other servers of the same owner showed, and what may have been here unseen.
     pub unseen: Vec<Span>,
+    /// When it failed, the oldest first; the last one may be open.
+    pub failed: Vec<FailedSpan>,
 }
 
 impl Track {
@@ -101,7 +103,7 @@ pub struct Trouble {
 /// Everything that was seen of a zone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
-    tracks: Tracks,
+    pub(super) tracks: Tracks,
 }
 
 /// What of a history has changed when it is another one: spans that were opened or closed. Only seeing the same again makes
@@ -123,6 +125,7 @@ impl History {
         let served = match &sample.outcome {
             Outcome::Failed(failure) => {
                 let since = track.trouble.as_ref().map_or(sample.at, |trouble| trouble.since);
+                track.has_failed(sample.at, failure);
                 if *failure == Failure::ServesChild && !had_copy {
                     // It answers, and with no referral: what it referred to before, it does so no more.
                     track.end(sample.at);
@@ -132,6 +135,7 @@ impl History {
             }
             Outcome::Served(served) => served,
         };
+        track.works_again(sample.at);
         track.trouble = None;
         track.lost = false;
         let unseen: Vec<Coming> = track.arrived(&served.records);
@@ -143,13 +147,16 @@ impl History {
                 since = Some(until);
             } else if same_version(&last.served, served) && unseen.is_empty() {
                 last.last_seen = last.last_seen.max(sample.at);
-                if served.expires > last.served.expires {
+                if served.expires != last.served.expires {
                     Arc::make_mut(&mut last.served).expires = served.expires;
                 }
                 return;
             } else {
                 last.until = Some(sample.at);
                 since = Some(last.last_seen);
+                if may_have_had_ttl_of(&last.served, served) {
+                    Arc::make_mut(&mut last.served).ttl_s = served.ttl_s;
+                }
             }
         }
         track.came_and_went(unseen.into_iter(), sample.at);
@@ -246,6 +253,7 @@ impl History {
     pub fn retire(&mut self, server: &Server, at: Time) {
         for (_, track) in self.tracks.of_mut(server) {
             track.trouble = None;
+            track.works_again(at);
             let coming = std::mem::take(&mut track.coming);
             track.came_and_went(coming.into_iter(), at);
             if let Some(open) = track.spans.last_mut().filter(|span| span.until.is_none()) {
@@ -258,6 +266,7 @@ impl History {
     pub fn retire_kinds(&mut self, server: &Server, kinds: &[Kind], at: Time) {
         for (_, track) in self.tracks.of_mut(server).filter(|(kind, _)| kinds.contains(kind)) {
             track.trouble = None;
+            track.works_again(at);
             track.end(at);
         }
     }
@@ -283,6 +292,11 @@ impl History {
             if let Some(trouble) = &mut track.trouble {
                 trouble.since = trouble.since.plus(by);
             }
+            for failed in &mut track.failed {
+                failed.since = failed.since.map(|at| at.plus(by));
+                failed.first_seen = failed.first_seen.plus(by);
+                failed.until = failed.until.map(|at| at.plus(by));
+            }
             for span in &mut track.spans {
                 span.since = span.since.map(|at| at.plus(by));
                 span.first_seen = span.first_seen.plus(by);
@@ -304,6 +318,13 @@ impl History {
         for track in self.tracks_mut(|_| true) {
             if let Some(trouble) = &mut track.trouble {
                 trouble.since = trouble.since.min(now);
+            }
+            let mut next = now;
+            for failed in track.failed.iter_mut().rev() {
+                failed.until = failed.until.map(|at| at.min(now));
+                failed.first_seen = failed.first_seen.min(next);
+                failed.since = failed.since.map(|at| at.min(failed.first_seen));
+                next = Time(failed.first_seen.0.saturating_sub(1));
             }
             // Spans of one track stay in their order, and begin at moments of their own.
             let mut next = now;
@@ -368,7 +389,10 @@ impl History {
     pub fn changes(&self) -> Changes {
         let mut changes = Changes { spans: 0, open: 0, moments: 0 };
         for (_, _, track) in self.tracks() {
-            changes.spans += track.spans.len();
+            changes.spans += track.spans.len() + track.failed.len();
+            for at in track.failed.iter().flat_map(|failed| [Some(failed.first_seen), failed.until]).flatten() {
+                changes.moments = changes.moments.wrapping_mul(31).wrapping_add(at.0);
+            }
             for span in &track.spans {
                 changes.open += usize::from(span.until.is_none());
                 for at in [Some(span.first_seen), span.since, span.until].into_iter().flatten() {
@@ -390,6 +414,13 @@ impl History {
             touched.map(move |(span, _)| (server, kind, span))
         })
     }
+}
+
+/// Whether the TTL of the one set may have been raised to that of the other before its records were changed, with nobody
+/// looking in between. The TTL of an empty set is the SOA record's matter.
+fn may_have_had_ttl_of(old: &Served, new: &Served) -> bool {
+    let both = !old.records.is_empty() && !new.records.is_empty();
+    both && old.records != new.records && new.ttl_s > old.ttl_s
 }
 
 /// New signatures by the same keys do not make a new version: a resolver gets along with either.
