@@ -59,11 +59,11 @@ pub(super) fn alerts(known: &Picture, status: &mut Status, decision: &Decision, 
             alerts.push(Alert { kind: "zone-vanished", text, operator });
         }
     }
-    for (operator, wait) in signatures_ending(known) {
-        if !status.waiting.iter().any(|before| before.code == wait.code && before.text == wait.text) {
-            alerts.push(Alert { kind: SIGNATURE_EXPIRING, text: wait.text, operator: Some(operator) });
-        }
+    let ending = signatures_ending(known);
+    for (operator, wait) in ending.iter().filter(|(operator, _)| !status.ending.contains(operator)) {
+        alerts.push(Alert { kind: SIGNATURE_EXPIRING, text: wait.text.clone(), operator: Some(operator.clone()) });
     }
+    status.ending = ending.into_iter().map(|(operator, _)| operator).collect();
     alerts.extend(overdue(known, status, decision, now));
     alerts
 }

@@ -13,6 +13,7 @@ use crate::store::TransitionRecord;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// Stored with the transition. Fields are only ever added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,7 +107,8 @@ pub(super) fn certificate(
 ) -> Certificate {
     let judged = judge(&scene(known), transition.started_at, now);
     let policy = &known.record.policy;
-    let looks = looks(known, status.longest_pause.as_ref(), transition.started_at, now);
+    let gap_max = Duration::from_secs(policy.gap_max_s);
+    let looks = looks(&judged.unseen, status.longest_gap.as_ref(), gap_max, transition.started_at, now);
     let mut not_looked_at = not_looked_at(known);
     not_looked_at.extend(looks.too_long);
     not_looked_at.extend(judged.strangers.iter().map(ToString::to_string));
@@ -156,11 +158,12 @@ fn verdict(exposures: &[Exposure], pairs: u64, not_looked_at: &[String]) -> Stri
     let unusable: Vec<&Exposure> = exposures.iter().filter(|exposure| exposure.unusable).collect();
     if let Some(first) = unusable.first() {
         let end = if first.until < Time::MAX { format!(" until {}", first.until) } else { String::new() };
-        let mut text = format!("resolvers could fail: from {}{end} {}", first.from, first.what);
-        if exposures.len() > 1 {
-            text += &format!("; and {} more exposures", exposures.len() - 1);
-        }
-        return text;
+        let others = match exposures.len() {
+            1 => String::new(),
+            2 => "; and 1 more exposure".to_owned(),
+            all => format!("; and {} more exposures", all - 1),
+        };
+        return format!("resolvers could fail: from {}{end} {}{others}", first.from, first.what);
     }
     match (exposures.len(), not_looked_at) {
         (0, []) => format!("no resolver could have failed: {kept_apart}"),

@@ -1,5 +1,5 @@
-//! Before a newcomer is named: whether what each of its addresses answers validates (RFC 4035 §5). That was looked at before the
-//! transition started; since then addresses may have been found, and days may have passed.
+//! Before an NS RRset names a newcomer, Chorus validates what each of its addresses answers (RFC 4035 §5). It did so before the
+//! transition started; since then it may have found more addresses, and days may have passed.
 //!
 //! Invariant: no NS RRset that names a newcomer is written while an answer of one of its addresses does not validate.
 
@@ -9,12 +9,12 @@ use super::security::is_secure;
 use super::turn::Engine;
 use crate::model::group::{Change, Decision, Standing, Wait, World, Write, is_admitted};
 use crate::model::history::{Kind, Server};
-use crate::model::preflight::{Inspected, data_findings};
+use crate::model::preflight::{Inspected, data_findings, signature_ends_in_caches};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
 use std::collections::BTreeMap;
 
-/// What was found at addresses of newcomers, and when: a fault in words, or none.
+/// For each inspected address of a newcomer when it was inspected, and what is wrong with its answers.
 pub(super) type Validated = BTreeMap<Server, (Time, Option<String>)>;
 
 impl Engine {
@@ -32,8 +32,8 @@ impl Engine {
             return false;
         }
         let began = self.ports.clock.now();
+        self.inspect_newcomers(known, &newcomers, validated).await;
         for (operator, servers) in newcomers {
-            self.look_closely(known, &operator, &servers, validated).await;
             let fault = servers.iter().find_map(|server| validated.get(server)?.1.clone());
             let Some(fault) = fault else { continue };
             let world = known.world();
@@ -50,36 +50,55 @@ impl Engine {
         began.until(self.ports.clock.now()) > self.ports.pace.quickest
     }
 
-    /// Inspects the addresses that were not inspected lately.
-    async fn look_closely(&self, known: &Picture, operator: &str, servers: &[Server], validated: &mut Validated) {
+    /// Inspects the addresses that were not inspected lately: of all newcomers together, so that the last of them is not old
+    /// when the first one is due again. After the clock was set back, a moment that lies ahead says nothing.
+    async fn inspect_newcomers(&self, known: &Picture, newcomers: &Newcomers, validated: &mut Validated) {
         let (asked_at, lately) = (self.ports.clock.now(), self.ports.pace.slowest);
-        let is_due = |server: &&Server| validated.get(*server).is_none_or(|(at, _)| at.until(asked_at) >= lately);
-        let due: Vec<Server> = servers.iter().filter(is_due).cloned().collect();
+        let is_due = |server: &&Server| {
+            validated.get(*server).is_none_or(|(at, _)| *at > asked_at || at.until(asked_at) >= lately)
+        };
+        let due: Vec<Server> = newcomers.iter().flat_map(|(_, servers)| servers).filter(is_due).cloned().collect();
         if due.is_empty() {
             return;
         }
         let inspection = self.ports.observe.inspect(&known.record.name, &due, BTreeMap::new()).await;
         // To ask may take longer than that.
         let now = self.ports.clock.now();
-        for server in due {
-            let seen = inspection.servers.iter().find(|seen| seen.server == server);
-            let fault = seen.and_then(|seen| fault(operator, seen));
-            validated.insert(server, (now, fault));
+        let world = known.world();
+        for (operator, servers) in newcomers {
+            for server in servers.iter().filter(|server| due.contains(server)) {
+                let seen = inspection.servers.iter().find(|seen| seen.server == *server);
+                let fault = match seen {
+                    Some(seen) => fault(&world, operator, seen),
+                    None => Some(format!("{operator}: {server} was not asked, and its data could not be validated")),
+                };
+                validated.insert(server.clone(), (now, fault));
+            }
         }
     }
 }
 
-/// Why what an address answers is not to be relied on. One that does not answer is not known to be right.
-fn fault(operator: &str, seen: &Inspected) -> Option<String> {
+/// Why what an address answers is not to be relied on. One that does not answer, or shows no keys, is not known to be right.
+fn fault(world: &World<'_>, operator: &str, seen: &Inspected) -> Option<String> {
+    let not = |what: &str| Some(format!("{operator}: {} {what}, and its data could not be validated", seen.server));
     if let (Err(failure), Err(_)) = (&seen.tcp, &seen.udp) {
-        return Some(format!("{operator}: {} {failure}, and its data could not be validated", seen.server));
+        return not(&failure.to_string());
     }
-    let finding = data_findings(operator, seen).into_iter().next()?;
+    match &seen.validity.keys {
+        None => return not("did not show a DNSKEY RRset that one of its keys signs"),
+        Some(keys) if keys.is_empty() => return not("has no DNSKEY RRset"),
+        Some(_) => {}
+    }
+    let of_data = data_findings(operator, seen).into_iter().next();
+    let finding = of_data.or_else(|| signature_ends_in_caches(world, operator, seen))?;
     Some(format!("{}; {}", finding.text, finding.fix))
 }
 
-/// The operators that a write is about to name, and that nobody names yet, with their addresses.
-fn newcomers(known: &Picture, decision: &Decision) -> Vec<(String, Vec<Server>)> {
+/// Operators with their addresses.
+type Newcomers = Vec<(String, Vec<Server>)>;
+
+/// The operators that no NS RRset names yet, and that a write of this decision would name.
+fn newcomers(known: &Picture, decision: &Decision) -> Newcomers {
     let world = known.world();
     let joining = known.members.iter().filter(|(_, member)| member.wanted == Standing::Serving);
     let joining = joining.filter(|(operator, _)| decision.writes.iter().any(|write| names(&world, write, operator)));

@@ -1,4 +1,4 @@
-//! Signatures that end before caches let go what they cover, as reasons: at rest, too, where nothing else looks.
+//! The reasons that Chorus gives when signatures are about to end. At rest nothing else looks at them.
 
 use super::picture::Picture;
 use super::security::is_secure;

@@ -2,11 +2,11 @@
 
 use super::clock::Reading;
 use super::course::Reached;
-use super::looks::Pause;
+use super::looks::LongestGap;
 use super::sampling::Sampling;
 use crate::model::chain::Exposure;
 use crate::model::group::{Asked, Loss, Standing, Step};
-use crate::model::history::{Failure, History, Kind, Outcome, Sample, Server};
+use crate::model::history::{Failure, History, Kind, Server, Trouble};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -107,7 +107,9 @@ pub struct Status {
     /// How far the transition has come that is under way.
     pub reached: Option<Reached>,
     /// The longest time between two rounds of the transition that is under way.
-    pub longest_pause: Option<Pause>,
+    pub longest_gap: Option<LongestGap>,
+    /// The operators of which it was told that signatures are about to end.
+    pub ending: BTreeSet<String>,
 }
 
 impl Default for Status {
@@ -135,7 +137,8 @@ impl Default for Status {
             second_writer: None,
             losses: Vec::new(),
             reached: None,
-            longest_pause: None,
+            longest_gap: None,
+            ending: BTreeSet::new(),
         }
     }
 }
@@ -149,26 +152,26 @@ impl Status {
     /// Puts back what was wrong with addresses into a history that was restored from its spans.
     pub(super) fn restore_troubles(&self, history: &mut History) {
         for Unanswered { server, kind, since, failure } in &self.unanswered {
-            let outcome = Outcome::Failed(failure.clone());
-            history.record(&Sample { at: *since, server: server.clone(), kind: *kind, outcome });
+            history.restore_trouble(server, *kind, Trouble { since: *since, failure: failure.clone() });
         }
     }
 
     /// Every moment by so much later.
     pub(super) fn postpone(&mut self, by: Duration) {
         self.moments(|at| *at = at.plus(by));
+        self.longest_gap.iter_mut().for_each(|longest| longest.gap.postpone(by));
     }
 
     /// No moment later than `now`.
     pub(super) fn bring_back(&mut self, now: Time) {
         self.moments(|at| *at = (*at).min(now));
+        self.longest_gap.iter_mut().for_each(|longest| longest.gap.bring_back(now));
     }
 
     fn moments(&mut self, mut change: impl FnMut(&mut Time)) {
         let of_writes = self.written.iter_mut().flat_map(|written| written.at.iter_mut());
         let of_failures = self.unanswered.iter_mut().map(|unanswered| &mut unanswered.since);
         let single = [&mut self.observed_at, &mut self.told_at].into_iter().flatten();
-        let of_pause = self.longest_pause.iter_mut().flat_map(|pause| [&mut pause.from, &mut pause.until]);
         let of_parent = self
             .parent_awaited
             .iter_mut()
@@ -182,7 +185,6 @@ impl Status {
             .chain(of_failures)
             .chain(of_requests)
             .chain(of_parent)
-            .chain(of_pause)
             .chain(single)
             .for_each(&mut change);
     }

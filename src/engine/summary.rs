@@ -24,7 +24,7 @@ pub fn awaited<'s>(status: &'s Status, transition: &TransitionRecord) -> Option<
     let of_the_rest = |code: &str| ALARMS.contains(&code) || AT_REST.contains(&code);
     let holds =
         |wait: &&WaitingFor| (transition.paused || wait.code != "paused") && (looked || !of_the_rest(&wait.code));
-    let worst = |wait: &&WaitingFor| wait.code != "ds-digest-mismatch";
+    let worst = |wait: &&WaitingFor| !["ds-digest-mismatch", SIGNATURE_EXPIRING].contains(&wait.code.as_str());
     let first = alarm(status).filter(holds).filter(worst).or_else(|| status.waiting.iter().find(holds));
     first.filter(|_| is_begun(status, transition))
 }

@@ -9,7 +9,7 @@ use super::attempts::Attempts;
 use super::beside::{Lookups, confirm_delegation};
 use super::course::reached;
 use super::judge::{Judged, certificate};
-use super::looks::longest_pause;
+use super::looks::longest_gap;
 use super::newcomers::Validated;
 use super::picture::{EngineError, Picture};
 use super::ports::Ports;
@@ -58,7 +58,7 @@ pub(crate) struct Memory {
     judged: Judged,
     /// A person has decided anew: what was reverted before is no reason any more not to write it.
     forgiven: bool,
-    /// What was found at the addresses of newcomers before they were named.
+    /// When each newcomer's addresses were inspected before an NS RRset names it, and what is wrong there.
     validated: Validated,
 }
 
@@ -397,7 +397,7 @@ impl Engine {
                 let Trouble { since, failure } = track.trouble.clone()?;
                 Some(Unanswered { server: server.clone(), kind, since, failure })
             });
-        let pause = longest_pause(memory.status.longest_pause.take(), memory.status.observed_at, known);
+        let longest = longest_gap(memory.status.longest_gap.take(), memory.status.observed_at, known);
         let ns = decision.parent_ns.iter().map(|ns| hex(ns.as_wire())).collect();
         memory.status = Status {
             observed_at: Some(known.observed_at),
@@ -422,7 +422,8 @@ impl Engine {
             second_writer: memory.status.second_writer.take(),
             losses: std::mem::take(&mut memory.status.losses),
             reached: memory.status.reached.take(),
-            longest_pause: pause,
+            longest_gap: longest,
+            ending: std::mem::take(&mut memory.status.ending),
         };
         memory.status.reached = known.transition.as_ref().and_then(|transition| {
             let before = memory.status.reached.take();

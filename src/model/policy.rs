@@ -43,10 +43,18 @@ pub struct Policy {
     /// queries each time are no load for anybody, and with two operators of two addresses each is looked at every hour.
     #[serde(default = "sample_every_s")]
     pub sample_every_s: u64,
+    /// The longest time between two looks of which a certificate still supposes that what both showed was served all along.
+    /// An hour: a controller that is upgraded or moved is back by then, and in a transition it looks every minute.
+    #[serde(default = "gap_max_s")]
+    pub gap_max_s: u64,
 }
 
 fn sample_every_s() -> u64 {
     900
+}
+
+fn gap_max_s() -> u64 {
+    3600
 }
 
 /// The TTL of a delegation that nobody sees: what most registries of top-level domains use, two days.
@@ -67,6 +75,7 @@ impl Default for Policy {
             resolver_min_ttl_s: 0,
             resolver_max_ttl_s: 7 * 86_400,
             sample_every_s: sample_every_s(),
+            gap_max_s: gap_max_s(),
             delegation: String::new(),
         }
     }

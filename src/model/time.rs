@@ -31,6 +31,14 @@ impl Time {
         }
     }
 
+    /// Saturates, as [`Time::plus`] does.
+    pub fn minus(self, duration: Duration) -> Time {
+        match self {
+            Time::MIN | Time::MAX => self,
+            Time(ms) => Time(ms.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))),
+        }
+    }
+
     /// How long it is from `self` until `later`; zero when `later` is not later.
     pub fn until(self, later: Time) -> Duration {
         Duration::from_millis(later.0.saturating_sub(self.0).max(0).unsigned_abs())

@@ -41,6 +41,7 @@ impl World {
             resolver_min_ttl_s: rare(&mut rng, 20, 1, 120),
             // Data of these worlds are never bogus by themselves.
             sample_every_s: 0,
+            gap_max_s: 3600,
             resolver_max_ttl_s: if rng.chance(15) { rng.between(300, 3600).unsigned_abs() } else { 7 * 86_400 },
             delegation: String::new(),
         };

@@ -212,7 +212,12 @@ fn inspected(world: &World, server: &Server) -> Inspected {
         rtype: RecordType::A,
         fault: Fault::BadSignature("no signature verifies".into()),
     };
-    let validity = Validity { flaws: rotten.map(flaw).into_iter().collect(), ..Validity::default() };
+    let shown = answering.map(|at| answers(world, at, Kind::Dnskey, 0));
+    let keys = match shown {
+        Some(Outcome::Served(served)) => Some(served.records),
+        _ => None,
+    };
+    let validity = Validity { keys, flaws: rotten.map(flaw).into_iter().collect(), ..Validity::default() };
     Inspected {
         server: server.clone(),
         udp: heard(),

@@ -144,17 +144,17 @@ impl Store {
 
     pub async fn history(&self, zone: &Name) -> Result<History, StoreError> {
         let key = stored(zone);
-        type Row = (String, String, String, String, i64, Option<i64>, i64, Option<i64>, String);
+        type Row = (String, String, String, String, i64, Option<i64>, i64, Option<i64>, String, String);
         // What is still served comes last even if the clock was set back in between.
         let rows: Vec<Row> = sqlx::query_as(
-            "SELECT who, host, address, kind, first_seen, since, last_seen, until, served FROM spans WHERE zone = $1
+            "SELECT who, host, address, kind, first_seen, since, last_seen, until, served, gaps FROM spans WHERE zone = $1
              ORDER BY who, host, address, kind, until IS NULL, until, first_seen",
         )
         .bind(&key)
         .fetch_all(&self.readers)
         .await?;
         let mut history = History::default();
-        for (who, host, address, kind, first_seen, since, last_seen, until, served) in rows {
+        for (who, host, address, kind, first_seen, since, last_seen, until, served, gaps) in rows {
             let Some(server) = read_server(&key, &who, &host, &address)? else { continue };
             let span = Span {
                 served: Arc::new(read_json("span", &key, &served)?),
@@ -162,6 +162,7 @@ impl Store {
                 first_seen: Time(first_seen),
                 last_seen: Time(last_seen),
                 until: until.map(Time),
+                gaps: read_json("span", &key, &gaps)?,
             };
             history.restore(server, read_kind(&key, &kind)?, span);
         }
@@ -394,10 +395,11 @@ async fn write_spans<'a>(
 ) -> Result<(), StoreError> {
     for (server, kind, span) in spans {
         sqlx::query(
-            "INSERT INTO spans (zone, who, host, address, kind, first_seen, since, last_seen, until, served)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            "INSERT INTO spans (zone, who, host, address, kind, first_seen, since, last_seen, until, served, gaps)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
              ON CONFLICT (zone, who, host, address, kind, first_seen)
-             DO UPDATE SET last_seen = excluded.last_seen, until = excluded.until, served = excluded.served",
+             DO UPDATE SET last_seen = excluded.last_seen, until = excluded.until, served = excluded.served,
+                 gaps = excluded.gaps",
         )
         .bind(zone)
         .bind(write_who(&server.who))
@@ -409,6 +411,7 @@ async fn write_spans<'a>(
         .bind(span.last_seen.0)
         .bind(span.until.map(|t| t.0))
         .bind(json("span", zone, &span.served)?)
+        .bind(json("span", zone, &span.gaps)?)
         .execute(&mut **tx)
         .await?;
     }

@@ -81,6 +81,7 @@ impl Controller {
             resolver_min_ttl_s: 0,
             resolver_max_ttl_s: 10,
             sample_every_s: 0,
+            gap_max_s: 3600,
         };
         Controller {
             names: Names::new(&size.address_of),
@@ -145,7 +146,10 @@ impl Controller {
                     let (since, last_seen) = (span.since.map(just_before), just_before(span.last_seen));
                     let served = self.served(kind, span.set, span.signers);
                     let until = span.until.map(at);
-                    let span = history::Span { served: served.into(), since, first_seen: last_seen, last_seen, until };
+                    // Somebody looked all the time.
+                    let first_seen = since.map_or(just_before(u8::MAX), |since| Time(since.0 + 1)).min(last_seen);
+                    let span =
+                        history::Span { served: served.into(), since, first_seen, last_seen, until, gaps: Vec::new() };
                     history.restore(server.clone(), kind, span);
                 };
                 restore(&mut history, kind);

@@ -257,6 +257,8 @@ impl Observe for Outside {
         let mut state = self.lock();
         let mut inspected = |server: &Server| {
             let rotten = state.place(server).is_some_and(|address| address.rotten);
+            let shown = state.place(server).and_then(|address| address.shows.0.get(&Kind::Dnskey));
+            let keys = shown.map(|served| served.records.clone());
             let fault = || Fault::BadSignature("no signature verifies".into());
             let flaws = rotten.then(|| Flaw { name: zone.clone(), rtype: RecordType::A, fault: fault() });
             Inspected {
@@ -267,7 +269,7 @@ impl Observe for Outside {
                 denial: None,
                 signatures: Vec::new(),
                 answers: Contents::new(),
-                validity: Validity { flaws: flaws.into_iter().collect(), ..Validity::default() },
+                validity: Validity { keys, flaws: flaws.into_iter().collect(), ..Validity::default() },
             }
         };
         Inspection { servers: servers.iter().map(&mut inspected).collect(), listings, ..Inspection::default() }

@@ -83,6 +83,34 @@ fn a_newcomer_is_named_with_a_server_that_does_not_answer() {
     }
 }
 
+#[test]
+fn a_newcomer_is_named_whose_signatures_end_soon() {
+    for (left_out, decided, allowed) in [
+        (&[][..], false, false),
+        (&[Switch::CheckSignatures], false, true),
+        (&[Switch::SignaturesLast], true, false),
+        (&[Switch::SignaturesLast, Switch::CheckSignatures], true, true),
+    ] {
+        for (kind, lasts_s) in [(Kind::Dnskey, 3600), (Kind::Data, 30)] {
+            let mut f = b_is_trusted();
+            leave_out(&mut f, left_out);
+            let server = f.server("b", 1);
+            let served = Served::clone(&f.history.current(&server, kind).unwrap().served);
+            let expires = Some(Time::from_s(LATER_S + lasts_s));
+            let outcome = Outcome::Served(Served { expires, ..served });
+            f.history.record(&Sample { at: Time::from_s(LATER_S), server, kind, outcome });
+            assert_eq!(names(&f, LATER_S), decided, "{left_out:?}");
+            assert_eq!(objections_to_naming_b(&f, LATER_S).is_empty(), allowed, "{left_out:?}");
+            // With signatures that last it is named.
+            let server = f.server("b", 1);
+            let served = Served::clone(&f.history.current(&server, kind).unwrap().served);
+            let outcome = Outcome::Served(Served { expires: Some(Time::from_s(LATER_S + 9000)), ..served });
+            f.history.record(&Sample { at: Time::from_s(LATER_S + 1), server, kind, outcome });
+            assert!(names(&f, LATER_S + 1) && objections_to_naming_b(&f, LATER_S + 1).is_empty(), "{left_out:?}");
+        }
+    }
+}
+
 /// B leaves. All servers show the NS set without it, but for the second one of a: that lags until 120 s.
 fn a_lags_behind() -> Fixture {
     let mut f = Fixture::new();
@@ -213,6 +241,41 @@ fn keys_go_of_an_operator_that_the_parent_may_still_delegate_to_for_a_csync() {
         }
         f.sees(now_s + 60, "parent", Kind::Delegation, f.ns(&["a", "b"]));
         assert_eq!(exposures(&f, now_s + 61) > 0, goes && allowed, "{left_out:?}");
+    }
+}
+
+#[test]
+fn keys_go_of_an_operator_that_the_parent_may_have_delegated_to_while_nobody_looked() {
+    // Whatever the parent has read of the CSYNC it has published long ago; days pass without a look.
+    let back_s = LATER_S + 400_000;
+    for (left_out, goes_at_once) in [(&[][..], false), (&[Switch::PublishedUnseen], true)] {
+        let mut f = b_was_taken_back();
+        leave_out(&mut f, left_out);
+        looks_again(&mut f, LATER_S + 60);
+        looks_again(&mut f, back_s);
+        let goes = |f: &Fixture, now_s: i64| {
+            let writes = decide(&f.world(now_s)).writes;
+            writes.iter().filter(|write| write.operator == "a").flat_map(|write| &write.sets).any(
+                |(kind, _, change)| {
+                    *kind == Kind::Dnskey && matches!(change, Change::Partly { without, .. } if !without.is_empty())
+                },
+            )
+        };
+        assert_eq!(goes(&f, back_s + 1), goes_at_once, "{left_out:?}");
+        let objections = objections(&f, back_s + 1, "a", Kind::Dnskey, all_keys(&["a"]));
+        assert_eq!(objections.is_empty(), goes_at_once, "{left_out:?}: {objections:?}");
+        // The delegation's TTL after that look, then the TTL of what b served to the last who came, and the slack of each.
+        let later_s = back_s + 2 * (86_400 + 60);
+        looks_again(&mut f, later_s);
+        assert!(goes(&f, later_s + 1), "{left_out:?}");
+        // What nobody saw: the parent had delegated to b until just before that look.
+        let mut truth = b_was_taken_back();
+        truth.sees(back_s - 1000, "parent", Kind::Delegation, truth.ns(&["a", "b"]));
+        truth.sees(back_s, "parent", Kind::Delegation, truth.ns(&["a"]));
+        let gone_s = if goes_at_once { back_s + 2 } else { later_s + 2 };
+        looks_again(&mut truth, gone_s - 1);
+        truth.sees(gone_s, "a", Kind::Dnskey, all_keys(&["a"]));
+        assert_eq!(exposures(&truth, gone_s + 60) > 0, goes_at_once, "{left_out:?}");
     }
 }
 

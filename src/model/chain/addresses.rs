@@ -72,7 +72,7 @@ fn of_host(scene: &Scene<'_>, host: &Name, queried: &BTreeSet<&str>) -> Vec<Obje
     objections
 }
 
-fn is_delegated(scene: &Scene<'_>, host: &Name) -> bool {
+pub(super) fn is_delegated(scene: &Scene<'_>, host: &Name) -> bool {
     let mut delegations = scene.history.tracks_of(Kind::Delegation).filter_map(|(_, track)| track.current());
     delegations.any(|span| span.served.records.iter().any(|ns| ns_name(ns).is_ok_and(|named| named == *host)))
 }

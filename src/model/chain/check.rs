@@ -4,16 +4,17 @@
 //! that mends it. While a set is being replaced, the old and the new version both count as served.
 
 use super::Scene;
-use super::addresses::not_found_alike;
+use super::addresses::{is_delegated, not_found_alike};
 use super::exposure::for_each_discord;
 use super::interval::Interval;
 use super::lives::{Item, items, lives};
-use crate::model::dns::{RecordSet, is_delete_request, name_text, ns_name};
+use crate::model::dns::{Name, RecordSet, is_delete_request, name_text, ns_name};
 use crate::model::history::{Kind, Served, Server, Who};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// What an operator's servers will serve after a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,9 @@ pub fn check(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Objection
         if without.leaves_out(Switch::CheckAnswering) { Vec::new() } else { unanswered(scene, planned) };
     if !without.leaves_out(Switch::CheckAddresses) {
         objections.extend(not_found_alike(scene, planned, now));
+    }
+    if !without.leaves_out(Switch::CheckSignatures) {
+        objections.extend(ending(scene, planned, now));
     }
     for (what, (why, ends)) in after {
         if before.get(&what).is_none_or(|(_, already)| *already < ends) {
@@ -142,6 +146,29 @@ fn unanswered(scene: &Scene<'_>, planned: &[Planned]) -> Vec<Objection> {
         }
     }
     objections
+}
+
+/// Name servers that the parent does not delegate to yet need signatures that outlast what caches keep of them (RFC 4035
+/// §5.3.3). How long they keep the SOA record is not in the history.
+fn ending(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Objection> {
+    let sets = planned.iter().filter(|planned| planned.kind == Kind::Ns);
+    let hosts: BTreeSet<Name> = sets
+        .flat_map(|set| &set.records)
+        .filter_map(|ns| ns_name(ns).ok())
+        .filter(|host| !is_delegated(scene, host))
+        .collect();
+    let is_secure = scene.history.tracks_of(Kind::Ds).filter_map(|(_, track)| track.current());
+    let is_secure = is_secure.into_iter().any(|span| !span.served.records.is_empty());
+    let servers = scene.history.servers().filter(|s| matches!(s.who, Who::Operator(_)) && hosts.contains(&*s.host));
+    let kinds = servers.flat_map(|server| [Kind::Dnskey, Kind::Data].map(|kind| (server, kind)));
+    let ending = kinds.filter(|_| is_secure).filter_map(|(server, kind)| {
+        let served = &scene.history.current(server, kind)?.served;
+        let kept = if kind == Kind::Dnskey { scene.lifetimes.cached(u64::from(served.ttl_s)) } else { Duration::ZERO };
+        let expires = served.expires.filter(|at| *at < now.plus(kept + scene.lifetimes.policy.slack()))?;
+        let text = format!("{server} would be named, and its signature of the {kind} RRset ends at {expires}");
+        Some(Objection { text, until: None })
+    });
+    ending.collect()
 }
 
 /// Nothing that Chorus writes may ask the parent to turn the zone insecure (RFC 8078 §4).

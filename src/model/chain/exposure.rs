@@ -5,7 +5,9 @@ use super::Scene;
 use super::compat::{answer_validates, is_taken_for_unsigned, keys_validate};
 use super::lives::{Item, Life, lives, seen};
 use super::reach::reach;
-use super::unusable::{Stranger, strangers, unusable};
+use super::strangers::{Stranger, strangers};
+use super::unseen::{Unseen, unseen};
+use super::unusable::unusable;
 use crate::model::dns::{Dnskey, Ds, Rdata, RecordSet, USABLE_DIGEST_TYPES};
 use crate::model::history::{Kind, Server};
 use crate::model::time::Time;
@@ -25,7 +27,7 @@ pub struct Exposure {
     /// No resolver fails: those that hold that there is no DS, in a zone that had one, take the zone for unsigned.
     #[serde(default)]
     pub insecure: bool,
-    /// It is not about two versions: one address gave answers that no validator accepts.
+    /// It is not about two versions: an address gave answers that no validator accepts, or none gave any that can be used.
     #[serde(default)]
     pub unusable: bool,
 }
@@ -39,9 +41,12 @@ pub struct Verdict {
     /// Of the pairs that do not go together, the one of which the later version appeared the soonest after the earlier one had
     /// expired.
     pub smallest_slack: Option<Slack>,
-    /// What resolvers were sent to, and nothing is known of.
+    /// The name servers that resolvers could ask, and of which nothing is known.
     #[serde(default)]
     pub strangers: Vec<Stranger>,
+    /// When what resolvers could ask could not be seen.
+    #[serde(default)]
+    pub unseen: Vec<Unseen>,
 }
 
 /// Two versions that do not go together, and that were kept apart.
@@ -104,7 +109,11 @@ pub fn judge(scene: &Scene<'_>, from: Time, now: Time) -> Verdict {
     let seen = seen(scene);
     let reach = reach(scene, &seen);
     let lives = lives(scene, &seen, &reach);
-    let mut verdict = Verdict { strangers: strangers(scene, &seen, &reach, from, now), ..Verdict::default() };
+    let mut verdict = Verdict {
+        strangers: strangers(scene, &seen, &reach, from, now),
+        unseen: unseen(scene, &reach, from, now),
+        ..Verdict::default()
+    };
     verdict.pairs = for_each_discord(scene, &lives, |discord| {
         let insecure = is_insecure(scene, &discord);
         if insecure && !was_secure(&lives, discord.a) {

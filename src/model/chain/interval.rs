@@ -38,6 +38,11 @@ impl Union {
         true
     }
 
+    /// In order.
+    pub fn into_intervals(self) -> impl Iterator<Item = Interval> {
+        self.0.into_iter()
+    }
+
     /// What of `interval` is in the set.
     pub fn within(&self, interval: Interval) -> Vec<Interval> {
         self.0.iter().filter_map(|own| own.meets(&interval)).collect()

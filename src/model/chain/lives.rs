@@ -4,7 +4,7 @@ use super::Scene;
 use super::interval::Interval;
 use super::reach::{self, Reach};
 use crate::model::dns::{Ds, RecordSet};
-use crate::model::history::{Kind, Served, Server, Span, Who};
+use crate::model::history::{Kind, Served, Server, Span};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
 use std::borrow::Cow;
@@ -81,14 +81,7 @@ pub(super) fn items<'a>(scene: &Scene<'a>, planned: Vec<Item<'a>>) -> (Vec<Item<
 pub(super) fn lives<'a>(scene: &Scene<'_>, items: &'a [Item<'a>], reach: &Reach<'_>) -> Vec<Life<'a>> {
     let mut lives = Vec::new();
     for item in items {
-        let exposed = match &item.server.who {
-            Who::Parent | Who::Public => vec![item.served_in],
-            Who::Operator(name) => reach.get(name.as_str()).map(|r| r.within(item.served_in)).unwrap_or_default(),
-        };
-        lives.extend(exposed.into_iter().map(|exposed| {
-            let end = scene.lifetimes.death_after(exposed.end, item.server, item.kind, &item.served);
-            Life { item, alive: Interval { start: exposed.start, end } }
-        }));
+        lives.extend(reach::held_in(scene, reach, item).into_iter().map(|alive| Life { item, alive }));
     }
     lives
 }

@@ -11,13 +11,16 @@ mod exposure;
 mod interval;
 mod lives;
 mod reach;
+mod strangers;
+mod unseen;
 mod unusable;
 
 pub use check::{Objection, Planned, check};
 pub use compat::{answer_validates, keys_validate};
 pub use exposure::{Exposure, Verdict, judge};
 pub use interval::Interval;
-pub use unusable::Stranger;
+pub use strangers::Stranger;
+pub use unseen::Unseen;
 
 use crate::model::dns::Name;
 use crate::model::history::{History, Lifetimes};

@@ -53,6 +53,19 @@ pub(super) fn reach<'a>(scene: &Scene<'a>, items: &[Item<'a>]) -> Reach<'a> {
     reach
 }
 
+/// When in `interval` a resolver could ask a server of `who`. The parent's servers, and the public DNS, can always be asked.
+pub(super) fn asked_in(reach: &Reach<'_>, who: &Who, interval: Interval) -> Vec<Interval> {
+    match who {
+        Who::Parent | Who::Public => vec![interval],
+        Who::Operator(name) => reach.get(name.as_str()).map(|reach| reach.within(interval)).unwrap_or_default(),
+    }
+}
+
+/// When a resolver may hold this version.
+pub(super) fn held_in(scene: &Scene<'_>, reach: &Reach<'_>, item: &Item<'_>) -> Vec<Interval> {
+    asked_in(reach, &item.server.who, item.served_in).into_iter().map(|asked| usable(scene, item, asked)).collect()
+}
+
 fn usable(scene: &Scene<'_>, item: &Item<'_>, exposed: Interval) -> Interval {
     Interval {
         start: exposed.start,
@@ -86,7 +99,8 @@ fn asked_of_the_parent(scene: &Scene<'_>, items: &[Item<'_>], ns: &Item<'_>, exp
             delegations().any(|d| d.served_in.meets(&together).is_some() && d.served.records != ns.served.records);
         let lives_on = scene.lifetimes.cached(u64::from(csync.served.ttl_s.max(ns.served.ttl_s)));
         let enacted = together.end.plus(lives_on).plus(scene.lifetimes.parent_pipeline());
-        let end = enacted.plus(scene.lifetimes.outlives_ttl(ttl_s));
+        let served_until = scene.lifetimes.published_until(scene.history, enacted, Kind::Delegation);
+        let end = served_until.plus(scene.lifetimes.outlives_ttl(ttl_s));
         (has_another || enacts_another(&together)).then_some(Interval { start: together.start, end })
     });
     open.collect()
@@ -142,7 +156,8 @@ pub(super) fn enactable<'a>(scene: &Scene<'a>, items: &[Item<'a>], reach: &Reach
                 continue;
             }
             let lives_on = scene.lifetimes.cached(u64::from(item.served.ttl_s));
-            let end = exposed.end.plus(lives_on).plus(scene.lifetimes.parent_pipeline());
+            let enacted = exposed.end.plus(lives_on).plus(scene.lifetimes.parent_pipeline());
+            let end = scene.lifetimes.published_until(scene.history, enacted, Kind::Ds);
             let served = Served { records: asked.clone(), ttl_s, signers: Default::default(), expires: None };
             enactable.push(Item {
                 server: template.server,

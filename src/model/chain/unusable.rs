@@ -1,45 +1,20 @@
-//! What resolvers could ask for and could not use: answers that do not validate, and name servers of which nothing is known.
+//! What resolvers could ask for and could not use: answers that no validator accepts, that the zone does not exist, and NS
+//! RRsets of which no name server answered.
 
 use super::Scene;
 use super::exposure::Exposure;
 use super::interval::{Interval, Union};
 use super::lives::Item;
-use super::reach::Reach;
-use crate::model::dns::{Ds, Name, USABLE_DIGEST_TYPES, name_text, ns_name};
-use crate::model::history::{Failure, Kind, Server, Who};
+use super::reach::{Reach, asked_in, held_in};
+use crate::model::dns::{Ds, Name, USABLE_DIGEST_TYPES, ns_name};
+use crate::model::history::{FailedSpan, Failure, Kind, Server, Who};
 use crate::model::time::Time;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// What a resolver asks an operator's server for.
-const ASKED: [Kind; 3] = [Kind::Dnskey, Kind::Ns, Kind::Data];
+/// An address, and whether it said that the zone does not exist: otherwise its answers do not validate.
+type Unusable<'a> = (&'a Server, bool);
 
-/// A name server that resolvers may have been sent to, and of which Chorus knows nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stranger {
-    pub host: String,
-    /// Who named it, and in which RRset.
-    pub named_by: Server,
-    pub kind: Kind,
-    pub from: Time,
-    /// [`Time::MAX`] while it is still named.
-    pub until: Time,
-}
-
-impl fmt::Display for Stranger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Stranger { host, named_by, kind, from, until } = self;
-        let until = if *until < Time::MAX { format!("until {until}") } else { "and still does".to_owned() };
-        write!(
-            f,
-            "the {kind} RRset at {named_by} named {host} from {from} {until}, and it is not known what {host} serves"
-        )
-    }
-}
-
-/// The stretches in which an address that resolvers could ask gave answers that no validator accepts, or said that the zone
-/// does not exist.
+/// The stretches between `from` and `now` in which resolvers could fail though no two versions contradict each other.
 pub(super) fn unusable(
     scene: &Scene<'_>,
     items: &[Item<'_>],
@@ -47,78 +22,120 @@ pub(super) fn unusable(
     from: Time,
     now: Time,
 ) -> Vec<Exposure> {
-    let mut of: BTreeMap<(&Server, bool), (String, Union)> = BTreeMap::new();
-    for (server, _, failed) in scene.history.failed().filter(|(_, kind, _)| ASKED.contains(kind)) {
-        let Who::Operator(operator) = &server.who else { continue };
-        let stretch = Interval { start: failed.begins(), end: failed.until.unwrap_or(Time::MAX) };
-        let vanished = failed.failure == Failure::NxDomain;
-        let is_bogus = matches!(failed.failure, Failure::Unverifiable(_)) && is_secure(items, &stretch);
-        if !(vanished || is_bogus) {
+    let mut exposures = bogus_or_gone(scene, items, reach);
+    exposures.extend(all_failing(scene, items, reach));
+    exposures.retain(|exposure| exposure.until > from && exposure.from <= now);
+    exposures
+}
+
+/// One address is enough: a resolver that gets NXDOMAIN asks no other, and not every validator does after a bogus answer.
+fn bogus_or_gone(scene: &Scene<'_>, items: &[Item<'_>], reach: &Reach<'_>) -> Vec<Exposure> {
+    let mut of: BTreeMap<Unusable<'_>, (String, Union)> = BTreeMap::new();
+    for (server, kind, failed) in scene.history.failed() {
+        if !is_asked(server, kind) {
             continue;
         }
-        for asked in reach.get(operator.as_str()).map(|reach| reach.within(stretch)).unwrap_or_default() {
+        let stretch = stretch(failed);
+        let vanished = failed.failure == Failure::NxDomain;
+        if !(vanished || is_bogus(failed, items)) {
+            continue;
+        }
+        for asked in asked_in(reach, &server.who, stretch) {
             let what = || (format!("{server} {}", failed.failure), Union::default());
             of.entry((server, vanished)).or_insert_with(what).1.add(asked);
         }
     }
-    let all = Interval { start: from, end: Time::MAX };
-    let stretches = of.into_iter().flat_map(|((server, _), (what, union))| {
-        let met = union.within(Interval { start: Time::MIN, end: Time::MAX });
-        met.into_iter().map(move |stretch| (server, what.clone(), stretch))
+    let each = of.into_iter().flat_map(|((server, _), (what, union))| {
+        union.into_intervals().map(move |stretch| exposure(what.clone(), vec![server.clone()], stretch))
     });
-    let of_now = stretches.filter(|(_, _, stretch)| stretch.meets(&all).is_some() && stretch.start <= now);
-    let exposure = |(server, what, stretch): (&Server, String, Interval)| Exposure {
-        from: stretch.start,
-        until: stretch.end,
-        what,
-        servers: vec![server.clone()],
-        insecure: false,
-        unusable: true,
-    };
-    of_now.map(exposure).collect()
+    each.collect()
 }
 
-/// Whether any resolver validates: the parent had a DS that it supports.
-fn is_secure(items: &[Item<'_>], stretch: &Interval) -> bool {
-    items.iter().filter(|item| item.kind == Kind::Ds && item.served_in.meets(stretch).is_some()).any(|item| {
-        let mut ds = item.served.records.iter().filter_map(Ds::read);
-        ds.any(|ds| USABLE_DIGEST_TYPES.contains(&ds.digest_type))
-    })
+/// What a resolver asks an operator's server for, and a parent's server that has a copy of the zone (RFC 1034 §4.3.2).
+fn is_asked(server: &Server, kind: Kind) -> bool {
+    server.who != Who::Public && Kind::COPY.contains(&kind)
 }
 
-/// The name servers that were named to resolvers beyond `from`, and that are nobody's whom Chorus knows.
-pub(super) fn strangers(
-    scene: &Scene<'_>,
-    items: &[Item<'_>],
-    reach: &Reach<'_>,
-    from: Time,
-    now: Time,
-) -> Vec<Stranger> {
-    let mut strangers: Vec<Stranger> = Vec::new();
-    for item in items.iter().filter(|item| matches!(item.kind, Kind::Ns | Kind::Delegation)) {
-        let unknown = item.served.records.iter().filter_map(|ns| ns_name(ns).ok());
-        let unknown: Vec<Name> = unknown.filter(|host| !scene.hosts.contains_key(host)).collect();
-        if unknown.is_empty() {
-            continue;
-        }
-        let named = match &item.server.who {
-            Who::Operator(name) => reach.get(name.as_str()).map(|r| r.within(item.served_in)).unwrap_or_default(),
-            Who::Parent => vec![item.served_in],
-            Who::Public => Vec::new(),
-        };
-        for Interval { start, end } in named {
-            let dead = scene.lifetimes.death_after(end, item.server, item.kind, &item.served);
-            if dead <= from || start > now {
-                continue;
-            }
-            strangers.extend(unknown.iter().map(|host| Stranger {
-                host: name_text(host),
-                named_by: item.server.clone(),
-                kind: item.kind,
-                from: start.max(from),
-                until: end,
-            }));
+/// A resolver that gets no usable answer asks another name server of the RRset that it holds (RFC 1034 §5.3.3): it fails when
+/// all of them fail. That all are silent is no more than that Chorus saw nothing.
+fn all_failing(scene: &Scene<'_>, items: &[Item<'_>], reach: &Reach<'_>) -> Vec<Exposure> {
+    let mut failing: BTreeMap<&Server, Vec<&FailedSpan>> = BTreeMap::new();
+    for (server, kind, failed) in scene.history.failed() {
+        let is_of_operator = matches!(server.who, Who::Operator(_)) && matches!(kind, Kind::Data | Kind::Dnskey);
+        let is_accepted = matches!(failed.failure, Failure::Unverifiable(_)) && !is_bogus(failed, items);
+        if is_of_operator && !is_accepted && !matches!(failed.failure, Failure::Unsupported(_)) {
+            failing.entry(server).or_default().push(failed);
         }
     }
-    strangers
+    if failing.is_empty() {
+        return Vec::new();
+    }
+    let mut held: BTreeMap<BTreeSet<Name>, Union> = BTreeMap::new();
+    for item in items.iter().filter(|item| matches!(item.kind, Kind::Ns | Kind::Delegation)) {
+        let hosts = item.served.records.iter().filter_map(|ns| ns_name(ns).ok()).collect();
+        let union = held.entry(hosts).or_default();
+        for interval in held_in(scene, reach, item) {
+            union.add(interval);
+        }
+    }
+    held.into_iter().flat_map(|(hosts, held)| all_of(scene, &hosts, held, &failing)).collect()
+}
+
+/// When every address of these hosts failed, while a resolver could hold the NS RRset that names them.
+fn all_of(
+    scene: &Scene<'_>,
+    hosts: &BTreeSet<Name>,
+    held: Union,
+    failing: &BTreeMap<&Server, Vec<&FailedSpan>>,
+) -> Vec<Exposure> {
+    let operators = scene.history.servers().filter(|server| matches!(server.who, Who::Operator(_)));
+    let named: BTreeSet<&Server> = operators.filter(|server| hosts.contains(&*server.host)).collect();
+    // Of a host that Chorus does not ask nothing is known.
+    if named.is_empty() || hosts.iter().any(|host| !named.iter().any(|server| *server.host == *host)) {
+        return Vec::new();
+    }
+    let mut all = held;
+    for server in &named {
+        let mut both = Union::default();
+        for failed in failing.get(server).into_iter().flatten() {
+            all.within(stretch(failed)).into_iter().for_each(|interval| {
+                both.add(interval);
+            });
+        }
+        all = both;
+    }
+    let exposures = all.into_intervals().filter_map(|interval| {
+        let meets = |failed: &&&FailedSpan| stretch(failed).meets(&interval).is_some();
+        let first = |server| failing.get(server)?.iter().find(meets).map(|failed| (server, &failed.failure));
+        let each: Vec<(&Server, &Failure)> = named.iter().copied().filter_map(first).collect();
+        // What is bogus, or denies the zone, is an exposure already.
+        let is_other = |failure: &Failure| {
+            use Failure::{NoRoute, NxDomain, Silent, Unverifiable};
+            !matches!(failure, Silent | NoRoute | NxDomain | Unverifiable(_))
+        };
+        let answers = each.iter().any(|(_, failure)| is_other(failure));
+        let what: Vec<String> = each.iter().map(|(server, failure)| format!("{server} {failure}")).collect();
+        let what = format!("no name server of an NS RRset that resolvers could hold was usable: {}", what.join("; "));
+        answers.then(|| exposure(what, named.iter().copied().cloned().collect(), interval))
+    });
+    exposures.collect()
+}
+
+fn stretch(failed: &FailedSpan) -> Interval {
+    Interval { start: failed.begins(), end: failed.until.unwrap_or(Time::MAX) }
+}
+
+fn exposure(what: String, servers: Vec<Server>, stretch: Interval) -> Exposure {
+    Exposure { from: stretch.start, until: stretch.end, what, servers, insecure: false, unusable: true }
+}
+
+/// Whether validators reject the answer: only while the parent had a DS that they support.
+fn is_bogus(failed: &FailedSpan, items: &[Item<'_>]) -> bool {
+    let stretch = stretch(failed);
+    let mut ds = items.iter().filter(|item| item.kind == Kind::Ds && item.served_in.meets(&stretch).is_some());
+    matches!(failed.failure, Failure::Unverifiable(_))
+        && ds.any(|item| {
+            let mut ds = item.served.records.iter().filter_map(Ds::read);
+            ds.any(|ds| USABLE_DIGEST_TYPES.contains(&ds.digest_type))
+        })
 }

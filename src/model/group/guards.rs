@@ -8,7 +8,6 @@ use super::Standing;
 use super::addresses::{glue_is_right, no_other_name_leads_to};
 use super::parents::{copies_have_keys, copies_not_signed_by, no_copy_leads_to};
 use super::say::{key_label, outlived};
-use super::signatures::signatures_last;
 use super::view::World;
 use crate::model::dns::{Dnskey, Ds, Rdata, RecordSet, key_that_ds_belongs_to, key_that_ds_validates};
 use crate::model::history::{Kind, Server, Span, Who};
@@ -122,7 +121,6 @@ pub fn may_serve(world: &World<'_>, joiners: &[&String]) -> Guard {
     let of_all: RecordSet = world.desired().flat_map(|operator| world.keys_in_use(operator)).collect();
     copies_have_keys(world, &of_all, &mut guard);
     for joiner in joiners {
-        signatures_last(world, joiner, &mut guard);
         // One DS of a key that signs is enough (RFC 6840 §5.11), and one of a key that does not sign yet is none.
         let vouched = |covers: &dyn Fn(&RecordSet) -> bool| {
             let signing = spans_of(world, joiner, Kind::Dnskey).filter(|(_, span)| span.until.is_none());
@@ -398,7 +396,8 @@ fn may_be_acted_on_until(world: &World<'_>, server: &Server, kind: Kind, span: &
         let published = until.plus(fetched).plus(world.lifetimes.parent_pipeline());
         let ds_ttl_s =
             world.history.may_be_served(Kind::Ds).map(|(_, ds)| u64::from(ds.served.ttl_s)).max().unwrap_or(0);
-        published.plus(world.lifetimes.outlives_ttl(ds_ttl_s))
+        let served_until = world.lifetimes.published_until(world.history, published, Kind::Ds);
+        served_until.plus(world.lifetimes.outlives_ttl(ds_ttl_s))
     };
     news.then(|| span.until.map(acted))
 }
@@ -433,7 +432,9 @@ fn delegation_may_return(world: &World<'_>, server: &Server, ns: &Span) -> Optio
     let ends = csyncs.filter(news).map(|csync| {
         let until = [csync.until, ns.until].into_iter().flatten().min()?;
         let fetched = world.lifetimes.cached(u64::from(csync.served.ttl_s.max(ns.served.ttl_s)));
-        Some(until.plus(fetched).plus(world.lifetimes.parent_pipeline()).plus(world.lifetimes.outlives_ttl(ttl_s)))
+        let published = until.plus(fetched).plus(world.lifetimes.parent_pipeline());
+        let served_until = world.lifetimes.published_until(world.history, published, Kind::Delegation);
+        Some(served_until.plus(world.lifetimes.outlives_ttl(ttl_s)))
     });
     // A set without an end outlasts all others.
     ends.reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)))

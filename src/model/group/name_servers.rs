@@ -9,6 +9,7 @@ use super::desired::csync;
 use super::guards::{last_question, may_lose_ds, may_serve};
 use super::ladder::{Ladder, TTL_UNKNOWN_S, is_admitted};
 use super::say::{host_list, names};
+use super::signatures::signatures_last;
 use super::strangers::stranger;
 use super::view::{Member, Shown};
 use crate::model::dns::{RecordSet, ns_name};
@@ -51,7 +52,8 @@ impl Ladder<'_> {
         }
         let newcomers: Vec<&String> = joiners.iter().copied().filter(|op| !is_admitted(world, op)).collect();
         if !joiners.is_empty() {
-            let guard = may_serve(world, &joiners);
+            let mut guard = may_serve(world, &joiners);
+            newcomers.iter().for_each(|newcomer| signatures_last(world, newcomer, &mut guard));
             if !guard.is_open(world.now) {
                 let who = if newcomers.is_empty() { &joiners } else { &newcomers };
                 let text = format!("Waiting to add {} to the NS RRset: {}", names(who), guard.because);

@@ -47,7 +47,7 @@ impl Sent {
         let signers = signed_as.map(|span| span.served.signers.clone()).unwrap_or_default();
         let ttl_s = signed_as.map_or(self.ttl_s, |span| span.served.ttl_s.max(self.ttl_s));
         let served = Arc::new(Served { records: self.records.clone(), ttl_s, signers, expires: None });
-        Span { served, since: Some(self.at), first_seen: self.at, last_seen: self.at, until: None }
+        Span { served, since: Some(self.at), first_seen: self.at, last_seen: self.at, until: None, gaps: Vec::new() }
     }
 }
 

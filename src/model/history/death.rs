@@ -4,7 +4,7 @@
 //! slack`, with the TTL that was served. Nothing shortens it, not even the expiry of the signatures that were seen: a
 //! server may have signed anew between two samples.
 
-use super::{Kind, Served, Server, Span, Who};
+use super::{History, Kind, Served, Server, Span, Who};
 use crate::model::policy::{DATA_TTL_MAX_UNKNOWN_S, Policy};
 use crate::model::switches::{Switch, Without};
 use crate::model::time::Time;
@@ -68,10 +68,11 @@ impl Lifetimes {
         }
     }
 
-    /// The largest TTL of ordinary data at an operator: said by the policy, else seen, else one day.
+    /// The largest TTL of ordinary data at an operator: the larger of what was seen and what the policy says, else one day.
     pub fn data_ttl(&self, operator: &str) -> DataTtl {
         let seen = self.zone_ttls_s.get(operator).copied().map(u64::from);
         match (self.policy.data_ttl_max_s, seen) {
+            (Some(said), Some(seen)) if said < seen => DataTtl::Seen(seen),
             (Some(said), _) => DataTtl::Said(said),
             (None, Some(seen)) => DataTtl::Seen(seen),
             (None, None) if self.without.leaves_out(Switch::ListingFailed) => DataTtl::Assumed(0),
@@ -100,6 +101,15 @@ impl Lifetimes {
     /// From the parent's reading until its servers show the outcome.
     pub fn parent_pipeline(&self) -> Duration {
         if self.without.leaves_out(Switch::ParentPipeline) { Duration::ZERO } else { self.policy.parent_pipeline() }
+    }
+
+    /// [`History::published_until`].
+    pub fn published_until(&self, history: &History, published: Time, kind: Kind) -> Time {
+        if self.without.leaves_out(Switch::PublishedUnseen) {
+            published
+        } else {
+            history.published_until(published, kind)
+        }
     }
 
     /// After so long a change that one of the parent's servers shows is at all of them: it is a part of the pipeline.

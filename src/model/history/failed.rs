@@ -1,9 +1,9 @@
-//! When an address gave no answer that a resolver can use: a fact of the history like every version.
+//! When an address gave no answer that can be used: a fact of the history like every version.
 //!
 //! Invariant: errs to one side, as spans do. A failure counts from the last good answer before it until the first good one
 //! after it. What was served meanwhile is not known; the last version goes on counting as served.
 
-use super::{Failure, History, Kind, Server, Track};
+use super::{Failure, History, Kind, Server, Track, Trouble};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 
@@ -31,26 +31,20 @@ impl FailedSpan {
 
 impl Track {
     pub(super) fn has_failed(&mut self, at: Time, failure: &Failure) {
-        let last_good = self.spans.last().filter(|span| span.until.is_none()).map(|span| span.last_seen);
-        let same = |other: &FailedSpan| std::mem::discriminant(&other.failure) == std::mem::discriminant(failure);
-        if let Some(last) = self.failed.last_mut() {
-            if last.until.is_none() {
-                if same(last) {
-                    return;
-                }
-                last.until = Some(at);
-            } else if *failure == Failure::SilentOverUdp && same(last) && last.until == last_good {
-                // It answered over TCP in the same round.
-                last.until = None;
+        if *failure == Failure::SilentOverUdp {
+            // What it serves is seen, over TCP.
+            return;
+        }
+        if let Some(open) = self.failed.last_mut().filter(|failed| failed.until.is_none()) {
+            if is_alike(&open.failure, failure) {
                 return;
             }
+            open.until = Some(at);
         }
-        self.failed.push(FailedSpan { since: last_good, first_seen: at, until: None, failure: failure.clone() });
+        let since = self.spans.last().filter(|span| span.until.is_none()).map(|span| span.last_seen);
+        self.failed.push(FailedSpan { since, first_seen: at, until: None, failure: failure.clone() });
         if self.failed.len() > KEPT_MAX {
-            let second = self.failed.remove(1);
-            if let Some(first) = self.failed.first_mut() {
-                first.until = second.until;
-            }
+            self.join_the_closest();
         }
     }
 
@@ -58,6 +52,46 @@ impl Track {
         if let Some(open) = self.failed.last_mut().filter(|failed| failed.until.is_none()) {
             open.until = Some(at);
         }
+    }
+
+    /// Makes one of two past failures of the same kind, with the shortest time between them. There are fewer kinds than
+    /// [`KEPT_MAX`].
+    fn join_the_closest(&mut self) {
+        let past = self.failed.len().saturating_sub(1);
+        let gap_to = |(nth, failed): (usize, &FailedSpan)| {
+            let later = self.failed.iter().enumerate().take(past).skip(nth + 1);
+            let (next, of_kind) = later.into_iter().find(|(_, other)| is_alike(&other.failure, &failed.failure))?;
+            Some((failed.until.unwrap_or(Time::MAX).until(of_kind.begins()), nth, next))
+        };
+        let closest = self.failed.iter().enumerate().take(past).filter_map(gap_to).min();
+        if let Some((_, nth, next)) = closest {
+            let joined = self.failed.remove(next);
+            if let Some(failed) = self.failed.get_mut(nth) {
+                failed.until = failed.until.max(joined.until);
+            }
+        }
+    }
+}
+
+/// Whether two failures are the same fact. That a parent's server has a copy of the zone shows itself in two ways.
+fn is_alike(a: &Failure, b: &Failure) -> bool {
+    let is_copy = |failure: &Failure| matches!(failure, Failure::ServesChild | Failure::NotTransferred(_));
+    std::mem::discriminant(a) == std::mem::discriminant(b) || is_copy(a) && is_copy(b)
+}
+
+impl FailedSpan {
+    /// The clock was set back to `now`. What lay ahead of it lasted as long all the same.
+    pub(super) fn bring_back(&mut self, now: Time, next: Time) {
+        let lasted = self.until.map(|until| self.begins().until(until));
+        self.until = self.until.map(|at| at.min(now));
+        self.first_seen = self.first_seen.min(next);
+        let begins = self.since.map(|since| since.min(self.first_seen));
+        let by_length = self.until.zip(lasted).map(|(until, lasted)| until.minus(lasted));
+        self.since = match (begins, by_length) {
+            (Some(begins), Some(by_length)) => Some(begins.min(by_length)),
+            (None, Some(by_length)) => Some(by_length),
+            (begins, None) => begins,
+        };
     }
 }
 
@@ -75,5 +109,10 @@ impl History {
     /// Puts back one that was stored; those of one track in the order of their times.
     pub fn restore_failed(&mut self, server: &Server, kind: Kind, failed: FailedSpan) {
         self.tracks.entry(server, kind).failed.push(failed);
+    }
+
+    /// Puts back what was wrong with an address at its newest answers.
+    pub fn restore_trouble(&mut self, server: &Server, kind: Kind, trouble: Trouble) {
+        self.tracks.entry(server, kind).trouble = Some(trouble);
     }
 }

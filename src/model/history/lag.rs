@@ -62,7 +62,14 @@ mod tests {
                 let records = RecordSet::from([Rdata::from_canonical(vec![*version])]);
                 let served = Served { records, ttl_s: 60, signers: BTreeSet::new(), expires: None };
                 let at = Time(since_s * 1000);
-                let span = Span { served: Arc::new(served), since: None, first_seen: at, last_seen: at, until: None };
+                let span = Span {
+                    served: Arc::new(served),
+                    since: None,
+                    first_seen: at,
+                    last_seen: at,
+                    until: None,
+                    gaps: Vec::new(),
+                };
                 history.restore(server(nth), Kind::Cds, span);
             }
         }

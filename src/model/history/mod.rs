@@ -7,10 +7,12 @@
 //!
 //! Which versions go together is `chain`'s matter, which should exist is `group`'s.
 
+mod clock;
 mod coming;
 mod death;
 mod failed;
 mod forget;
+mod gaps;
 mod lag;
 mod track;
 mod tracks;
@@ -19,6 +21,7 @@ mod unseen;
 pub use coming::{Coming, LAG_MAX, Sent};
 pub use death::{DataTtl, Lifetimes};
 pub use failed::FailedSpan;
+pub use gaps::Gap;
 pub use track::{Changes, History, Span, Track, Trouble};
 
 use crate::model::dns::{Host, Rdata, RecordSet, RecordType};

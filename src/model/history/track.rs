@@ -4,12 +4,11 @@
 //! never opens, closes or prolongs a span.
 
 use super::tracks::{ServerTracks, Tracks};
-use super::{Coming, FailedSpan, Failure, Kind, LAG_MAX, Outcome, Sample, Sent, Served, Server};
+use super::{Coming, FailedSpan, Failure, Gap, Kind, LAG_MAX, Outcome, Sample, Sent, Served, Server, Who};
 use crate::model::dns::RecordSet;
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// One version at one address, from first to last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +22,8 @@ pub struct Span {
     pub last_seen: Time,
     /// The first sample that showed something newer: it may have been served until then. `None`: it still is.
     pub until: Option<Time>,
+    /// At the parent's servers: when nobody looked between the first look and the last one.
+    pub gaps: Vec<Gap>,
 }
 
 /// The versions that one address served of one kind, in order.
@@ -53,6 +54,11 @@ impl Track {
         self.spans.last().filter(|span| span.until.is_none() || self.lost)
     }
 
+    /// Whether it answers with a copy of the zone where this belongs.
+    pub(super) fn has_copy(&self) -> bool {
+        self.trouble.as_ref().is_some_and(|trouble| trouble.failure == Failure::ServesChild)
+    }
+
     /// Whether the address was ever asked for it, with whatever outcome.
     fn was_asked_for(&self) -> bool {
         self.current().is_some() || self.trouble.is_some()
@@ -68,6 +74,17 @@ impl Track {
     fn end(&mut self, at: Time) {
         if let Some(open) = self.spans.last_mut().filter(|span| span.until.is_none()) {
             open.until = Some(at.max(open.last_seen));
+        }
+    }
+
+    /// The records that are seen at `until` may have been served with the TTL of those before them, with nobody looking.
+    fn had_ttl(&mut self, served: &Served, ttl_s: u32, until: Time) {
+        let Some(before) = self.spans.last() else { return };
+        let first = before.last_seen.max(Time(before.first_seen.0 + 1));
+        if first < until {
+            let served = Arc::new(Served { ttl_s, ..served.clone() });
+            let (since, until) = (Some(before.last_seen), Some(until));
+            self.spans.push(Span { served, since, first_seen: first, last_seen: first, until, gaps: Vec::new() });
         }
     }
 
@@ -146,7 +163,7 @@ impl History {
                 // A retired or lost address that is back: what it serves now it may have served ever since.
                 since = Some(until);
             } else if same_version(&last.served, served) && unseen.is_empty() {
-                last.last_seen = last.last_seen.max(sample.at);
+                last.seen_again(sample.at, sample.server.who == Who::Parent);
                 if served.expires != last.served.expires {
                     Arc::make_mut(&mut last.served).expires = served.expires;
                 }
@@ -157,6 +174,11 @@ impl History {
                 if may_have_had_ttl_of(&last.served, served) {
                     Arc::make_mut(&mut last.served).ttl_s = served.ttl_s;
                 }
+                let old_ttl_s = last.served.ttl_s;
+                // What was sent tells more exactly which TTL it had, and since when.
+                if may_have_had_ttl_of(served, &last.served) && unseen.is_empty() {
+                    track.had_ttl(served, old_ttl_s, sample.at);
+                }
             }
         }
         track.came_and_went(unseen.into_iter(), sample.at);
@@ -166,6 +188,7 @@ impl History {
             first_seen: sample.at,
             last_seen: sample.at,
             until: None,
+            gaps: Vec::new(),
         });
     }
 
@@ -286,56 +309,10 @@ impl History {
         }
     }
 
-    /// The clock that all moments were taken from was set forward by so much: on its scale everything was so much later.
-    pub fn postpone(&mut self, by: Duration) {
-        for track in self.tracks_mut(|_| true) {
-            if let Some(trouble) = &mut track.trouble {
-                trouble.since = trouble.since.plus(by);
-            }
-            for failed in &mut track.failed {
-                failed.since = failed.since.map(|at| at.plus(by));
-                failed.first_seen = failed.first_seen.plus(by);
-                failed.until = failed.until.map(|at| at.plus(by));
-            }
-            for span in &mut track.spans {
-                span.since = span.since.map(|at| at.plus(by));
-                span.first_seen = span.first_seen.plus(by);
-                span.last_seen = span.last_seen.plus(by);
-                span.until = span.until.map(|at| at.plus(by));
-            }
-        }
-    }
-
     /// The newest moment at which anything was seen.
     pub fn newest(&self) -> Option<Time> {
         let spans = self.tracks().flat_map(|(_, _, track)| &track.spans);
         spans.map(|span| span.last_seen.max(span.until.unwrap_or(Time::MIN))).max()
-    }
-
-    /// The clock was set back to `now`, or was ahead when this was seen: nothing was seen later than now. What seems to have
-    /// been may have been served until this moment.
-    pub fn bring_back(&mut self, now: Time) {
-        for track in self.tracks_mut(|_| true) {
-            if let Some(trouble) = &mut track.trouble {
-                trouble.since = trouble.since.min(now);
-            }
-            let mut next = now;
-            for failed in track.failed.iter_mut().rev() {
-                failed.until = failed.until.map(|at| at.min(now));
-                failed.first_seen = failed.first_seen.min(next);
-                failed.since = failed.since.map(|at| at.min(failed.first_seen));
-                next = Time(failed.first_seen.0.saturating_sub(1));
-            }
-            // Spans of one track stay in their order, and begin at moments of their own.
-            let mut next = now;
-            for span in track.spans.iter_mut().rev() {
-                span.until = span.until.map(|at| at.min(now));
-                span.last_seen = span.last_seen.min(now);
-                span.first_seen = span.first_seen.min(next);
-                span.since = span.since.map(|at| at.min(span.first_seen));
-                next = Time(span.first_seen.0.saturating_sub(1));
-            }
-        }
     }
 
     /// Every version of a kind that was served, or may have been, or may be any moment, at every address.
@@ -416,8 +393,8 @@ impl History {
     }
 }
 
-/// Whether the TTL of the one set may have been raised to that of the other before its records were changed, with nobody
-/// looking in between. The TTL of an empty set is the SOA record's matter.
+/// Whether the one set may have been served with the larger TTL of the other, with nobody looking in between: records and TTL
+/// changed, and not at once. The TTL of an empty set is the SOA record's matter.
 fn may_have_had_ttl_of(old: &Served, new: &Served) -> bool {
     let both = !old.records.is_empty() && !new.records.is_empty();
     both && old.records != new.records && new.ttl_s > old.ttl_s

@@ -21,6 +21,7 @@ mod validity;
 mod zone;
 
 pub use facts::{Answered, Contents, Denial, Inspected, Inspection, Signature, Soa, Unanswered, Unlisted, Validity};
+pub use signatures::signature_ends_in_caches;
 pub use validity::of_address as data_findings;
 
 use super::dns::{Name, RecordType, name_text, type_text};

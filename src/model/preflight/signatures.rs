@@ -4,7 +4,7 @@
 //! caches would let it go: a server that signs in time never lets it come to that.
 
 use super::{Finding, Inspected, Scene, Signature, Soa, error, length, note, seconds, warning, what};
-use crate::model::group::Forecast;
+use crate::model::group::{Forecast, World};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
 use std::time::Duration;
@@ -56,10 +56,15 @@ fn longest_wait(forecast: &Forecast, now: Time) -> Wait {
     longest
 }
 
-fn expiring(scene: Scene<'_>, operator: &str, seen: &Inspected, signature: &Signature, wait: &Wait) -> Option<Finding> {
-    let (now, policy) = (scene.world.now, &scene.world.lifetimes.policy);
-    let left = now.until(signature.expiration);
-    let of = format!("{operator}: the signature of {} at {}", what(&signature.name, signature.covers), seen.server);
+/// The signature that an address showed, and that has expired or ends before caches let go what it covers.
+pub fn signature_ends_in_caches(world: &World<'_>, operator: &str, seen: &Inspected) -> Option<Finding> {
+    let mut each = seen.signatures.iter();
+    each.find_map(|signature| ends_in_caches(world, operator, seen, signature))
+}
+
+fn ends_in_caches(world: &World<'_>, operator: &str, seen: &Inspected, signature: &Signature) -> Option<Finding> {
+    let (now, policy) = (world.now, &world.lifetimes.policy);
+    let of = begins(operator, seen, signature);
     if signature.expiration <= now {
         return Some(error(
             "signature-expiring",
@@ -67,16 +72,30 @@ fn expiring(scene: Scene<'_>, operator: &str, seen: &Inspected, signature: &Sign
             "see why the zone is not signed again there",
         ));
     }
-    let ends = format!("{of} ends at {}, in {}", signature.expiration, length(left));
-    if left < policy.cached(u64::from(signature.ttl_s)) + policy.slack() {
-        return Some(error(
+    let left = now.until(signature.expiration);
+    (left < policy.cached(u64::from(signature.ttl_s)) + policy.slack()).then(|| {
+        let ttl = seconds(u64::from(signature.ttl_s));
+        error(
             "signature-expiring",
-            format!("{ends}: sooner than its TTL of {} runs out in caches", seconds(u64::from(signature.ttl_s))),
+            format!("{of} {}: sooner than its TTL of {ttl} runs out in caches", ends(now, signature)),
             "see why the zone is not signed again in time there: the refresh must come sooner than a TTL before the end",
-        ));
-    }
-    if left >= wait.lasts + MARGIN {
-        return None;
+        )
+    })
+}
+
+fn begins(operator: &str, seen: &Inspected, signature: &Signature) -> String {
+    format!("{operator}: the signature of {} at {}", what(&signature.name, signature.covers), seen.server)
+}
+
+fn ends(now: Time, signature: &Signature) -> String {
+    format!("ends at {}, in {}", signature.expiration, length(now.until(signature.expiration)))
+}
+
+fn expiring(scene: Scene<'_>, operator: &str, seen: &Inspected, signature: &Signature, wait: &Wait) -> Option<Finding> {
+    let now = scene.world.now;
+    let too_soon = ends_in_caches(scene.world, operator, seen, signature);
+    if too_soon.is_some() || now.until(signature.expiration) >= wait.lasts + MARGIN {
+        return too_soon;
     }
     let against = if wait.lasts.is_zero() {
         "that is less than a day".to_owned()
@@ -85,7 +104,7 @@ fn expiring(scene: Scene<'_>, operator: &str, seen: &Inspected, signature: &Sign
     };
     Some(warning(
         "signature-expiring",
-        format!("{ends}; {against}"),
+        format!("{} {}; {against}", begins(operator, seen, signature), ends(now, signature)),
         "see that the server signs again by itself, or let its signatures last longer: one that stops signing in mid-transition breaks the zone",
     ))
 }
