@@ -588,7 +588,7 @@ pub struct PolicyArgs {
     /// How long resolvers may use what has expired [default: 3d]
     #[arg(long, value_name = "DURATION", value_parser = input::seconds)]
     pub stale: Option<u64>,
-    /// The largest TTL in the zone [default: what a zone transfer shows, else 1d]
+    /// The largest TTL in the zone, where it is larger than a zone transfer shows; 0s: as seen [default: as seen, else 1d]
     #[arg(long, value_name = "DURATION", value_parser = input::seconds)]
     pub data_ttl_max: Option<u64>,
     /// From the parent's scan until its servers show the outcome [default: 48h]
@@ -600,6 +600,9 @@ pub struct PolicyArgs {
     /// How often a few answers of one address are verified while nothing changes; 0s: never [default: 15m]
     #[arg(long, value_name = "DURATION", value_parser = input::seconds)]
     pub sample_every: Option<u64>,
+    /// The longest time between two looks with which a certificate still says that no resolver could have failed [default: 1h]
+    #[arg(long, value_name = "DURATION", value_parser = input::seconds)]
+    pub gap_max: Option<u64>,
     /// The delegation at the parent, confirmed by you, where every server of the parent serves the zone itself; "" to forget it
     #[arg(long, value_name = "HOST,...")]
     pub delegation: Option<String>,
@@ -615,6 +618,7 @@ impl From<PolicyArgs> for PolicyChange {
             parent_profile: args.parent_profile,
             parent: None,
             sample_every_s: args.sample_every,
+            gap_max_s: args.gap_max,
             delegation: args.delegation,
         }
     }

@@ -81,6 +81,8 @@ pub struct PolicyFields {
     pub parent: String,
     #[serde(default)]
     pub sample_every: String,
+    #[serde(default)]
+    pub gap_max: String,
     /// `None`: the form has no such field. Emptied, it takes a confirmation back.
     #[serde(default)]
     pub delegation: Option<String>,
@@ -100,6 +102,7 @@ impl PolicyFields {
                 _ => None,
             },
             sample_every_s: read_given("data are sampled every", &self.sample_every, input::seconds)?,
+            gap_max_s: read_given("longest time between two looks", &self.gap_max, input::seconds)?,
             delegation: self.delegation.as_deref().map(hosts),
         })
     }

@@ -29,6 +29,8 @@ pub struct Fields {
     parent_pipeline: String,
     parent_profile: String,
     sample_every: String,
+    #[serde(default)]
+    gap_max: String,
     delegation: String,
 }
 
@@ -42,6 +44,7 @@ impl Fields {
             parent_profile: self.parent_profile.clone(),
             parent: String::new(),
             sample_every: self.sample_every.clone(),
+            gap_max: self.gap_max.clone(),
             delegation: Some(self.delegation.clone()).filter(|hosts| !hosts.trim().is_empty()),
         }
     }

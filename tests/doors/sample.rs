@@ -63,6 +63,7 @@ pub fn policy() -> ZonePolicy {
         resolver_min_ttl_s: 0,
         resolver_max_ttl_s: 604_800,
         sample_every_s: 900,
+        gap_max_s: 3600,
         delegation: String::new(),
     }
 }

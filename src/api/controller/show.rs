@@ -336,7 +336,8 @@ pub(super) fn policy(known: &Picture) -> wire::ZonePolicy {
         data_ttl_max_s: policy.data_ttl_max_s,
         data_ttl_max_used_s: used,
         data_ttl_max_from: match (policy.data_ttl_max_s, seen) {
-            (Some(_), _) => "as set",
+            (Some(said), _) if said >= used => "as set",
+            (Some(_), _) => "zone transfer",
             (None, true) => "zone transfer",
             (None, false) => "default",
         }
@@ -347,6 +348,7 @@ pub(super) fn policy(known: &Picture) -> wire::ZonePolicy {
         resolver_max_ttl_s: policy.resolver_max_ttl_s,
         delegation: policy.delegation.clone(),
         sample_every_s: policy.sample_every_s,
+        gap_max_s: policy.gap_max_s,
     }
 }
 

@@ -122,12 +122,13 @@ impl Controller {
         let ports = self.engine.ports();
         let policy = &known.record.policy;
         let text = format!(
-            "policy: slack {} s, stale {} s, data TTL max {}, parent pipeline {} s, sample every {} s",
+            "policy: slack {} s, stale {} s, data TTL max {}, parent pipeline {} s, sample every {} s, gap max {} s",
             policy.slack_s,
             policy.stale_s,
             policy.data_ttl_max_s.map_or("as seen".into(), |s| format!("{s} s")),
             policy.parent_pipeline_s,
-            policy.sample_every_s
+            policy.sample_every_s,
+            policy.gap_max_s
         );
         self.store().set_policy(name, policy, ports.clock.now(), &text).await.map_err(of_store)?;
         self.engine.wake();
@@ -235,7 +236,14 @@ fn not_serving(world: &World<'_>) -> Option<Refused> {
 
 /// Takes over what a request says of the policy, if all of it is sane.
 fn change(policy: &mut Policy, wanted: &wire::PolicyChange) -> Result<(), Refusal> {
-    let all = [wanted.slack_s, wanted.stale_s, wanted.data_ttl_max_s, wanted.parent_pipeline_s, wanted.sample_every_s];
+    let all = [
+        wanted.slack_s,
+        wanted.stale_s,
+        wanted.data_ttl_max_s,
+        wanted.parent_pipeline_s,
+        wanted.sample_every_s,
+        wanted.gap_max_s,
+    ];
     if let Some(long) = all.into_iter().flatten().find(|s| *s > LONGEST_S) {
         return Err(Refusal::new(RefusalKind::Invalid, "bad-duration", format!("{long} s is longer than a year"))
             .with_fix("check the unit"));
@@ -253,9 +261,11 @@ fn change(policy: &mut Policy, wanted: &wire::PolicyChange) -> Result<(), Refusa
     }
     policy.slack_s = wanted.slack_s.unwrap_or(policy.slack_s);
     policy.stale_s = wanted.stale_s.unwrap_or(policy.stale_s);
-    policy.data_ttl_max_s = wanted.data_ttl_max_s.or(policy.data_ttl_max_s);
+    // Of none at all there is nothing to say: what is seen counts.
+    policy.data_ttl_max_s = wanted.data_ttl_max_s.or(policy.data_ttl_max_s).filter(|ttl_s| *ttl_s > 0);
     policy.parent_pipeline_s = wanted.parent_pipeline_s.unwrap_or(policy.parent_pipeline_s);
     policy.sample_every_s = wanted.sample_every_s.unwrap_or(policy.sample_every_s);
+    policy.gap_max_s = wanted.gap_max_s.unwrap_or(policy.gap_max_s);
     Ok(())
 }
 

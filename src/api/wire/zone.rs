@@ -26,6 +26,7 @@ pub struct PolicyChange {
     pub slack_s: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale_s: Option<u64>,
+    /// The largest TTL in the zone, where it is larger than a listing shows; 0: nothing is said of it any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_ttl_max_s: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -38,6 +39,9 @@ pub struct PolicyChange {
     pub parent_profile: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample_every_s: Option<u64>,
+    /// The longest time between two looks with which a certificate still says that no resolver could have failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap_max_s: Option<u64>,
     /// The hosts of the delegation, separated by commas, where no server of the parent shows it; empty: not confirmed any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delegation: Option<String>,
@@ -56,7 +60,7 @@ pub struct ZonePolicy {
     pub stale_s: u64,
     /// As set by the user; `None` when it was not.
     pub data_ttl_max_s: Option<u64>,
-    /// What guards use: as set, else what a zone transfer showed, else one day.
+    /// What guards use: the larger of what is set and what a zone transfer showed, else one day.
     pub data_ttl_max_used_s: u64,
     /// Where that is from: one or two words.
     pub data_ttl_max_from: String,
@@ -69,6 +73,9 @@ pub struct ZonePolicy {
     /// How often a few answers of one address are verified at rest; 0: never.
     #[serde(default)]
     pub sample_every_s: u64,
+    /// The longest time between two looks with which a certificate still says that no resolver could have failed.
+    #[serde(default)]
+    pub gap_max_s: u64,
     /// The hosts of the delegation as a person has confirmed them, separated by commas.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub delegation: String,

@@ -306,6 +306,7 @@ pub fn policy(policy: &ZonePolicy) -> String {
         ("resolver-min-ttl", policy.resolver_min_ttl_s, "resolvers keep records for no shorter"),
         ("resolver-max-ttl", policy.resolver_max_ttl_s, "resolvers keep records for no longer"),
         ("sample-every", policy.sample_every_s, "a few answers of one address are verified at rest"),
+        ("gap-max", policy.gap_max_s, "with a longer time between two looks a certificate proves nothing"),
     ] {
         let meaning = match name {
             "data-ttl-max" => format!("the largest TTL in the zone, from: {}", policy.data_ttl_max_from),

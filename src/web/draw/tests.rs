@@ -83,6 +83,7 @@ fn zone(operators: &[&str], addresses: usize) -> ZoneShow {
             resolver_min_ttl_s: 0,
             resolver_max_ttl_s: 604_800,
             sample_every_s: 900,
+            gap_max_s: 3600,
             delegation: String::new(),
         },
         next: None,
