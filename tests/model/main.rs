@@ -7,6 +7,7 @@ mod denied;
 mod ds_and_cds;
 mod edge;
 mod forecasts;
+mod gaps;
 mod guards_and_check_agree;
 mod histories;
 mod in_flight;

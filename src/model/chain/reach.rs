@@ -10,6 +10,7 @@ use super::lives::{Item, keys_asked};
 use crate::model::dns::{Name, RecordSet, cds_for, is_delete_request, ns_name};
 use crate::model::history::{Kind, Served, Who};
 use crate::model::switches::Switch;
+use crate::model::time::Time;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -99,7 +100,8 @@ fn asked_of_the_parent(scene: &Scene<'_>, items: &[Item<'_>], ns: &Item<'_>, exp
             delegations().any(|d| d.served_in.meets(&together).is_some() && d.served.records != ns.served.records);
         let lives_on = scene.lifetimes.cached(u64::from(csync.served.ttl_s.max(ns.served.ttl_s)));
         let enacted = together.end.plus(lives_on).plus(scene.lifetimes.parent_pipeline());
-        let served_until = scene.lifetimes.published_until(scene.history, enacted, Kind::Delegation);
+        let served_until =
+            scene.lifetimes.published_until(scene.history, enacted, Kind::Delegation).unwrap_or(Time::MAX);
         let end = served_until.plus(scene.lifetimes.outlives_ttl(ttl_s));
         (has_another || enacts_another(&together)).then_some(Interval { start: together.start, end })
     });
@@ -157,7 +159,7 @@ pub(super) fn enactable<'a>(scene: &Scene<'a>, items: &[Item<'a>], reach: &Reach
             }
             let lives_on = scene.lifetimes.cached(u64::from(item.served.ttl_s));
             let enacted = exposed.end.plus(lives_on).plus(scene.lifetimes.parent_pipeline());
-            let end = scene.lifetimes.published_until(scene.history, enacted, Kind::Ds);
+            let end = scene.lifetimes.published_until(scene.history, enacted, Kind::Ds).unwrap_or(Time::MAX);
             let served = Served { records: asked.clone(), ttl_s, signers: Default::default(), expires: None };
             enactable.push(Item {
                 server: template.server,

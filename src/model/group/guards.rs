@@ -7,7 +7,7 @@
 use super::Standing;
 use super::addresses::{glue_is_right, no_other_name_leads_to};
 use super::parents::{copies_have_keys, copies_not_signed_by, no_copy_leads_to};
-use super::say::{key_label, outlived};
+use super::say::{key_label, outlived, unseen_parent};
 use super::view::World;
 use crate::model::dns::{Dnskey, Ds, Rdata, RecordSet, key_that_ds_belongs_to, key_that_ds_validates};
 use crate::model::history::{Kind, Server, Span, Who};
@@ -142,7 +142,7 @@ pub fn may_serve(world: &World<'_>, joiners: &[&String]) -> Guard {
                 let Some(span) = &clipped(span, server, &ends) else { continue };
                 let Some(acted) = may_be_acted_on_until(world, server, kind, span) else { continue };
                 guard.and(Kind::Cds, acted, || {
-                    format!("the parent may still publish a DS RRset without {joiner}, requested by the {kind} RRset at {server}")
+                    format!("the parent may still publish a DS RRset without {joiner}, requested by the {kind} RRset at {server}{}", unseen_parent(world, Kind::Ds))
                 });
             }
         }
@@ -192,7 +192,7 @@ fn last_question_besides(world: &World<'_>, leaver: &str, asking: &BTreeSet<&str
         }
         if let Some(enacted) = delegation_may_return(world, server, span) {
             guard.and(Kind::Csync, enacted, || {
-                format!("the parent may still publish the delegation that names {leaver}, requested by the CSYNC at {server}")
+                format!("the parent may still publish the delegation that names {leaver}, requested by the CSYNC at {server}{}", unseen_parent(world, Kind::Delegation))
             });
         }
     }
@@ -396,10 +396,10 @@ fn may_be_acted_on_until(world: &World<'_>, server: &Server, kind: Kind, span: &
         let published = until.plus(fetched).plus(world.lifetimes.parent_pipeline());
         let ds_ttl_s =
             world.history.may_be_served(Kind::Ds).map(|(_, ds)| u64::from(ds.served.ttl_s)).max().unwrap_or(0);
-        let served_until = world.lifetimes.published_until(world.history, published, Kind::Ds);
-        served_until.plus(world.lifetimes.outlives_ttl(ds_ttl_s))
+        let served_until = world.lifetimes.published_until(world.history, published, Kind::Ds)?;
+        Some(served_until.plus(world.lifetimes.outlives_ttl(ds_ttl_s)))
     };
-    news.then(|| span.until.map(acted))
+    news.then(|| span.until.and_then(acted))
 }
 
 /// Whether a parent that read `earlier` before `later` appeared may be about to publish it while `later` is served.
@@ -433,7 +433,7 @@ fn delegation_may_return(world: &World<'_>, server: &Server, ns: &Span) -> Optio
         let until = [csync.until, ns.until].into_iter().flatten().min()?;
         let fetched = world.lifetimes.cached(u64::from(csync.served.ttl_s.max(ns.served.ttl_s)));
         let published = until.plus(fetched).plus(world.lifetimes.parent_pipeline());
-        let served_until = world.lifetimes.published_until(world.history, published, Kind::Delegation);
+        let served_until = world.lifetimes.published_until(world.history, published, Kind::Delegation)?;
         Some(served_until.plus(world.lifetimes.outlives_ttl(ttl_s)))
     });
     // A set without an end outlasts all others.

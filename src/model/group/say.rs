@@ -2,7 +2,7 @@
 
 use super::view::World;
 use crate::model::dns::{Dnskey, Rdata, RecordSet, name_text, ns_name};
-use crate::model::history::{Kind, Server, Span};
+use crate::model::history::{Failure, Kind, Server, Span};
 
 pub(super) fn key_label(key: &Rdata) -> String {
     match Dnskey::read(key) {
@@ -22,6 +22,16 @@ pub(super) fn outlived(world: &World<'_>, server: &Server, kind: Kind, span: &Sp
         None => format!("still served by {server}"),
     };
     format!("resolvers may still have cached the {what} {which} (TTL {ttl_s} s, {served})")
+}
+
+/// What has to be said of a server of the parent that does not show this kind, where what it may serve is waited for.
+pub(super) fn unseen_parent(world: &World<'_>, kind: Kind) -> String {
+    let trouble =
+        |server| world.history.trouble(server, kind).filter(|trouble| trouble.failure != Failure::ServesChild);
+    let unseen = world.parent_servers.iter().find_map(|server| Some((server, trouble(server)?)));
+    unseen
+        .map(|(server, trouble)| format!("; {server} {} since {}", trouble.failure, trouble.since))
+        .unwrap_or_default()
 }
 
 pub(super) fn key_list(keys: &RecordSet) -> String {

@@ -104,12 +104,11 @@ impl Lifetimes {
     }
 
     /// [`History::published_until`].
-    pub fn published_until(&self, history: &History, published: Time, kind: Kind) -> Time {
+    pub fn published_until(&self, history: &History, published: Time, kind: Kind) -> Option<Time> {
         if self.without.leaves_out(Switch::PublishedUnseen) {
-            published
-        } else {
-            history.published_until(published, kind)
+            return Some(published);
         }
+        history.published_until(published, kind)
     }
 
     /// After so long a change that one of the parent's servers shows is at all of them: it is a part of the pipeline.

@@ -83,19 +83,16 @@ impl Span {
 impl History {
     /// Until when a parent may have served what it published at `published` at the latest, whatever its servers showed before
     /// and after: until each of its servers that shows this kind was seen with something else, at that moment or later.
-    /// [`Time::MAX`] while one of them was not, though others were.
-    pub fn published_until(&self, published: Time, kind: Kind) -> Time {
+    /// `None` while one of them was not, though others were.
+    pub fn published_until(&self, published: Time, kind: Kind) -> Option<Time> {
         let is_past = self.newest().is_some_and(|newest| published.plus(APART_MAX) < newest);
         if !is_past {
-            return published;
+            return Some(published);
         }
         let shows = |server: &&Server| server.who == Who::Parent;
         let tracks = self.tracks_of(kind).filter(|(server, _)| shows(server));
         let shown = tracks.filter(|(_, track)| track.current().is_some() && !track.has_copy());
-        let seen = shown.map(|(_, track)| {
-            let looks = track.spans.iter().find_map(|span| span.look_after(published));
-            looks.unwrap_or(Time::MAX)
-        });
-        seen.max().unwrap_or(published).max(published)
+        let seen = shown.map(|(_, track)| track.spans.iter().find_map(|span| span.look_after(published)));
+        seen.fold(Some(published), |latest, seen| Some(latest?.max(seen?)))
     }
 }
