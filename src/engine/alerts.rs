@@ -7,8 +7,9 @@ use super::signatures::signatures_ending;
 use super::status::{ParentAwaited, Status};
 use crate::model::dns::name_text;
 use crate::model::group::{Decision, SIGNATURE_EXPIRING};
-use crate::model::history::{Failure, Who};
+use crate::model::history::{Failure, Kind, Who};
 use crate::model::time::Time;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A parent that is late is told of again after so long.
@@ -63,7 +64,16 @@ pub(super) fn alerts(known: &Picture, status: &mut Status, decision: &Decision, 
     for (operator, wait) in ending.iter().filter(|(operator, _)| !status.ending.contains(operator)) {
         alerts.push(Alert { kind: SIGNATURE_EXPIRING, text: wait.text.clone(), operator: Some(operator.clone()) });
     }
-    status.ending = ending.into_iter().map(|(operator, _)| operator).collect();
+    // Of an address that does not answer nothing is known: it is not told again when it does.
+    let is_in_trouble = |operator: &&String| {
+        let servers = known.members.get(*operator).map(|member| member.servers.as_slice()).unwrap_or_default();
+        servers
+            .iter()
+            .any(|server| [Kind::Dnskey, Kind::Data].iter().any(|kind| known.history.trouble(server, *kind).is_some()))
+    };
+    let mut told: BTreeSet<String> = status.ending.iter().filter(is_in_trouble).cloned().collect();
+    told.extend(ending.into_iter().map(|(operator, _)| operator));
+    status.ending = told;
     alerts.extend(overdue(known, status, decision, now));
     alerts
 }

@@ -1,6 +1,6 @@
 //! What a zone's own history proves: its exposures, and the certificate of a transition.
 
-use super::looks::looks;
+use super::looks::{looks, not_found};
 use super::picture::Picture;
 use super::status::Status;
 use crate::model::chain::{Exposure, Scene, judge};
@@ -184,7 +184,7 @@ fn not_looked_at(known: &Picture) -> Vec<String> {
         let Some(trouble) = &track.trouble else { continue };
         let text = match &server.who {
             Who::Public => {
-                format!("the addresses of {}, which {} since {}", server.host, trouble.failure, trouble.since)
+                format!("{} since {}", not_found(&server.host, &trouble.failure), trouble.since)
             }
             who if trouble.failure == Failure::SilentOverUdp => {
                 format!("{server} of {who} {} since {}", trouble.failure, trouble.since)

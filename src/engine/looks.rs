@@ -5,7 +5,8 @@
 
 use super::picture::Picture;
 use crate::model::chain::Unseen;
-use crate::model::history::{Gap, Who};
+use crate::model::dns::Host;
+use crate::model::history::{Failure, Gap, Who};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -52,7 +53,7 @@ pub(super) fn looks(
     let of_addresses = unseen.iter().map(|unseen| Unlooked {
         gap: Gap { from: unseen.from.max(started), until: unseen.until.min(now) },
         what: match &unseen.server.who {
-            Who::Public => format!("the addresses of {} {}", unseen.server.host, unseen.failure),
+            Who::Public => not_found(&unseen.server.host, &unseen.failure),
             who => format!("{} of {who} {}", unseen.server, unseen.failure),
         },
     });
@@ -69,6 +70,14 @@ pub(super) fn looks(
     Looks {
         assumption,
         too_long: too_long.map(|one| format!("{one}; Chorus does not know what was served meanwhile")).collect(),
+    }
+}
+
+/// What came of looking for a name server's addresses in the public DNS.
+pub(super) fn not_found(host: &Host, failure: &Failure) -> String {
+    match failure {
+        Failure::Alias { .. } => format!("the public DNS {failure}"),
+        _ => format!("the addresses of {host} {failure}"),
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) fn signatures_ending(known: &Picture) -> Vec<(String, WaitingFor)> {
         let first = ending.first()?;
         let others = match ending.len() {
             1 => String::new(),
+            2 => format!("; and 1 more of {operator} ends too soon"),
             all => format!("; and {} more of {operator} end too soon", all - 1),
         };
         let text = format!("{operator}: {first}{others}");

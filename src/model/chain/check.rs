@@ -148,8 +148,8 @@ fn unanswered(scene: &Scene<'_>, planned: &[Planned]) -> Vec<Objection> {
     objections
 }
 
-/// Name servers that the parent does not delegate to yet need signatures that outlast what caches keep of them (RFC 4035
-/// §5.3.3). How long they keep the SOA record is not in the history.
+/// Name servers that nobody names yet, neither the parent nor another operator, need signatures that outlast what caches keep of
+/// them (RFC 4035 §5.3.3). How long they keep the SOA record is not in the history.
 fn ending(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Objection> {
     let sets = planned.iter().filter(|planned| planned.kind == Kind::Ns);
     let hosts: BTreeSet<Name> = sets
@@ -157,6 +157,7 @@ fn ending(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Objection> {
         .filter_map(|ns| ns_name(ns).ok())
         .filter(|host| !is_delegated(scene, host))
         .collect();
+    let hosts: BTreeSet<Name> = hosts.into_iter().filter(|host| !is_named_by_others(scene, host)).collect();
     let is_secure = scene.history.tracks_of(Kind::Ds).filter_map(|(_, track)| track.current());
     let is_secure = is_secure.into_iter().any(|span| !span.served.records.is_empty());
     let servers = scene.history.servers().filter(|s| matches!(s.who, Who::Operator(_)) && hosts.contains(&*s.host));
@@ -165,10 +166,21 @@ fn ending(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Objection> {
         let served = &scene.history.current(server, kind)?.served;
         let kept = if kind == Kind::Dnskey { scene.lifetimes.cached(u64::from(served.ttl_s)) } else { Duration::ZERO };
         let expires = served.expires.filter(|at| *at < now.plus(kept + scene.lifetimes.policy.slack()))?;
-        let text = format!("{server} would be named, and its signature of the {kind} RRset ends at {expires}");
+        let text = format!("{server} would be named, and its signature of the {kind} RRset ends at {expires}: see why the zone is not signed again there");
         Some(Objection { text, until: None })
     });
     ending.collect()
+}
+
+/// Whether an operator's server names a host of another operator.
+fn is_named_by_others(scene: &Scene<'_>, host: &Name) -> bool {
+    let owner = scene.hosts.get(host);
+    let others = scene.history.tracks_of(Kind::Ns).filter(|(server, _)| match &server.who {
+        Who::Operator(name) => Some(name) != owner,
+        Who::Parent | Who::Public => false,
+    });
+    let mut sets = others.filter_map(|(_, track)| track.current());
+    sets.any(|set| set.served.records.iter().any(|ns| ns_name(ns).is_ok_and(|named| named == *host)))
 }
 
 /// Nothing that Chorus writes may ask the parent to turn the zone insecure (RFC 8078 §4).

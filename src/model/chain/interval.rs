@@ -38,6 +38,16 @@ impl Union {
         true
     }
 
+    /// Takes an interval out.
+    pub fn remove(&mut self, gone: Interval) {
+        let left = self.0.iter().flat_map(|old| {
+            let before = Interval { start: old.start, end: old.end.min(gone.start) };
+            let after = Interval { start: old.start.max(gone.end), end: old.end };
+            [before, after]
+        });
+        self.0 = left.filter(|left| left.start < left.end).collect();
+    }
+
     /// In order.
     pub fn into_intervals(self) -> impl Iterator<Item = Interval> {
         self.0.into_iter()
@@ -68,5 +78,10 @@ mod tests {
         assert_eq!(union, Union(vec![interval(0, 30)]));
         assert_eq!(union.within(interval(25, 99)), [interval(25, 30)]);
         assert_eq!(union.within(interval(30, 99)), []);
+        union.remove(interval(5, 8));
+        union.remove(interval(28, 50));
+        union.remove(interval(-5, 1));
+        union.remove(interval(28, 28));
+        assert_eq!(union, Union(vec![interval(1, 5), interval(8, 28)]));
     }
 }

@@ -142,7 +142,7 @@ pub fn may_serve(world: &World<'_>, joiners: &[&String]) -> Guard {
                 let Some(span) = &clipped(span, server, &ends) else { continue };
                 let Some(acted) = may_be_acted_on_until(world, server, kind, span) else { continue };
                 guard.and(Kind::Cds, acted, || {
-                    format!("the parent may still publish a DS RRset without {joiner}, requested by the {kind} RRset at {server}{}", unseen_parent(world, Kind::Ds))
+                    format!("the parent may still publish a DS RRset without {joiner}, requested by the {kind} RRset at {server}{}", unseen_parent(world, Kind::Ds, acted))
                 });
             }
         }
@@ -192,7 +192,7 @@ fn last_question_besides(world: &World<'_>, leaver: &str, asking: &BTreeSet<&str
         }
         if let Some(enacted) = delegation_may_return(world, server, span) {
             guard.and(Kind::Csync, enacted, || {
-                format!("the parent may still publish the delegation that names {leaver}, requested by the CSYNC at {server}{}", unseen_parent(world, Kind::Delegation))
+                format!("the parent may still publish the delegation that names {leaver}, requested by the CSYNC at {server}{}", unseen_parent(world, Kind::Delegation, enacted))
             });
         }
     }

@@ -2,7 +2,8 @@
 
 use super::view::World;
 use crate::model::dns::{Dnskey, Rdata, RecordSet, name_text, ns_name};
-use crate::model::history::{Failure, Kind, Server, Span};
+use crate::model::history::{Failure, Kind, Server, Span, Trouble};
+use crate::model::time::Time;
 
 pub(super) fn key_label(key: &Rdata) -> String {
     match Dnskey::read(key) {
@@ -24,14 +25,18 @@ pub(super) fn outlived(world: &World<'_>, server: &Server, kind: Kind, span: &Sp
     format!("resolvers may still have cached the {what} {which} (TTL {ttl_s} s, {served})")
 }
 
-/// What has to be said of a server of the parent that does not show this kind, where what it may serve is waited for.
-pub(super) fn unseen_parent(world: &World<'_>, kind: Kind) -> String {
+/// Which server of the parent has to be seen before this ends; `until`: when it ends, if none has to be.
+pub(super) fn unseen_parent(world: &World<'_>, kind: Kind, until: Option<Time>) -> String {
+    if until.is_some() {
+        return String::new();
+    }
     let trouble =
         |server| world.history.trouble(server, kind).filter(|trouble| trouble.failure != Failure::ServesChild);
     let unseen = world.parent_servers.iter().find_map(|server| Some((server, trouble(server)?)));
-    unseen
-        .map(|(server, trouble)| format!("; {server} {} since {}", trouble.failure, trouble.since))
-        .unwrap_or_default()
+    let text = |(server, trouble): (&Server, &Trouble)| {
+        format!("; Chorus has to see {server} first, which {} (first seen at {})", trouble.failure, trouble.since)
+    };
+    unseen.map(text).unwrap_or_default()
 }
 
 pub(super) fn key_list(keys: &RecordSet) -> String {

@@ -8,9 +8,9 @@ use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Looks that are no further apart than this count as one that lasts: the slack of the policy covers the difference. In a
-/// transition there is one every minute.
-const APART_MAX: Duration = Duration::from_secs(120);
+/// Looks that are no further apart than this count as one that lasts: in a transition there is one every minute. The slack of
+/// the policy is as long, unless somebody has said otherwise.
+const APART_MAX: Duration = Duration::from_secs(60);
 /// So many are kept for a version.
 const KEPT_MAX: usize = 32;
 
@@ -92,6 +92,8 @@ impl History {
         let shows = |server: &&Server| server.who == Who::Parent;
         let tracks = self.tracks_of(kind).filter(|(server, _)| shows(server));
         let shown = tracks.filter(|(_, track)| track.current().is_some() && !track.has_copy());
+        // What became a server of the parent later did not serve it then.
+        let shown = shown.filter(|(_, track)| track.spans.first().is_some_and(|first| first.first_seen <= published));
         let seen = shown.map(|(_, track)| track.spans.iter().find_map(|span| span.look_after(published)));
         seen.fold(Some(published), |latest, seen| Some(latest?.max(seen?)))
     }

@@ -80,8 +80,9 @@ impl Track {
     /// The records that are seen at `until` may have been served with the TTL of those before them, with nobody looking.
     fn had_ttl(&mut self, served: &Served, ttl_s: u32, until: Time) {
         let Some(before) = self.spans.last() else { return };
-        let first = before.last_seen.max(Time(before.first_seen.0 + 1));
-        if first < until {
+        // Nobody saw it: it appeared after the last look, and just before this one at the latest.
+        let first = Time(until.0.saturating_sub(1));
+        if before.first_seen < first && before.last_seen <= first {
             let served = Arc::new(Served { ttl_s, ..served.clone() });
             let (since, until) = (Some(before.last_seen), Some(until));
             self.spans.push(Span { served, since, first_seen: first, last_seen: first, until, gaps: Vec::new() });
