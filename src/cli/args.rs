@@ -206,6 +206,7 @@ Example:
 Example:
   chorus operator check b --zone example.org
   chorus operator check b --zone test.example.org --write
+  chorus operator check b --zone test.example.org --write --test-zone
   chorus operator check b --zone test.example.org --write --markdown
 
 Exits with 4 when there is something that it cannot do: that is held against it when it is to come into a zone")]
@@ -215,9 +216,13 @@ Exits with 4 when there is something that it cannot do: that is held against it 
         /// A zone that the operator serves; with --write, one of no importance
         #[arg(long, value_parser = input::zone_name)]
         zone: String,
-        /// Place harmless records in that zone, look for them at every address, and take them away again
+        /// Place records in that zone, look for them at every address, and take them away again. Refused where the parent has a
+        /// DS of the zone
         #[arg(long)]
         write: bool,
+        /// Declare that no user depends on that zone: it may have a DS, and resolvers may fail in it while the trial lasts
+        #[arg(long, requires = "write")]
+        test_zone: bool,
         /// As a table in Markdown
         #[arg(long)]
         markdown: bool,

@@ -137,8 +137,8 @@ async fn operator(asker: &Asker, command: OperatorCommand) -> Result<Exit, Failu
             let answer = client.send(Method::POST, &["operators", &name, "rotate"], &[], Some(body)).await?;
             asker.show::<OperatorRotated>(answer, |value, _| render::operator_rotated(value))?;
         }
-        OperatorCommand::Check { name, zone, write, markdown } => {
-            let body = client::body(&OperatorCheck { zone, write })?;
+        OperatorCommand::Check { name, zone, write, test_zone, markdown } => {
+            let body = client::body(&OperatorCheck { zone, write, test_zone })?;
             let answer = client.send(Method::POST, &["operators", &name, "check"], &[], Some(body)).await?;
             let shown = asker.show::<Capabilities>(answer, |value, look| match markdown {
                 true => render::capabilities_markdown(std::slice::from_ref(value)),

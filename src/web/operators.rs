@@ -76,6 +76,7 @@ struct OperatorPage {
 pub struct CheckFields {
     zone: String,
     write: Option<String>,
+    test_zone: Option<String>,
 }
 
 pub async fn show(here: Here, Path(name): Path<String>) -> Answer {
@@ -88,7 +89,7 @@ pub async fn check(here: Here, Path(name): Path<String>, Posted(fields): Posted<
         None => Err(Trouble::typed("name the zone in which it is to be tried")),
         Some(zone) => {
             let (service, named) = (here.service.clone(), name.clone());
-            let check = OperatorCheck { zone, write: fields.write.is_some() };
+            let check = OperatorCheck { zone, write: fields.write.is_some(), test_zone: fields.test_zone.is_some() };
             to_its_end(async move { service.check_operator(&named, check).await }).await.map_err(Trouble::from)
         }
     };

@@ -130,6 +130,13 @@ pub fn key(flags: u16, algorithm: u8, seed: &str) -> Rdata {
     Rdata::from_canonical(wire)
 }
 
+/// Another key with the tag, the algorithm and the flags of this one: the sum of its octets is the same (RFC 4034 Appendix B).
+pub fn twin_of(key: &Rdata) -> Rdata {
+    let mut wire = key.as_wire().to_vec();
+    (wire[4], wire[6]) = (wire[4] + 1, wire[6] - 1);
+    Rdata::from_canonical(wire)
+}
+
 impl Operator {
     /// With name servers of its own.
     pub fn new(operator: &str) -> Operator {

@@ -35,7 +35,8 @@ fn each_kind_of_operator_can_do_what_the_table_says_and_is_left_as_it_was() {
             let known = abilities_that(&read, |is_there| is_there.is_boolean());
             assert!(known.iter().all(|ability| ability == "sign-cds"), "{read:#}");
             assert_eq!(read["interface"]["outcome"], "pass", "{read:#}");
-            let arguments = ["operator", "check", operator.name(), "--zone", CHILD, "--write", "-o", "json"];
+            let arguments =
+                ["operator", "check", operator.name(), "--zone", CHILD, "--write", "--test-zone", "-o", "json"];
             let output = stage.chorus.cli(&arguments).await;
             let told = serde_json::from_str(&output.stdout);
             seen.push(told.unwrap_or_else(|_| panic!("{}: {}", operator.name(), output.stderr)));
@@ -143,7 +144,10 @@ fn an_operator_that_was_found_unable_is_refused_before_anything_is_written() {
         };
         let mut stage = Stage::set("unable", cast).await;
         let before = apex(&stage.operators[0]);
-        let checked = stage.chorus.cli(&["operator", "check", "b", "--zone", CHILD, "--write", "-o", "json"]).await;
+        let checked = stage
+            .chorus
+            .cli(&["operator", "check", "b", "--zone", CHILD, "--write", "--test-zone", "-o", "json"])
+            .await;
         assert_eq!(checked.status, 4, "{}", checked.stderr);
         let checked: Value = serde_json::from_str(&checked.stdout).expect("JSON");
         assert!(
@@ -157,7 +161,7 @@ fn an_operator_that_was_found_unable_is_refused_before_anything_is_written() {
         let b = stage.operators[1].addresses()[0];
         let serves = || dns::ask(b, CHILD, TYPES[0], dns::DIRECT).is_ok_and(|answer| !answer.answers.is_empty());
         crate::lab::until("Knot serves the zone again", LIMIT, serves).await;
-        let checked = stage.chorus.cli(&["operator", "check", "b", "--zone", CHILD, "--write"]).await;
+        let checked = stage.chorus.cli(&["operator", "check", "b", "--zone", CHILD, "--write", "--test-zone"]).await;
         assert_eq!(checked.status, 0, "{}{}", checked.stdout, checked.stderr);
         let plan = stage.chorus.json(&["zone", "plan", CHILD, "--operators", "a,b"]).await;
         let refusals = plan["refusals"].as_array().into_iter().flatten();
@@ -178,7 +182,7 @@ fn what_a_trial_left_behind_is_taken_away_at_the_next_start() {
         let mut stage = Stage::set("trial-killed", Cast::bad_day(&[KNOT])).await;
         let before = apex(&stage.operators[0]);
         {
-            let arguments = ["operator", "check", "a", "--zone", CHILD, "--write"];
+            let arguments = ["operator", "check", "a", "--zone", CHILD, "--write", "--test-zone"];
             let check = stage.chorus.cli(&arguments);
             let (operator, foreign) = (&stage.operators[0], before[0].0.len());
             tokio::select! {

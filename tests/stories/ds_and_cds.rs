@@ -35,7 +35,7 @@ fn a_request_to_remove_every_ds_is_an_alarm_and_refuses_a_join_until_it_is_gone(
         let tested = stage.chorus.cli(&["operator", "test", "a", "--zone", CHILD]).await;
         assert!(tested.status == 4 && tested.stdout.contains("cds-delete"), "{}", tested.stdout);
         let words = ["asks the parent to remove every DS"];
-        stage.chorus.refuses(&["operator", "check", "a", "--zone", CHILD, "--write"], 4, &words).await;
+        stage.chorus.refuses(&["operator", "check", "a", "--zone", CHILD, "--write", "--test-zone"], 4, &words).await;
         let listed = stage.chorus.ok(&["zone", "list", "--state", "attention"]).await;
         assert!(listed.contains("child.example"), "{listed}");
         let history = stage.chorus.ok(&["zone", "history", CHILD]).await;

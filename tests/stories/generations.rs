@@ -106,7 +106,8 @@ async fn check_writes_and_leaves_nothing(stage: &Stage, name: &str) {
     let operator = stage.operators.iter().find(|operator| operator.name() == name).expect("an operator of this name");
     let before = whole(operator);
     assert!(before.len() > 5, "{before:#?}");
-    let output = stage.chorus.cli(&["operator", "check", name, "--zone", CHILD, "--write", "-o", "json"]).await;
+    let output =
+        stage.chorus.cli(&["operator", "check", name, "--zone", CHILD, "--write", "--test-zone", "-o", "json"]).await;
     assert_eq!(output.status, 0, "{}{}", output.stdout, output.stderr);
     let told: serde_json::Value = serde_json::from_str(&output.stdout).expect("JSON");
     let abilities = told["abilities"].as_array().expect("abilities");

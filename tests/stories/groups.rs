@@ -53,7 +53,7 @@ fn a_newcomer_that_is_a_secondary_of_a_member_is_refused_before_anything_is_writ
             assert!(checked.status == 4 && checked.stdout.contains(code), "{}", checked.stdout);
             let tested = stage.chorus.cli(&["operator", "test", newcomer, "--zone", CHILD]).await;
             assert!(tested.status == 4 && tested.stdout.contains(code), "{}", tested.stdout);
-            let check = ["operator", "check", newcomer, "--zone", CHILD, "--write"];
+            let check = ["operator", "check", newcomer, "--zone", CHILD, "--write", "--test-zone"];
             stage.chorus.refuses(&check, 4, &[&same]).await;
         }
         assert_eq!(whole(a), before, "nothing was written");

@@ -31,7 +31,7 @@ impl Controller {
         let (mut oversteps, mut untried) = (None, BTreeMap::new());
         if check.write {
             self.must_be_apart(&operator, &zone).await?;
-            (oversteps, untried) = self.try_abilities(&operator, &zone, provider.as_ref()).await?;
+            (oversteps, untried) = self.try_abilities(&operator, &zone, provider.as_ref(), check.test_zone).await?;
         } else {
             self.read_abilities(&operator, &zone).await?;
         }
@@ -80,7 +80,7 @@ impl Controller {
         {
             return Ok(());
         }
-        match self.engine.try_foreign_key(operator, zone).await {
+        match self.engine.try_foreign_key(known, operator).await {
             Ok(()) => {}
             Err(TrialError::Provider(e)) => return Err(of_provider(name, &e).with_zone(plain(zone))),
             Err(e) => return Err(of_trial(e, operator).with_zone(plain(zone))),
@@ -113,6 +113,7 @@ impl Controller {
         operator: &OperatorRecord,
         zone: &Name,
         provider: &dyn Provider,
+        is_test_zone: bool,
     ) -> Result<(Option<Vec<String>>, BTreeMap<Ability, String>), Refusal> {
         let ports = self.engine.ports();
         // Nobody else writes there meanwhile, and no transition begins.
@@ -124,7 +125,7 @@ impl Controller {
                 .with_fix("name another zone that the operator serves"));
         }
         self.engine.end_trial_in(zone, &operator.name).await.map_err(|e| of_trial(e, operator))?;
-        let tried = self.engine.try_abilities(operator, zone).await.map_err(|e| of_trial(e, operator))?;
+        let tried = self.engine.try_abilities(operator, zone, is_test_zone).await.map_err(|e| of_trial(e, operator))?;
         let at = ports.clock.now();
         let (mut seen, mut untried) = (BTreeMap::new(), BTreeMap::new());
         for Tried { ability, is_there, evidence, forced_ttl_s } in tried {
@@ -142,7 +143,8 @@ impl Controller {
             }
         }
         ports.store.saw_abilities(&operator.name, &seen, true).await.map_err(of_store)?;
-        // What was tried is told whether or not this can be.
+        // What was tried is told whether or not this can be. It is not held against the check before every write, because it only
+        // deletes what is not there.
         let oversteps = self.engine.oversteps(provider, zone).await.unwrap_or_else(|e| {
             tracing::warn!(operator = %operator.name, "what else the credential may change could not be tried: {e}");
             None
@@ -280,6 +282,19 @@ fn of_trial(error: TrialError, operator: &OperatorRecord) -> Refusal {
         TrialError::AsksToDelete(_) => {
             Refusal::new(RefusalKind::Preflight, "cds-delete", error.to_string()).with_fix(DELETE_FIX)
         }
+        TrialError::Secure { ref zone, .. } => {
+            let fix = format!(
+                "name a zone that no user depends on and that has no DS; or, if no user depends on {zone}, declare it a test zone: \
+                 `chorus operator check {} --zone {zone} --write --test-zone`",
+                operator.name
+            );
+            Refusal::new(RefusalKind::Preflight, "trial-zone-secure", error.to_string())
+                .with_fix(fix)
+                .with_operator(&operator.name)
+        }
+        TrialError::HeldBack { .. } => Refusal::new(RefusalKind::Conflict, "invariant-refused", error.to_string())
+            .with_fix("the check before every write objects: put that right, then ask again")
+            .with_operator(&operator.name),
         TrialError::Unsigned(_) => {
             Refusal::new(RefusalKind::Preflight, "operator-unsigned", error.to_string()).with_fix("sign the zone there")
         }

@@ -94,7 +94,7 @@ pub(super) async fn rotate_operator(
         (status = 200, body = Capabilities, description = "What was seen"),
         (status = 400, description = "`bad-name`"),
         (status = 409, description = "`exists`, `in-transition`, `trial-left-over`"),
-        (status = 422, description = "`no-addresses`, `operator-unreachable`, `operator-unsigned`"),
+        (status = 422, description = "`no-addresses`, `operator-unreachable`, `operator-unsigned`, `trial-zone-secure`"),
         (status = 503, description = "`operator-unusable`"),
     ))]
 pub(super) async fn check_operator(

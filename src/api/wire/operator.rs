@@ -267,9 +267,13 @@ pub struct KeyRotated {
 #[serde(deny_unknown_fields)]
 pub struct OperatorCheck {
     pub zone: String,
-    /// Whether harmless records may be placed in the zone, and taken away again.
+    /// Whether records may be placed in the zone, and taken away again. A zone whose parent has a DS is refused
+    /// (`trial-zone-secure`), unless `test_zone` is set.
     #[serde(default)]
     pub write: bool,
+    /// Whether this is a test zone: no user depends on it, and resolvers may fail in it while the trial lasts.
+    #[serde(default)]
+    pub test_zone: bool,
 }
 
 /// What an operator can do, as far as it was seen.

@@ -3,6 +3,11 @@
 //! Invariant: a trial is forgotten only when no address of its operator that answers shows anything of it. A server may serve
 //! what it has accepted some moments later, so what is not seen is deleted all the same, and after a write that was accepted
 //! and not seen the servers are looked at for a while longer.
+//!
+//! These writes are not held against the check before every write, because the check could only keep the trial's records where
+//! they are. They take out a key that signs nothing, the CDS of that key, which no DS set needs, a CSYNC without `immediate` and
+//! a name server that does not exist; and they put back a name server of the operator's own into its own NS RRset, which
+//! had it when the trial began.
 
 use super::{Engine, EngineError, LOOK_AGAIN, SERVED_WITHIN, TrialError, addresses, left_over, steps};
 use crate::model::dns::{Name, Rdata, read_name, stored};

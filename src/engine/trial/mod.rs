@@ -1,13 +1,15 @@
 //! What an operator can do in a zone, tried: harmless records are placed, seen at every address, and taken away again.
 //!
 //! Invariants: what was there is committed before the first write, and put back whatever happens, by the next start at the
-//! latest; an ability is one that every address of the operator showed, whatever its interface said. The zone is one that its
-//! owner names for this: while it lasts it has a key and a name server that lead nowhere.
+//! latest; an ability is one that every address of the operator showed, whatever its interface said. Each write passes the check
+//! before every write, and none is made in a zone that resolvers validate, unless its owner names it as a test zone: while the
+//! trial lasts the zone has a key, a CDS and a name server that lead nowhere.
 
 mod back;
 mod key;
 mod newcomer;
 mod steps;
+mod surroundings;
 
 use super::status::Status;
 use super::{Engine, EngineError, PlaceError, addresses};
@@ -16,17 +18,16 @@ use crate::model::dns::{Name, Rdata, RecordSet, ns_rdata, plain_of_stored, read_
 use crate::model::group::{Member, ParentMode, Scope, Standing, World, entry_keys};
 use crate::model::history::{History, Kind, Lifetimes, Outcome, Server};
 use crate::model::policy::Policy;
-use crate::observe::ask::Asker;
-use crate::observe::round::observe_operator_server;
 use crate::observe::transport::Protocol;
 use crate::store::{OperatorRecord, Trial};
 use chorus_providers::{Category, Provider, ProviderError, Rrset, Wanted};
-use key::like;
+use key::unlike;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use steps::Step;
 pub use steps::leftovers;
 pub(super) use steps::placed;
+use surroundings::Surroundings;
 
 /// So long an operator's servers may lag before what was written counts as not served.
 const SERVED_WITHIN: Duration = Duration::from_secs(60);
@@ -61,6 +62,13 @@ pub enum TrialError {
     Unanswered(String),
     #[error("{0} serves the zone without a key of its own: it has to be signed there")]
     Unsigned(String),
+    /// Resolvers validate the zone, or may do so.
+    #[error(
+        "{zone} was not named as a test zone, and {why}: a trial places a DNSKEY and a CDS of a key that nobody has and a name server that does not exist"
+    )]
+    Secure { zone: String, why: String },
+    #[error("{operator}: the trial of a DNSKEY of another operator is held back, for {why}")]
+    HeldBack { operator: String, why: String },
     /// It is tried again at the next check and at the next start.
     #[error("what was placed to try {operator} could not be taken away everywhere; still there: {left}")]
     LeftBehind { operator: String, left: String },
@@ -75,6 +83,10 @@ fn was_seen_in(tried: &[Tried], ability: Ability) -> bool {
 
 fn unknown(ability: Ability, evidence: &str) -> Tried {
     Tried { ability, is_there: None, evidence: evidence.to_owned(), forced_ttl_s: None }
+}
+
+fn held_back(why: &str) -> String {
+    format!("not tried, for {why}; in a zone that is named as a test zone it is tried (--test-zone)")
 }
 
 /// What is still seen there says more than what may be there.
@@ -93,13 +105,20 @@ fn left_over(trial: &Trial, reason: TrialError) -> TrialError {
 
 impl Engine {
     /// Tries what an operator can do in a zone. The zone's lock is held by the caller, and no transition is under way there.
-    pub async fn try_abilities(&self, operator: &OperatorRecord, zone: &Name) -> Result<Vec<Tried>, TrialError> {
+    /// `is_test_zone`: the user has declared that no user depends on the zone.
+    pub async fn try_abilities(
+        &self,
+        operator: &OperatorRecord,
+        zone: &Name,
+        is_test_zone: bool,
+    ) -> Result<Vec<Tried>, TrialError> {
+        let mut around = Surroundings::of(self, operator, zone, is_test_zone).await?;
+        around.refuse_secure(zone)?;
         let servers = addresses(self, operator).await?;
         let ports = self.ports();
         let provider = ports.providers.provider(operator).await.map_err(EngineError::from)?;
         let (keys, key_ttl_s) = self.served_keys(&servers, zone).await?;
-        let another = |key: &Rdata| like(key).filter(|other| !keys.contains(other));
-        let foreign = keys.iter().find_map(another).ok_or_else(|| TrialError::Unsigned(operator.name.clone()))?;
+        let foreign = unlike(&keys).ok_or_else(|| TrialError::Unsigned(operator.name.clone()))?;
         let hosts = servers.iter().map(|server| ns_rdata(&server.host)).collect();
         let types = steps::types();
         let read = self.patiently(|| provider.read(zone, &types)).await?;
@@ -114,7 +133,11 @@ impl Engine {
         let mut tried: Vec<Tried> = Vec::new();
         for step in steps::steps(zone, &foreign, key_ttl_s, &trial.before) {
             if step.after.is_none_or(|add| was_seen_in(&tried, add)) {
-                tried.push(self.take(&step, provider.as_ref(), zone, &servers).await);
+                around.look(self).await;
+                tried.push(match around.objection(&step.wanted) {
+                    None => self.take(&step, provider.as_ref(), zone, &servers).await,
+                    Some(why) => unknown(step.ability, &held_back(&why)),
+                });
                 if step.ability == Ability::AddCds && was_seen_in(&tried, Ability::AddCds) {
                     tried.push(self.see_who_signs_cds(zone, &servers).await);
                 }
@@ -286,10 +309,11 @@ impl Engine {
     }
 
     async fn look_at(&self, server: &Server, zone: &Name, history: &mut History) {
-        let ports = self.ports();
-        let clock = || ports.clock.now();
-        let asker = Asker { transport: ports.transport.as_ref(), ids: ports, clock: &clock };
-        for sample in observe_operator_server(asker, zone, server, Protocol::Tcp).await {
+        // Of the parent nothing is asked.
+        let parent = Name::root();
+        let at = std::slice::from_ref(server);
+        let observed = self.ports().observe.observe(zone, &parent, at, &[], Protocol::Tcp).await;
+        for sample in observed.samples {
             if matches!(sample.outcome, Outcome::Served(_)) {
                 history.record(&sample);
             }
