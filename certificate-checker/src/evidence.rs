@@ -146,7 +146,8 @@ pub struct Span {
     pub addresses: Vec<HostAddress>,
     /// As served; for an absent RRset the negative TTL (RFC 2308 §5).
     pub ttl_s: u32,
-    /// The keys whose signatures over the answer verified. Always empty in DS and delegation NS RRsets.
+    /// The keys whose signatures over the answer verified. Always empty in DS and delegation NS RRsets, and where there is no
+    /// such RRset: the proof of that is not observed.
     pub signers: Vec<Signer>,
     /// When the last of those signatures expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -51,9 +51,20 @@ impl<'e> Version<'e> {
         self.span.signers.contains(&signer)
     }
 
-    /// Whether the signers of the answer are known. Of what was sent and not seen they are not, where nothing was served before.
+    /// Whether it is known which keys signed the answer. The proof that there is no such RRset (RFC 4035 §3.1.3) is not
+    /// observed: SOA answers stand for it. Of what was sent, and never seen, the signers are those of the RRset before it, and
+    /// are not known where there was none.
     pub fn has_known_signers(&self) -> bool {
-        self.span.basis != Basis::Sent || !self.span.signers.is_empty()
+        let is_absent = self.span.records.is_empty() && self.track.kind != Kind::Data;
+        let was_seen = self.span.basis != Basis::Sent && !self.came_unseen();
+        !self.span.signers.is_empty() || (was_seen && !is_absent)
+    }
+
+    /// Whether the version came and went between two looks: the look that still showed something else is the one from which on
+    /// it counts, to the millisecond.
+    fn came_unseen(&self) -> bool {
+        let Span { since_ms, first_seen_ms, last_seen_ms, .. } = self.span;
+        first_seen_ms == last_seen_ms && since_ms.is_some_and(|since| first_seen_ms - since <= 1)
     }
 }
 
@@ -180,31 +191,32 @@ fn life_s(evidence: &Evidence, track: &Track, span: &Span) -> u64 {
     cached_s.saturating_add(policy.stale_s).saturating_add(policy.slack_s)
 }
 
-/// The versions that were seen at one address follow one another in time.
+/// The versions that were seen at one address follow one another in time. One that was sent and overtaken before any look showed
+/// it lies within the time of the one before it.
 fn check_order(track: &Track) -> Result<(), String> {
     let wrong = |what: &str, at_ms: i64| {
         let place = format!("{} ({})", track.host, track.address);
-        Err(format!(
-            "the {} versions of {place} are not in order: {what} at {}",
-            kind_text(track.kind),
-            clock::text(at_ms)
-        ))
+        let at = clock::text(at_ms);
+        Err(format!("the {} versions of {place} are not in order: {what} at {at}", kind_text(track.kind)))
     };
-    let mut before: Option<&Span> = None;
-    for span in track.spans.iter().filter(|span| span.basis == Basis::Seen) {
-        let first = span.first_seen_ms;
-        if span.since_ms.is_some_and(|since| since > first) || span.last_seen_ms < first {
-            return wrong("one was seen before it began, or last before first,", first);
+    let mut newer: Option<&Span> = None;
+    // The last moment at which any newer version began or ended.
+    let mut latest_ms = i64::MIN;
+    for span in track.spans.iter().rev().filter(|span| span.basis == Basis::Seen) {
+        let first_ms = span.first_seen_ms;
+        if span.since_ms.is_some_and(|since| since > first_ms) || span.last_seen_ms < first_ms {
+            return wrong("one was seen before it began, or last before first,", first_ms);
         }
         if span.until_ms.is_some_and(|until| until < span.last_seen_ms) {
             return wrong("one was seen after it had ended,", span.last_seen_ms);
         }
-        if before
-            .is_some_and(|before| before.first_seen_ms > first || before.until_ms.is_none_or(|until| until > first))
+        if let Some(newer) = newer
+            && (newer.first_seen_ms < first_ms || span.until_ms.is_none_or(|until| until > latest_ms))
         {
-            return wrong("one began before the one before it had ended,", first);
+            return wrong("one had not ended when all newer ones began,", newer.first_seen_ms);
         }
-        before = Some(span);
+        latest_ms = latest_ms.max(first_ms).max(span.until_ms.unwrap_or(i64::MIN));
+        newer = Some(span);
     }
     Ok(())
 }
