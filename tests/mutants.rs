@@ -102,7 +102,7 @@ impl Mutant {
 }
 
 fn run_without(seed: u64, without: Without) -> Report {
-    run(seed, &Options { switches: engine::Switches { without, ..Default::default() }, trace: false, ask: false })
+    run(seed, &Options { switches: engine::Switches { without, ..Default::default() }, ..Options::default() })
 }
 
 fn on_all_cores(work: impl Fn() + Sync) {

@@ -126,5 +126,11 @@ pub trait Service: Send + Sync {
     /// The newest `limit` events, oldest first.
     async fn history(&self, zone: &str, limit: u32) -> Result<History, Refusal>;
     /// Of the last finished transition, unless one is named.
-    async fn certificate(&self, zone: &str, transition: Option<&str>) -> Result<Certificate, Refusal>;
+    /// `with_evidence`: with what it rests on, too.
+    async fn certificate(
+        &self,
+        zone: &str,
+        transition: Option<&str>,
+        with_evidence: bool,
+    ) -> Result<Certificate, Refusal>;
 }

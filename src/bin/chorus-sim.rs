@@ -1,13 +1,14 @@
 //! Runs simulated worlds on all cores and says what came of them. Exit status 1 when a resolver failed, something is left
-//! over, or a world is stuck.
+//! over, a world is stuck, or the independent checker disagrees with a certificate.
 
 use chorus::engine::Switches;
 use chorus::model::switches::Switch;
 use chorus::sim::oracle::{Class, Counts};
-use chorus::sim::{End, Options, Report, run};
+use chorus::sim::{End, Options, Report, disagreements, run};
 use clap::Parser;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -30,6 +31,12 @@ struct Args {
     /// Leave this guard out, in builds that can (`--features guard-switches`).
     #[arg(long, value_name = "NAME")]
     without: Vec<Switch>,
+    /// Verify the certificate of every transition that ended with the independent checker.
+    #[arg(long)]
+    certificates: bool,
+    /// Write the certificate files into this directory.
+    #[arg(long, value_name = "DIR")]
+    certificates_to: Option<PathBuf>,
     /// Tell everything that happens in this one world.
     #[arg(long, value_name = "SEED")]
     trace: Option<u64>,
@@ -57,6 +64,8 @@ struct Total {
     judged: BTreeMap<Class, Counts>,
     glitches: usize,
     leftovers: usize,
+    certificates: usize,
+    disagreements: BTreeMap<u64, Vec<String>>,
     failed: BTreeMap<u64, String>,
 }
 
@@ -76,6 +85,11 @@ impl Total {
         }
         self.glitches += report.glitches.len();
         self.leftovers += report.leftovers.len();
+        self.certificates += report.certificates.len();
+        let disagreements = disagreements(report);
+        if !disagreements.is_empty() {
+            self.disagreements.insert(report.seed, disagreements);
+        }
         if let Some(why) = report.failure() {
             self.failed.insert(report.seed, why);
         }
@@ -104,6 +118,7 @@ impl Total {
             self.brought_about, self.exposures_told
         );
         println!("leftovers    {}", self.leftovers);
+        self.tell_certificates();
         for why in self.failed.values().take(TOLD_MAX) {
             println!("\n{why}");
         }
@@ -112,6 +127,27 @@ impl Total {
             println!("\nfailed as well: seeds {}", seeds.join(", "));
         }
     }
+
+    fn tell_certificates(&self) {
+        if self.certificates == 0 {
+            return;
+        }
+        println!("certificates {}, of {} worlds the checker disagrees", self.certificates, self.disagreements.len());
+        for (seed, disagreements) in &self.disagreements {
+            for disagreement in disagreements {
+                println!("             seed {seed}: {disagreement}");
+            }
+        }
+    }
+}
+
+/// Writes the certificate files of a world. Returns the first that could not be written, and why.
+fn write_files(report: &Report, directory: &Path) -> Result<(), String> {
+    for (number, text) in report.certificates.iter().enumerate() {
+        let file = directory.join(format!("{}-{number}.json", report.seed));
+        std::fs::write(&file, text).map_err(|e| format!("{} cannot be written: {e}", file.display()))?;
+    }
+    Ok(())
 }
 
 // The worlds have a clock of their own; this one only says how many of them there are in a second.
@@ -123,12 +159,21 @@ fn main() -> ExitCode {
         eprintln!("this build cannot leave guards out: build it with --features guard-switches");
         return ExitCode::from(2);
     }
+    let certificates = args.certificates || args.certificates_to.is_some();
+    let keep = |report: &Report| {
+        let written = args.certificates_to.as_deref().map(|directory| write_files(report, directory));
+        if let Some(Err(error)) = written {
+            eprintln!("{error}");
+        }
+    };
     if let Some(seed) = args.trace {
-        let report = run(seed, &Options { switches, trace: true, ask: false });
+        let report = run(seed, &Options { switches, trace: true, certificates, ..Options::default() });
         for line in &report.trace {
             println!("{line}");
         }
         println!("{}\nhash {:016x}", report.situation, report.hash);
+        keep(&report);
+        disagreements(&report).iter().for_each(|disagreement| println!("{disagreement}"));
         return match report.failure() {
             Some(why) => {
                 println!("{why}");
@@ -150,7 +195,9 @@ fn main() -> ExitCode {
                     if seed >= args.seeds.end || ends.is_some_and(|ends| Instant::now() >= ends) {
                         return;
                     }
-                    let report = run(seed, &Options { switches: switches.clone(), trace: false, ask: false });
+                    let options = Options { switches: switches.clone(), certificates, ..Options::default() };
+                    let report = run(seed, &options);
+                    keep(&report);
                     total.lock().unwrap_or_else(PoisonError::into_inner).add(&report);
                 }
             });
@@ -158,5 +205,5 @@ fn main() -> ExitCode {
     });
     let total = total.into_inner().unwrap_or_else(PoisonError::into_inner);
     total.tell(began.elapsed().as_secs_f64());
-    if total.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if total.failed.is_empty() && total.disagreements.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -13,6 +13,7 @@ mod budgets;
 mod clock;
 mod contested;
 mod course;
+mod evidence;
 mod fresh;
 mod judge;
 mod jumps;

@@ -176,6 +176,7 @@ mod tests {
             started_at: Time::from_s(1001),
             ended_at: None,
             certificate: None,
+            evidence: None,
             forecast: None,
             departed: std::collections::BTreeSet::new(),
         }

@@ -8,6 +8,7 @@ use super::alerts::{Alert, alerts};
 use super::attempts::Attempts;
 use super::beside::{Lookups, confirm_delegation};
 use super::course::reached;
+use super::evidence::evidence;
 use super::judge::{Judged, certificate};
 use super::looks::longest_gap;
 use super::newcomers::Validated;
@@ -478,7 +479,8 @@ impl Engine {
         // First, so that no page shows what the transition waited for last beside its end.
         let running = summary(status, known.members.len(), Some(transition), now);
         self.ports.store.set_status(zone, now, &status.write(), &running).await?;
-        let transition = &TransitionRecord { departed: certificate.left.clone(), ..transition.clone() };
+        let evidence = serde_json::to_string(&evidence(known, status, &certificate)).ok();
+        let transition = &TransitionRecord { departed: certificate.left.clone(), evidence, ..transition.clone() };
         let certificate = serde_json::to_string(&certificate).unwrap_or_default();
         let found = summary(status, known.members.len(), None, now);
         self.ports.store.end_transition(zone, transition, &certificate, now, &text, &found).await?;

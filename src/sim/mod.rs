@@ -7,6 +7,7 @@
 mod address;
 mod adopt;
 mod catalogue;
+mod certificates;
 mod chance;
 mod crash;
 mod edge;
@@ -26,5 +27,6 @@ mod run;
 mod whims;
 mod world;
 
+pub use certificates::disagreements;
 pub use leftovers::Leftover;
 pub use run::{End, Options, Report, run};

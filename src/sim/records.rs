@@ -415,6 +415,7 @@ impl Records for Memory {
             running.ended_at = Some(at);
             running.departed.clone_from(&transition.departed);
             running.certificate = Some(certificate.to_owned());
+            running.evidence.clone_from(&transition.evidence);
             let kind = format!("transition-{}", running.state.as_str());
             zone_of(tables, &zone.to_string())?.members.retain(|_, member| member.wanted != Standing::Outside);
             tables.found(summary);
@@ -434,6 +435,11 @@ impl Records for Memory {
 
     async fn transitions(&self, _: &Name) -> Result<Vec<TransitionRecord>, StoreError> {
         Ok(self.tables().transitions.iter().rev().cloned().collect())
+    }
+
+    async fn evidence(&self, _: &Name, id: &str) -> Result<Option<String>, StoreError> {
+        let tables = self.tables();
+        Ok(tables.transitions.iter().find(|transition| transition.id == id).and_then(|found| found.evidence.clone()))
     }
 
     async fn add_event(

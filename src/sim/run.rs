@@ -32,6 +32,8 @@ pub struct Options {
     pub trace: bool,
     /// After every turn, ask as a person would when it ends, and what happens if it is stopped or undone now.
     pub ask: bool,
+    /// Keep the certificate files of the transitions that end.
+    pub certificates: bool,
 }
 
 /// How a transition, or the world with it, came to its end.
@@ -64,6 +66,8 @@ pub struct Report {
     pub asked: BTreeMap<String, u32>,
     /// Answers that left something open.
     pub unanswered: Vec<String>,
+    /// The certificate file of each transition that ended, the newest first.
+    pub certificates: Vec<String>,
     pub situation: String,
     pub trace: Vec<String>,
 }
@@ -137,7 +141,8 @@ struct Play {
 pub fn run(seed: u64, options: &Options) -> Report {
     let mut play = Play::new(seed, options);
     let ends = play.play_out();
-    play.report(seed, ends)
+    let certificates = if options.certificates { play.certificates() } else { Vec::new() };
+    Report { certificates, ..play.report(seed, ends) }
 }
 
 impl Play {
@@ -417,6 +422,25 @@ impl Play {
         world.log.note(now_ms, format_args!("due at {due_ms}"));
     }
 
+    /// The certificates of all transitions that have ended, as the API gives them to users.
+    fn certificates(&self) -> Vec<String> {
+        let ended: Vec<String> = {
+            let tables = self.memory.tables();
+            let has_one = tables.transitions.iter().filter(|transition| transition.certificate.is_some());
+            has_one.map(|transition| transition.id.clone()).collect()
+        };
+        let controller = Controller::new(self.engine.clone());
+        let file = |id: String| {
+            let found = controller.certificate(&catalogue().zone.to_string(), Some(&id), true).now_or_never();
+            match found {
+                Some(Ok(certificate)) => serde_json::to_string(&certificate).unwrap_or_default(),
+                // What is no JSON is refused by whoever reads it.
+                other => format!("there is no certificate of {id}: {other:?}"),
+            }
+        };
+        ended.into_iter().rev().map(file).collect()
+    }
+
     fn report(&self, seed: u64, ends: BTreeMap<End, u32>) -> Report {
         let tables = self.memory.tables();
         let world = self.around.world();
@@ -449,6 +473,7 @@ impl Play {
             counts: world.oracle.counts().clone(),
             asked: self.asked.clone(),
             unanswered: self.unanswered.clone(),
+            certificates: Vec::new(),
             situation,
             trace: world.log.lines().to_vec(),
         }

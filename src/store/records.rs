@@ -91,6 +91,7 @@ records! {
     async fn running_transition(&self, zone: &Name) -> Option<TransitionRecord>;
     async fn last_transition(&self, zone: &Name) -> Option<TransitionRecord>;
     async fn transitions(&self, zone: &Name) -> Vec<TransitionRecord>;
+    async fn evidence(&self, zone: &Name, transition: &str) -> Option<String>;
     async fn add_event(
         &self, zone: &Name, at: Time, kind: &str, text: &str, transition: Option<&str>, operator: Option<&str>
     ) -> ();

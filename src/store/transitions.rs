@@ -92,6 +92,8 @@ pub struct TransitionRecord {
     pub ended_at: Option<Time>,
     /// JSON, once it has ended.
     pub certificate: Option<String>,
+    /// What the certificate rests on, as JSON: only while the transition is ended. It is large: [`Store::evidence`] reads it.
+    pub evidence: Option<String>,
     /// When it was to end, as it began.
     pub forecast: Option<Forecasted>,
     /// Once it has ended: the operators that left, of those that resolvers could query and that answered to the end.
@@ -196,6 +198,7 @@ fn read(row: Row) -> Result<TransitionRecord, StoreError> {
         author: row.author,
         reason: row.reason,
         certificate: row.certificate,
+        evidence: None,
         departed: departed.unwrap_or_default(),
     })
 }
@@ -316,7 +319,7 @@ impl Store {
         let state = transition.aim.end().as_str();
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let ended = sqlx::query(
-            "UPDATE transitions SET state = $5, ended_at = $2, certificate = $3, departed = $6
+            "UPDATE transitions SET state = $5, ended_at = $2, certificate = $3, departed = $6, evidence = $7
              WHERE id = $1 AND version = $4 AND state = 'running'",
         )
         .bind(&transition.id)
@@ -325,6 +328,7 @@ impl Store {
         .bind(transition.version)
         .bind(state)
         .bind(json("transition", &transition.id, &transition.departed)?)
+        .bind(&transition.evidence)
         .execute(&mut *tx)
         .await?;
         if ended.rows_affected() == 0 {
@@ -363,12 +367,26 @@ impl Store {
 
     /// The newest first.
     pub async fn transitions(&self, zone: &Name) -> Result<Vec<TransitionRecord>, StoreError> {
-        let rows: Vec<Row> =
-            sqlx::query_as("SELECT * FROM transitions WHERE zone = $1 ORDER BY started_at DESC, id DESC")
-                .bind(stored(zone))
-                .fetch_all(&self.readers)
-                .await?;
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT id, zone, author, reason, from_group, to_group, state, aim, rest, paused, algorithm, version, started_at,
+                    ended_at, forecast_earliest, forecast_expected, departed, certificate
+             FROM transitions WHERE zone = $1 ORDER BY started_at DESC, id DESC",
+        )
+        .bind(stored(zone))
+        .fetch_all(&self.readers)
+        .await?;
         rows.into_iter().map(read).collect()
+    }
+
+    /// What the certificate of an ended transition rests on, as JSON; `None` if it ended before that was recorded.
+    pub async fn evidence(&self, zone: &Name, transition: &str) -> Result<Option<String>, StoreError> {
+        let row: Option<(Option<String>,)> =
+            sqlx::query_as("SELECT evidence FROM transitions WHERE zone = $1 AND id = $2")
+                .bind(stored(zone))
+                .bind(transition)
+                .fetch_optional(&self.readers)
+                .await?;
+        Ok(row.and_then(|(evidence,)| evidence))
     }
 }
 

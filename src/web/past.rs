@@ -59,7 +59,7 @@ pub struct CertificateQuery {
 }
 
 pub async fn certificate(here: Here, Path(zone): Path<String>, Query(query): Query<CertificateQuery>) -> Answer {
-    let certificate = here.service.certificate(&zone, query.transition.as_deref()).await?;
+    let certificate = here.service.certificate(&zone, query.transition.as_deref(), false).await?;
     let title = format!("Certificate of {}", certificate.zone);
     let page = here.page(Place::Zones, title).below_zone(&certificate.zone);
     html(&CertificatePage { page, certificate })

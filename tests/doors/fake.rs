@@ -240,7 +240,7 @@ impl Service for Fake {
         Ok(history)
     }
 
-    async fn certificate(&self, zone: &str, transition: Option<&str>) -> Result<Certificate, Refusal> {
+    async fn certificate(&self, zone: &str, transition: Option<&str>, _: bool) -> Result<Certificate, Refusal> {
         refusal(zone)?;
         refusal(transition.unwrap_or_default()).map(|()| sample::certificate())
     }

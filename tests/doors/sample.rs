@@ -543,6 +543,7 @@ pub fn certificate() -> Certificate {
             resolved: vec!["SOA".to_owned(), "a missing name".to_owned()],
             untried: vec!["a wildcard: none is known".to_owned()],
         }),
+        evidence: None,
     }
 }
 

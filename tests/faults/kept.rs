@@ -52,6 +52,7 @@ fn transition(id: &str, started_at: Time) -> TransitionRecord {
         started_at,
         ended_at: None,
         certificate: None,
+        evidence: None,
         departed: BTreeSet::new(),
         forecast: Some(Forecasted { earliest: started_at.plus_s(5), expected: started_at.plus_s(9) }),
     }

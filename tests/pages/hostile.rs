@@ -166,7 +166,7 @@ impl Service for Made {
         self.with(sample::history())
     }
 
-    async fn certificate(&self, _: &str, _: Option<&str>) -> Result<Certificate, Refusal> {
+    async fn certificate(&self, _: &str, _: Option<&str>, _: bool) -> Result<Certificate, Refusal> {
         let made = || Certificate { exposures: vec![sample::exposure()], ..sample::certificate() };
         self.with(self.certificate.clone().unwrap_or_else(made))
     }

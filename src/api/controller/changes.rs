@@ -172,6 +172,7 @@ impl Controller {
             started_at,
             ended_at: None,
             certificate: None,
+            evidence: None,
             departed: BTreeSet::new(),
             forecast: Some(forecast),
         };

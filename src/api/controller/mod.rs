@@ -183,8 +183,13 @@ impl Service for Controller {
         self.show_history(&zone_name(zone)?, limit).await
     }
 
-    async fn certificate(&self, zone: &str, transition: Option<&str>) -> Result<wire::Certificate, Refusal> {
-        self.show_certificate(&zone_name(zone)?, transition).await
+    async fn certificate(
+        &self,
+        zone: &str,
+        transition: Option<&str>,
+        with_evidence: bool,
+    ) -> Result<wire::Certificate, Refusal> {
+        self.show_certificate(&zone_name(zone)?, transition, with_evidence).await
     }
 }
 

@@ -380,6 +380,7 @@ pub(super) fn certificate(certificate: &Certificate) -> wire::Certificate {
         assumptions: certificate.assumptions.clone(),
         not_looked_at: certificate.not_looked_at.clone(),
         resolution: certificate.resolution.as_ref().map(resolution),
+        evidence: None,
     }
 }
 

@@ -161,6 +161,7 @@ impl Controller {
         &self,
         name: &Name,
         transition: Option<&str>,
+        with_evidence: bool,
     ) -> Result<wire::Certificate, Refusal> {
         self.engine.ports().recall(name).await.map_err(of_engine)?;
         let transitions = self.engine.ports().store.transitions(name).await.map_err(of_store)?;
@@ -188,7 +189,26 @@ impl Controller {
                 format!("the certificate of {} cannot be read: {e}", found.id),
             )
         })?;
-        Ok(show::certificate(&certificate))
+        let mut shown = show::certificate(&certificate);
+        if with_evidence {
+            shown.evidence = Some(self.evidence(name, &found.id).await?);
+        }
+        Ok(shown)
+    }
+
+    /// What the certificate of this transition rests on.
+    async fn evidence(&self, name: &Name, transition: &str) -> Result<serde_json::Value, Refusal> {
+        let text = self.engine.ports().store.evidence(name, transition).await.map_err(of_store)?;
+        let text = text.ok_or_else(|| {
+            let text = format!("transition {transition} ended before Chorus kept what certificates rest on");
+            Refusal::new(RefusalKind::NotFound, "no-evidence", text)
+                .with_fix("read its certificate without evidence")
+                .with_zone(plain(name))
+        })?;
+        serde_json::from_str(&text).map_err(|e| {
+            let text = format!("the evidence of {transition} cannot be read: {e}");
+            Refusal::new(RefusalKind::Unavailable, "db-unavailable", text)
+        })
     }
 }
 

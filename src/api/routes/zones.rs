@@ -319,20 +319,23 @@ pub(super) async fn history(
 pub(super) struct CertificateQuery {
     /// Of which transition; not said: of the last that was finished.
     transition: Option<String>,
+    /// With the evidence that the certificate rests on.
+    #[serde(default)]
+    evidence: bool,
 }
 
 /// What was proved of a finished transition.
 #[utoipa::path(get, path = "/zones/{zone}/certificate", params(CertificateQuery), responses(
     (status = 200, body = Certificate, description = "The certificate"),
     (status = 304, description = "Still as the tag says"),
-    (status = 404, description = "`no-certificate`"),
+    (status = 404, description = "`no-certificate`, `no-evidence`"),
 ))]
 pub(super) async fn certificate(
     Asker(service): Asker,
     In(zone): In<String>,
     Wished(query): Wished<CertificateQuery>,
 ) -> Result<Json<Certificate>, Refused> {
-    Ok(Json(service.certificate(&zone, query.transition.as_deref()).await?))
+    Ok(Json(service.certificate(&zone, query.transition.as_deref(), query.evidence).await?))
 }
 
 /// What needs somebody, over all zones.

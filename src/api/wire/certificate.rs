@@ -62,6 +62,9 @@ pub struct Certificate {
     /// The resolution from the parent's servers down that the transition ended with. `None` in old certificates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
+    /// What it rests on: with `evidence=true`. `chorus certificate verify` works the certificate out again from this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<serde_json::Value>,
 }
 
 /// What a resolver without a cache found.

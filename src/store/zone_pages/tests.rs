@@ -79,6 +79,7 @@ fn transition(id: String, at: i64) -> TransitionRecord {
         started_at: Time(at),
         ended_at: None,
         certificate: None,
+        evidence: None,
         departed: BTreeSet::new(),
         forecast: None,
     }
