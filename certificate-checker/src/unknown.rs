@@ -23,7 +23,10 @@ pub(crate) fn unknown(world: &World<'_>, reach: &Reach) -> Vec<String> {
         }
     }
     for track in &evidence.tracks {
-        unknown.extend(gaps(track, world.window()));
+        // What a server does that no resolver can query makes nobody fail.
+        let is_queried =
+            |time: &Interval| track.whose == Whose::PublicDns || reach.of(&track.whose).within(*time).next().is_some();
+        unknown.extend(gaps(track, world.window()).filter(|(time, _)| is_queried(time)).map(|(_, text)| text));
     }
     if let Some(pause) = evidence.longest_pause {
         let time = Interval { from_ms: pause.from_ms, until_ms: pause.until_ms }.and(world.window());
@@ -42,8 +45,13 @@ pub(crate) fn unknown(world: &World<'_>, reach: &Reach) -> Vec<String> {
     unknown.into_iter().collect()
 }
 
+/// Whether any address failed in the transition: a certificate may name that, too, where no resolver could query it.
+pub(crate) fn has_failed(world: &World<'_>) -> bool {
+    world.evidence.tracks.iter().any(|track| gaps(track, world.window()).next().is_some())
+}
+
 /// The times in which an address showed nothing: longer ones than an hour, and those that are not over.
-fn gaps(track: &Track, window: Interval) -> impl Iterator<Item = String> + '_ {
+fn gaps(track: &Track, window: Interval) -> impl Iterator<Item = (Interval, String)> + '_ {
     track.failed.iter().filter_map(move |failed| {
         let from_ms = failed.since_ms.unwrap_or(failed.first_seen_ms);
         let time = Interval { from_ms, until_ms: failed.until_ms.unwrap_or(i64::MAX) }.and(window);
@@ -57,7 +65,7 @@ fn gaps(track: &Track, window: Interval) -> impl Iterator<Item = String> + '_ {
                 _ => format!("{} ({})", track.host, track.address),
             };
             let (from, until) = (clock::text(time.from_ms), clock::text(time.until_ms));
-            format!("{place}: {} from {from} until {until}", failed.failure.text)
+            (time, format!("{place}: {} from {from} until {until}", failed.failure.text))
         })
     })
 }
