@@ -132,6 +132,12 @@ pub enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// Certificates in files: whether the evidence in the file shows what the certificate says
+    #[command(after_help = "Example:\n  chorus certificate verify example.org.json", disable_help_subcommand = true)]
+    Certificate {
+        #[command(subcommand)]
+        command: CertificateCommand,
+    },
     /// Run the parent's side: follow the CDS, CDNSKEY and CSYNC of a zone's delegations
     #[command(after_help = "Example:\n  chorus parent-agent --config /etc/chorus/parent-agent.toml")]
     ParentAgent {
@@ -532,6 +538,22 @@ Example:
         /// Another than the last one
         #[arg(long, value_name = "ID")]
         transition: Option<String>,
+        /// With the evidence that it rests on, for 'chorus certificate verify': as JSON, whatever '--output' says
+        #[arg(long)]
+        with_evidence: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CertificateCommand {
+    /// Work a certificate out again from its evidence. No daemon is asked. Exit status 1: the evidence contradicts it
+    #[command(
+        after_help = "Example:\n  chorus zone certificate example.org --with-evidence > example.org.json\n  chorus certificate verify example.org.json"
+    )]
+    Verify {
+        /// The file; '-' for stdin
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
     },
 }
 

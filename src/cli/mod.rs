@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod args;
+mod certificate;
 pub mod client;
 pub mod exit;
 pub mod input;
@@ -48,6 +49,7 @@ pub async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Account { command } => access::account(&Asker::new(global)?, command).await,
         Command::Token { command } => access::token(&Asker::new(global)?, command).await,
         Command::Audit { command } => access::audit(&Asker::new(global)?, command).await,
+        Command::Certificate { command } => certificate::run(&global, command),
     }
 }
 
@@ -313,10 +315,16 @@ async fn zone(asker: &Asker, command: ZoneCommand) -> Result<Exit, Failure> {
             let answer = client.get(&["zones", &zone, "history"], &query).await?;
             asker.show::<History>(answer, |value, _| render::history(value))?;
         }
-        ZoneCommand::Certificate { zone, transition } => {
-            let query: Vec<(&str, &str)> = transition.iter().map(|id| ("transition", id.as_str())).collect();
+        ZoneCommand::Certificate { zone, transition, with_evidence } => {
+            let mut query: Vec<(&str, &str)> = transition.iter().map(|id| ("transition", id.as_str())).collect();
+            query.extend(with_evidence.then_some(("evidence", "true")));
             let answer = client.get(&["zones", &zone, "certificate"], &query).await?;
-            asker.show::<Certificate>(answer, render::certificate)?;
+            if with_evidence {
+                // A file, which is not for people to read.
+                say(&render::json(&answer))?;
+            } else {
+                asker.show::<Certificate>(answer, render::certificate)?;
+            }
         }
     }
     Ok(Exit::Ok)

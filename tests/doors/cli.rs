@@ -89,6 +89,7 @@ fn answers_go_to_stdout_as_text_or_as_the_object_of_the_api() {
         &["zone", "list"][..],
         &["zone", "history", "example.org", "--limit", "1"],
         &["zone", "certificate", "example.org"],
+        &["zone", "certificate", "example.org", "--with-evidence"],
         &["zone", "policy", "example.org"],
         &["zone", "plan", "example.org", "--operators", "a,b"],
         &["zone", "check", "example.org"],
@@ -106,6 +107,48 @@ fn answers_go_to_stdout_as_text_or_as_the_object_of_the_api() {
     }
     let policy = ran(chorus(&daemon, &["zone", "policy", "example.org", "--slack", "90s"]));
     assert!(policy.out.contains("1m 30s"), "{}", policy.out);
+}
+
+#[test]
+fn a_certificate_file_is_verified_without_a_daemon() {
+    let verify = |file: &str| {
+        let mut command = Command::cargo_bin("chorus").unwrap();
+        command.env_clear().args(["certificate", "verify", file]);
+        command
+    };
+    let clean = concat!(env!("CARGO_MANIFEST_DIR"), "/certificate-checker/tests/data/clean.json");
+    let agrees = ran(verify(clean));
+    assert_eq!((agrees.code, agrees.err.as_str()), (0, ""));
+    assert!(agrees.out.starts_with("The evidence shows what the certificate of transition "), "{}", agrees.out);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file.json");
+    let changed = |change: fn(&mut serde_json::Value)| {
+        let mut value = serde_json::from_str(&std::fs::read_to_string(clean).unwrap()).unwrap();
+        change(&mut value);
+        std::fs::write(&file, value.to_string()).unwrap();
+        verify(file.to_str().unwrap())
+    };
+    let contradicted = ran(changed(|value| value["zone"] = "\u{1b}[31m.example".into()));
+    assert_eq!((contradicted.code, contradicted.err.as_str()), (1, ""));
+    assert!(
+        contradicted.out.contains("the evidence of ") && !contradicted.out.contains('\u{1b}'),
+        "{}",
+        contradicted.out
+    );
+    let json = ran({
+        let mut command = verify(clean);
+        command.args(["-o", "json"]);
+        command
+    });
+    let value: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!((value["agrees"].as_bool(), value["disagreements"].as_array().map(Vec::len)), (Some(true), Some(0)));
+    let error = fails(changed(|value| value["evidence"] = serde_json::Value::Null), 2);
+    assert!(error.contains("carries no evidence"), "{error}");
+    let error = fails(changed(|value| value["evidence"]["format"] = 99.into()), 2);
+    assert!(error.contains("format 99"), "{error}");
+    assert!(fails(verify("/nowhere/at.all"), 2).contains("cannot be read"));
+    std::fs::write(&file, "no JSON\n").unwrap();
+    assert!(fails(verify(file.to_str().unwrap()), 2).contains("not JSON"));
 }
 
 #[test]
