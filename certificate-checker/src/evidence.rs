@@ -57,6 +57,13 @@ pub struct Policy {
     pub resolver_max_ttl_s: u64,
     /// How long the parent takes from reading CDS or CSYNC until its servers show the outcome.
     pub parent_pipeline_s: u64,
+    /// Two equal answers with more time between them prove nothing about the time between.
+    #[serde(default = "an_hour_s")]
+    pub gap_max_s: u64,
+}
+
+fn an_hour_s() -> u64 {
+    3600
 }
 
 /// The largest TTL of an operator's data.

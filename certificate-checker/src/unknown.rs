@@ -7,9 +7,6 @@ use crate::reach::Reach;
 use crate::versions::World;
 use std::collections::BTreeSet;
 
-/// Two equal answers with more time between them prove nothing about the time between: one hour.
-const GAP_MAX_MS: i64 = 3_600_000;
-
 /// One sentence for each thing that is not known.
 pub(crate) fn unknown(world: &World<'_>, reach: &Reach) -> Vec<String> {
     let evidence = world.evidence;
@@ -26,11 +23,11 @@ pub(crate) fn unknown(world: &World<'_>, reach: &Reach) -> Vec<String> {
         // What a server does that no resolver can query makes nobody fail.
         let is_queried =
             |time: &Interval| track.whose == Whose::PublicDns || reach.of(&track.whose).within(*time).next().is_some();
-        unknown.extend(gaps(track, world.window()).filter(|(time, _)| is_queried(time)).map(|(_, text)| text));
+        unknown.extend(gaps(track, world).filter(|(time, _)| is_queried(time)).map(|(_, text)| text));
     }
     if let Some(pause) = evidence.longest_pause {
         let time = Interval { from_ms: pause.from_ms, until_ms: pause.until_ms }.and(world.window());
-        if time.until_ms.saturating_sub(time.from_ms) > GAP_MAX_MS {
+        if time.until_ms.saturating_sub(time.from_ms) > gap_max_ms(world) {
             let (from, until) = (clock::text(time.from_ms), clock::text(time.until_ms));
             unknown.insert(format!("Chorus did not look at the zone from {from} until {until}"));
         }
@@ -47,18 +44,24 @@ pub(crate) fn unknown(world: &World<'_>, reach: &Reach) -> Vec<String> {
 
 /// Whether any address failed in the transition: a certificate may name that, too, where no resolver could query it.
 pub(crate) fn has_failed(world: &World<'_>) -> bool {
-    world.evidence.tracks.iter().any(|track| gaps(track, world.window()).next().is_some())
+    world.evidence.tracks.iter().any(|track| gaps(track, world).next().is_some())
 }
 
-/// The times in which an address showed nothing: longer ones than an hour, and those that are not over.
-fn gaps(track: &Track, window: Interval) -> impl Iterator<Item = (Interval, String)> + '_ {
+/// Two equal answers with more time between them prove nothing about the time between.
+fn gap_max_ms(world: &World<'_>) -> i64 {
+    i64::try_from(world.evidence.policy.gap_max_s).unwrap_or(i64::MAX).saturating_mul(1000)
+}
+
+/// The times in which an address showed nothing: longer ones than the policy allows, and those that are not over.
+fn gaps<'a>(track: &'a Track, world: &World<'_>) -> impl Iterator<Item = (Interval, String)> + use<'a> {
+    let (window, gap_max_ms) = (world.window(), gap_max_ms(world));
     track.failed.iter().filter_map(move |failed| {
         let from_ms = failed.since_ms.unwrap_or(failed.first_seen_ms);
         let time = Interval { from_ms, until_ms: failed.until_ms.unwrap_or(i64::MAX) }.and(window);
         let is_open = failed.until_ms.is_none();
         // What answers over TCP is seen.
         let is_seen = failed.failure.code == "silent_over_udp";
-        let is_long = !is_seen && time.until_ms.saturating_sub(time.from_ms) > GAP_MAX_MS;
+        let is_long = !is_seen && time.until_ms.saturating_sub(time.from_ms) > gap_max_ms;
         (is_open || is_long).then(|| {
             let place = match track.whose {
                 Whose::PublicDns => format!("the addresses of {}", track.host),

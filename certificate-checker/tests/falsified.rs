@@ -52,7 +52,7 @@ const FALSIFIED: [Falsified; 25] = [
         file["smallest_slack_s"] = json!(file["smallest_slack_s"].as_i64().unwrap() + 86_400);
     }),
     ("the margin is missing", Claim::Margin, |file| file["smallest_slack_s"] = Value::Null),
-    ("an exposure is made up", Claim::Exposures, |file| {
+    ("an exposure is made up", Claim::Verdict, |file| {
         file["exposures"] = json!([{ "from": file["started"], "until": file["ended"], "what": "made up", "who": "" }]);
     }),
     ("a gap is made up", Claim::Completeness, |file| file["not_looked_at"] = json!(["made up"])),

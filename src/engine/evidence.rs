@@ -30,14 +30,15 @@ pub(super) fn evidence(known: &Picture, status: &Status, certificate: &Certifica
             resolver_min_ttl_s: policy.resolver_min_ttl_s,
             resolver_max_ttl_s: policy.resolver_max_ttl_s,
             parent_pipeline_s: policy.parent_pipeline_s,
+            gap_max_s: policy.gap_max_s,
         },
         data_ttls: data_ttls(known),
         hosts: known.hosts.iter().map(|(host, operator)| (plain_text(host), operator.clone())).collect(),
         tracks: known.history.tracks().map(|(server, kind, track)| exported(server, kind, track)).collect(),
         longest_pause: status
-            .longest_pause
+            .longest_gap
             .as_ref()
-            .map(|pause| out::Pause { from_ms: pause.from.0, until_ms: pause.until.0 }),
+            .map(|longest| out::Pause { from_ms: longest.gap.from.0, until_ms: longest.gap.until.0 }),
         addresses_left_out: known
             .places
             .left_out

@@ -64,7 +64,13 @@ pub fn scene() -> Scene {
         to: vec!["a".into(), "b".into()],
         started_ms: 0,
         ended_ms: 100 * HOUR_S * 1000,
-        policy: Policy { slack_s: 60, resolver_max_ttl_s: 604_800, parent_pipeline_s: 172_800, ..Policy::default() },
+        policy: Policy {
+            slack_s: 60,
+            resolver_max_ttl_s: 604_800,
+            parent_pipeline_s: 172_800,
+            gap_max_s: 3600,
+            ..Policy::default()
+        },
         data_ttls: [("a".to_owned(), ttl()), ("b".to_owned(), ttl())].into(),
         hosts: ["a", "b"].map(|op| (format!("ns1.{op}.example"), op.to_owned())).into(),
         ..Evidence::default()
