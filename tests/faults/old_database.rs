@@ -89,7 +89,7 @@ async fn a_database_of_2026_11_is_shown_and_goes_on() {
     assert_eq!(paused.state, "paused");
     let plan = world.controller.timeline("paused.example").await.unwrap();
     assert!(!plan.steps.is_empty() && !plan.lanes.is_empty());
-    let certificate = world.controller.certificate("finished.example", None).await.unwrap();
+    let certificate = world.controller.certificate("finished.example", None, false).await.unwrap();
     assert!(certificate.exposures.is_empty() && !certificate.assumptions.is_empty());
     assert!(world.controller.history("finished.example", 100).await.unwrap().events.len() > 20);
     // None of the servers of then answers: the turn says so.

@@ -92,7 +92,7 @@ async fn without_ipv6_a_zone_is_managed_and_its_certificate_names_what_was_not_o
     world.join("b").await;
     world.comes_to_rest().await;
     assert!(world.is_named("a", "b"));
-    let certificate = world.controller.certificate("child.example", None).await.unwrap();
+    let certificate = world.controller.certificate("child.example", None, false).await.unwrap();
     let not = certificate.not_looked_at.iter().find(|not| not.contains("--without-ipv6"));
     let not = not.unwrap_or_else(|| panic!("{certificate:?}"));
     assert!(not.contains("ns1.b.example. (2001:db8::12)"), "{not}");

@@ -60,7 +60,7 @@ async fn a_leave_of_an_operator_that_is_dead_is_refused_and_leads_to_unreachable
     world.change(wire::Change::LeaveUnreachable("b".into())).await.unwrap();
     world.comes_to_rest().await;
     // What b served after it fell silent was not looked at, and is not known.
-    let certificate = world.controller.certificate("child.example", None).await.unwrap();
+    let certificate = world.controller.certificate("child.example", None, false).await.unwrap();
     assert!(certificate.exposures.is_empty());
     assert!(!certificate.verdict.contains("no resolver could have failed"), "{}", certificate.verdict);
     assert!(certificate.not_looked_at.iter().any(|not| not.contains(" of b does not answer")), "{certificate:?}");
@@ -83,7 +83,7 @@ async fn who_has_left_may_be_switched_off_only_if_resolvers_could_query_it_befor
     let ended = world.shown().await.transition.unwrap();
     let left: Vec<&str> = ended.left.iter().map(|left| left.operator.as_str()).collect();
     assert_eq!(left, ["b"]);
-    let certificate = world.controller.certificate("child.example", None).await.unwrap();
+    let certificate = world.controller.certificate("child.example", None, false).await.unwrap();
     assert!(certificate.verdict.starts_with("no resolver could have failed"), "{certificate:?}");
     let margin = certificate.margin.unwrap();
     let s = certificate.smallest_slack_s.unwrap();

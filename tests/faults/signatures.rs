@@ -30,7 +30,7 @@ fn sign_until(world: &World, operator: &str, in_ms: Option<i64>) {
 }
 
 async fn certificate(world: &World) -> wire::Certificate {
-    world.controller.certificate("child.example", None).await.unwrap()
+    world.controller.certificate("child.example", None, false).await.unwrap()
 }
 
 #[tokio::test]

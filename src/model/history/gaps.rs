@@ -8,11 +8,11 @@ use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Looks that are no further apart than this count as one that lasts: in a transition there is one every minute. The slack of
-/// the policy is as long, unless somebody has said otherwise.
-const APART_MAX: Duration = Duration::from_secs(60);
+/// Looks that are no further apart than this count as one that lasts: in a transition there is one every minute, and a round
+/// takes its time. The slack of the policy covers what a parent publishes and takes back within a minute.
+const APART_MAX: Duration = Duration::from_secs(90);
 /// So many are kept for a version.
-const KEPT_MAX: usize = 32;
+const KEPT_MAX: usize = 64;
 
 /// Between two looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
