@@ -249,8 +249,8 @@ impl Engine {
             let again = provider.publish_again(&known.record.name, &wanted, served.as_deref()).await?;
             return Ok(if again { Sent::PublishedAgain } else { Sent::Nothing });
         }
-            // No other write than the one that the check has passed: the interface shows these very sets, and its name servers get
-            // them again.
+        // No other write than the one that the check has passed: the interface shows these very sets, and its name servers get
+        // them again.
         let counts: Vec<String> =
             changes.iter().map(|c| format!("{} +{} −{}", c.rtype, c.added.len(), c.removed.len())).collect();
         let text = format!("wrote at {}: {} ({})", write.operator, write.why, counts.join(", "));

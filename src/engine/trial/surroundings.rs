@@ -85,12 +85,13 @@ impl Surroundings {
             None => shown(server).is_some(),
             Some(failure) => *failure == Failure::NxDomain,
         };
-        match servers.iter().find(answers) {
-            Some(_) => Secure::No,
-            None => Secure::Unknown(match servers.first() {
-                Some(server) => format!("the parent's server {server} does not answer"),
-                None => "its parent has no address".to_owned(),
-            }),
+        if servers.is_empty() {
+            return Secure::Unknown("its parent has no address".to_owned());
+        }
+        // Each may have what another one does not have yet.
+        match servers.iter().find(|server| !answers(server)) {
+            None => Secure::No,
+            Some(server) => Secure::Unknown(format!("the parent's server {server} does not answer")),
         }
     }
 
