@@ -94,7 +94,7 @@ impl History {
         let shown = tracks.filter(|(_, track)| track.current().is_some() && !track.has_copy());
         // What became a server of the parent later did not serve it then.
         let shown = shown.filter(|(_, track)| track.spans.first().is_some_and(|first| first.first_seen <= published));
-        let seen = shown.map(|(_, track)| track.spans.iter().find_map(|span| span.look_after(published)));
-        seen.fold(Some(published), |latest, seen| Some(latest?.max(seen?)))
+        let mut seen = shown.map(|(_, track)| track.spans.iter().find_map(|span| span.look_after(published)));
+        seen.try_fold(published, |latest, seen| Some(latest.max(seen?)))
     }
 }
