@@ -336,8 +336,7 @@ pub(super) fn policy(known: &Picture) -> wire::ZonePolicy {
         data_ttl_max_s: policy.data_ttl_max_s,
         data_ttl_max_used_s: used,
         data_ttl_max_from: match (policy.data_ttl_max_s, seen) {
-            (Some(said), _) if said >= used => "as set",
-            (Some(_), _) => "zone transfer",
+            (Some(_), _) => "as set",
             (None, true) => "zone transfer",
             (None, false) => "default",
         }

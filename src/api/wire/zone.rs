@@ -26,7 +26,7 @@ pub struct PolicyChange {
     pub slack_s: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale_s: Option<u64>,
-    /// The largest TTL in the zone, where it is larger than a listing shows; 0: nothing is said of it any more.
+    /// The largest TTL in the zone; 0: as a listing shows, nothing is said of it any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_ttl_max_s: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,7 +60,7 @@ pub struct ZonePolicy {
     pub stale_s: u64,
     /// As set by the user; `None` when it was not.
     pub data_ttl_max_s: Option<u64>,
-    /// What guards use: the larger of what is set and what a zone transfer showed, else one day.
+    /// What guards use: as set, else what a zone transfer showed, else one day.
     pub data_ttl_max_used_s: u64,
     /// Where that is from: one or two words.
     pub data_ttl_max_from: String,

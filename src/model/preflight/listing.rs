@@ -19,14 +19,13 @@ pub(super) fn findings(scene: Scene<'_>) -> Vec<Finding> {
             findings.push(if assumed { warning(code, text, &*unlisted.fix) } else { note(code, text, &*unlisted.fix) });
         }
         let seen = world.lifetimes.zone_ttls_s.get(operator).copied().map(u64::from);
-        if let (Some(said), Some(seen)) = (world.lifetimes.policy.data_ttl_max_s, seen)
+        if let (DataTtl::Said(said), Some(seen)) = (ttl, seen)
             && said < seen
         {
             findings.push(warning(
                 "data-ttl-too-small",
                 format!(
-                    "{operator}: a listing of its zone showed a TTL of {0}, and the policy says that none is longer than {1}: {0} \
-                     counts",
+                    "{operator}: a listing of its zone showed a TTL of {}, and the policy says that none is longer than {}",
                     seconds(seen),
                     seconds(said)
                 ),
