@@ -51,9 +51,14 @@ fn in_300_worlds_the_checker_agrees_with_every_certificate() {
 fn a_certificate_that_hides_its_exposures_is_contradicted() {
     let reports = worlds(0..100);
     let files = reports.iter().flat_map(|report| &report.certificates).map(|text| read_file(text).unwrap());
-    let mut with_exposure = files.filter(|file| !file.certificate.exposures.is_empty());
-    let mut file = with_exposure.next().unwrap();
-    file.certificate.exposures.clear();
-    let found = verify(&file.certificate, &file.evidence);
-    assert!(found.iter().any(|disagreement| disagreement.claim == Claim::Exposures), "{found:?}");
+    let (mut contradicted, mut exposed) = (0, 0);
+    for mut file in files.filter(|file| !file.certificate.exposures.is_empty()) {
+        file.certificate.exposures.clear();
+        let found = verify(&file.certificate, &file.evidence);
+        assert!(!found.is_empty(), "the sentence of the verdict does not fit the empty list");
+        exposed += 1;
+        contradicted += usize::from(found.iter().any(|disagreement| disagreement.claim == Claim::Exposures));
+    }
+    // Outages of all name servers, and what the parent denied, the checker does not work out.
+    assert!(contradicted > 0, "none of {exposed} by what the evidence shows");
 }
