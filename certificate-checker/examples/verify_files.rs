@@ -1,5 +1,6 @@
 //! Verifies certificate files without any other part of Chorus: `cargo run -p chorus-certificate-checker --example verify_files
-//! -- FILE...`. Exit status 1 when the evidence contradicts a certificate, or a file is none.
+//! -- FILE...`. The exit status is 1 when the evidence contradicts a certificate, or a file is
+//! no certificate file.
 
 use chorus_certificate_checker::{read_file, verify};
 use std::process::ExitCode;

@@ -37,7 +37,7 @@ pub struct Evidence {
     pub tracks: Vec<Track>,
     /// The longest time between the beginnings of two rounds of observation in this transition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub longest_pause: Option<Pause>,
+    pub longest_gap: Option<Gap>,
     /// Addresses of name servers that Chorus did not observe because the user said so, each as `host (address)`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses_left_out: Vec<String>,
@@ -134,7 +134,7 @@ pub struct Track {
     pub host: String,
     /// Whose server it is.
     pub whose: Whose,
-    /// What was asked for.
+    /// The kind of RRset that Chorus queried for.
     pub kind: Kind,
     /// The versions, as they were seen or must be supposed.
     pub spans: Vec<Span>,
@@ -229,7 +229,7 @@ pub struct Failure {
 
 /// A time in which Chorus did not look at the zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pause {
+pub struct Gap {
     /// When the round before it began.
     pub from_ms: i64,
     /// When the round after it began.

@@ -7,9 +7,9 @@ use serde_json::Value;
 /// A certificate with its evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFile {
-    /// What it claims.
+    /// The claims.
     pub certificate: Certificate,
-    /// What it rests on.
+    /// The observations and assumptions that the claims rest on.
     pub evidence: Evidence,
 }
 

@@ -5,7 +5,7 @@ use crate::evidence::{Evidence, Kind, Whose};
 use crate::intervals::{Interval, Intervals};
 use crate::margin::{Margin, Smallest};
 use crate::reach::{Reach, reach};
-use crate::unknown::{has_failed, unknown};
+use crate::unknown::unknown;
 use crate::versions::{Version, World, kind_text};
 
 /// What can go wrong for a resolver.
@@ -41,8 +41,6 @@ pub struct Judgement {
     pub exposures: Vec<Exposure>,
     /// What the evidence does not show: one sentence each.
     pub unknown: Vec<String>,
-    /// Whether any address failed for long, or at the end, whether or not resolvers could query it.
-    pub has_failures: bool,
     /// The smallest time between the death of a version and the first of one that does not go with it.
     pub smallest_margin: Option<Margin>,
 }
@@ -59,8 +57,7 @@ pub fn judge(evidence: &Evidence) -> Result<Judgement, String> {
     judge.unusable_answers(&mut found);
     let Found { mut exposures, margin, .. } = found;
     exposures.sort_by(|a, b| (a.from_ms, a.kind, &a.what).cmp(&(b.from_ms, b.kind, &b.what)));
-    let (unknown, has_failures) = (unknown(&world, &reach), has_failed(&world));
-    Ok(Judgement { exposures, unknown, has_failures, smallest_margin: margin.found() })
+    Ok(Judgement { exposures, unknown: unknown(&world, &reach), smallest_margin: margin.found() })
 }
 
 /// A version with the times in which resolvers may hold it.
@@ -69,7 +66,7 @@ struct Held<'w> {
     lives: Intervals,
 }
 
-/// What was found so far.
+/// The exposures and the smallest margin so far.
 struct Found {
     window: Interval,
     exposures: Vec<Exposure>,

@@ -20,13 +20,13 @@ pub(crate) fn unknown(world: &World<'_>, reach: &Reach) -> Vec<String> {
         }
     }
     for track in &evidence.tracks {
-        // What a server does that no resolver can query makes nobody fail.
+        // No resolver fails because of a server that none can query.
         let is_queried =
             |time: &Interval| track.whose == Whose::PublicDns || reach.of(&track.whose).within(*time).next().is_some();
         unknown.extend(gaps(track, world).filter(|(time, _)| is_queried(time)).map(|(_, text)| text));
     }
-    if let Some(pause) = evidence.longest_pause {
-        let time = Interval { from_ms: pause.from_ms, until_ms: pause.until_ms }.and(world.window());
+    if let Some(gap) = evidence.longest_gap {
+        let time = Interval { from_ms: gap.from_ms, until_ms: gap.until_ms }.and(world.window());
         if time.until_ms.saturating_sub(time.from_ms) > gap_max_ms(world) {
             let (from, until) = (clock::text(time.from_ms), clock::text(time.until_ms));
             unknown.insert(format!("Chorus did not look at the zone from {from} until {until}"));
@@ -40,11 +40,6 @@ pub(crate) fn unknown(world: &World<'_>, reach: &Reach) -> Vec<String> {
     }
     unknown.extend(evidence.addresses_left_out.iter().map(|address| format!("{address} was not observed")));
     unknown.into_iter().collect()
-}
-
-/// Whether any address failed in the transition: a certificate may name that, too, where no resolver could query it.
-pub(crate) fn has_failed(world: &World<'_>) -> bool {
-    world.evidence.tracks.iter().any(|track| gaps(track, world).next().is_some())
 }
 
 /// Two equal answers with more time between them prove nothing about the time between.

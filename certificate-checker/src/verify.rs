@@ -25,7 +25,7 @@ pub enum Claim {
     Verdict,
     /// There were exposures that the certificate does not admit.
     Exposures,
-    /// Something is not known that the certificate does not admit, or everything is known where it admits gaps.
+    /// Something is not known that the certificate does not admit.
     Completeness,
     /// The margin is smaller than the certificate claims.
     Margin,
@@ -152,9 +152,7 @@ fn sentence(certificate: &Certificate, found: &mut Vec<Disagreement>) {
             Claim::Verdict,
             format!("the verdict says that {}, and the lists of the certificate that {}", said.text(), listed.text()),
         ),
-        None => {
-            add(found, Claim::Verdict, format!("the verdict is none that Chorus writes: {:?}", certificate.verdict))
-        }
+        None => add(found, Claim::Verdict, format!("Chorus writes no such verdict: {:?}", certificate.verdict)),
     }
 }
 
@@ -196,20 +194,10 @@ fn exposures(certificate: &Certificate, judgement: &Judgement, found: &mut Vec<D
     }
 }
 
-/// What is not known is admitted.
+/// The certificate admits that something is not known, where the evidence shows that. It may admit more: that claims no safety.
 fn completeness(certificate: &Certificate, judgement: &Judgement, found: &mut Vec<Disagreement>) {
-    match (certificate.not_looked_at.first(), judgement.unknown.first()) {
-        (None, Some(unknown)) => {
-            add(found, Claim::Completeness, format!("the certificate does not admit what is not known: {unknown}"));
-        }
-        (Some(admitted), None) if !judgement.has_failures => {
-            add(
-                found,
-                Claim::Completeness,
-                format!("the evidence does not show the gap that the certificate admits: {admitted}"),
-            );
-        }
-        _ => {}
+    if let (true, Some(unknown)) = (certificate.not_looked_at.is_empty(), judgement.unknown.first()) {
+        add(found, Claim::Completeness, format!("the certificate does not admit what is not known: {unknown}"));
     }
 }
 

@@ -55,7 +55,7 @@ const FALSIFIED: [Falsified; 25] = [
     ("an exposure is made up", Claim::Verdict, |file| {
         file["exposures"] = json!([{ "from": file["started"], "until": file["ended"], "what": "made up", "who": "" }]);
     }),
-    ("a gap is made up", Claim::Completeness, |file| file["not_looked_at"] = json!(["made up"])),
+    ("a gap is made up", Claim::Verdict, |file| file["not_looked_at"] = json!(["made up"])),
     ("a version ends after the next one began", Claim::Evidence, |file| {
         let ended = spans(file, "dnskey").into_iter().find(|span| !span["until_ms"].is_null()).unwrap();
         ended["until_ms"] = json!(ended["until_ms"].as_i64().unwrap() + DAY_MS);

@@ -147,8 +147,8 @@ fn what_was_not_looked_at_is_not_known() {
     assert_eq!(gap(Some(52)), 1);
     assert_eq!(gap(None), 1);
     assert_eq!(clean_join().failed("a", Kind::Ns, (50, Some(60)), "silent_over_udp").judged().unknown.len(), 0);
-    assert_eq!(clean_join().pause(10, 12).judged().unknown.len(), 1);
-    assert_eq!(clean_join().pause(-12, 1).judged().unknown.len(), 0, "it was over soon after the start");
+    assert_eq!(clean_join().without_looks(10, 12).judged().unknown.len(), 1);
+    assert_eq!(clean_join().without_looks(-12, 1).judged().unknown.len(), 0, "it was over soon after the start");
     let mut assumed = clean_join();
     assumed.0.data_ttls.get_mut("b").unwrap().source = DataTtlSource::Assumed;
     assumed.0.addresses_left_out = vec!["ns1.a.example (2001:db8::1)".into()];

@@ -35,10 +35,10 @@ pub(super) fn evidence(known: &Picture, status: &Status, certificate: &Certifica
         data_ttls: data_ttls(known),
         hosts: known.hosts.iter().map(|(host, operator)| (plain_text(host), operator.clone())).collect(),
         tracks: known.history.tracks().map(|(server, kind, track)| exported(server, kind, track)).collect(),
-        longest_pause: status
+        longest_gap: status
             .longest_gap
             .as_ref()
-            .map(|longest| out::Pause { from_ms: longest.gap.from.0, until_ms: longest.gap.until.0 }),
+            .map(|longest| out::Gap { from_ms: longest.gap.from.0, until_ms: longest.gap.until.0 }),
         addresses_left_out: known
             .places
             .left_out

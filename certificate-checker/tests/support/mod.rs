@@ -1,7 +1,7 @@
 //! Evidence of small zones, as tests write it.
 
 use chorus_certificate_checker::evidence::{
-    DataTtl, DataTtlSource, Evidence, FailedSpan, Failure, Kind, Pause, Policy, Signer, Span, Track, Whose,
+    DataTtl, DataTtlSource, Evidence, FailedSpan, Failure, Gap, Kind, Policy, Signer, Span, Track, Whose,
 };
 use chorus_certificate_checker::{Exposure, ExposureKind, FORMAT, Judgement, judge};
 use sha2::{Digest, Sha256};
@@ -158,9 +158,9 @@ impl Scene {
         self
     }
 
-    pub fn pause(mut self, from_hour: i64, until_hour: i64) -> Scene {
+    pub fn without_looks(mut self, from_hour: i64, until_hour: i64) -> Scene {
         let ms = |hour: i64| hour * HOUR_S * 1000;
-        self.0.longest_pause = Some(Pause { from_ms: ms(from_hour), until_ms: ms(until_hour) });
+        self.0.longest_gap = Some(Gap { from_ms: ms(from_hour), until_ms: ms(until_hour) });
         self
     }
 

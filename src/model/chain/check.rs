@@ -151,22 +151,24 @@ fn unanswered(scene: &Scene<'_>, planned: &[Planned]) -> Vec<Objection> {
 /// Name servers that nobody names yet, neither the parent nor another operator, need signatures that outlast what caches keep of
 /// them (RFC 4035 §5.3.3). How long they keep the SOA record is not in the history.
 fn ending(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Objection> {
+    let mut ds = scene.history.tracks_of(Kind::Ds).filter_map(|(_, track)| track.current());
+    if !ds.any(|span| !span.served.records.is_empty()) {
+        return Vec::new();
+    }
     let sets = planned.iter().filter(|planned| planned.kind == Kind::Ns);
-    let hosts: BTreeSet<Name> = sets
-        .flat_map(|set| &set.records)
-        .filter_map(|ns| ns_name(ns).ok())
-        .filter(|host| !is_delegated(scene, host))
-        .collect();
-    let hosts: BTreeSet<Name> = hosts.into_iter().filter(|host| !is_named_by_others(scene, host)).collect();
-    let is_secure = scene.history.tracks_of(Kind::Ds).filter_map(|(_, track)| track.current());
-    let is_secure = is_secure.into_iter().any(|span| !span.served.records.is_empty());
+    let named = sets.flat_map(|set| &set.records).filter_map(|ns| ns_name(ns).ok());
+    let hosts: BTreeSet<Name> =
+        named.filter(|host| !is_delegated(scene, host) && !is_named_by_others(scene, host)).collect();
     let servers = scene.history.servers().filter(|s| matches!(s.who, Who::Operator(_)) && hosts.contains(&*s.host));
     let kinds = servers.flat_map(|server| [Kind::Dnskey, Kind::Data].map(|kind| (server, kind)));
-    let ending = kinds.filter(|_| is_secure).filter_map(|(server, kind)| {
+    let ending = kinds.filter_map(|(server, kind)| {
         let served = &scene.history.current(server, kind)?.served;
         let kept = if kind == Kind::Dnskey { scene.lifetimes.cached(u64::from(served.ttl_s)) } else { Duration::ZERO };
         let expires = served.expires.filter(|at| *at < now.plus(kept + scene.lifetimes.policy.slack()))?;
-        let text = format!("{server} would be named, and its signature of the {kind} RRset ends at {expires}: see why the zone is not signed again there");
+        let text = format!(
+            "{server} would be named, and its signature of the {kind} RRset ends at {expires}: see why the zone is not signed \
+             again there"
+        );
         Some(Objection { text, until: None })
     });
     ending.collect()
