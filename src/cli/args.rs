@@ -521,6 +521,20 @@ Example:
         #[command(flatten)]
         how: How,
     },
+    /// Say that what Chorus showed for the registrar, and the parent does not have, will not be handed in any more
+    #[command(after_help = "\
+Until you say so, or the time of the policy is over (`--hand-over-max`), waits count with it.
+
+Example:
+  chorus zone undo example.org
+  chorus zone show example.org
+  chorus zone withdraw example.org --reason 'the registrar has closed the request'")]
+    Withdraw {
+        #[arg(value_parser = input::zone_name)]
+        zone: String,
+        #[command(flatten)]
+        how: How,
+    },
     /// What happened, one line per event
     #[command(after_help = "Example:\n  chorus zone history example.org --limit 20")]
     History {
@@ -621,6 +635,9 @@ pub struct PolicyArgs {
     /// From the parent's scan until its servers show the outcome [default: 48h]
     #[arg(long, value_name = "DURATION", value_parser = input::seconds)]
     pub parent_pipeline: Option<u64>,
+    /// How long what Chorus showed for the registrar may still be handed in after it shows it no more [default: 7d]
+    #[arg(long, value_name = "DURATION", value_parser = input::seconds)]
+    pub hand_over_max: Option<u64>,
     /// What the parent takes: any, ch, se, fred, ee, centralnic, uz, za, ripe, namingo, single-key [default: auto, by its name]
     #[arg(long, value_name = "NAME")]
     pub parent_profile: Option<String>,
@@ -642,6 +659,7 @@ impl From<PolicyArgs> for PolicyChange {
             stale_s: args.stale,
             data_ttl_max_s: args.data_ttl_max,
             parent_pipeline_s: args.parent_pipeline,
+            hand_over_max_s: args.hand_over_max,
             parent_profile: args.parent_profile,
             parent: None,
             sample_every_s: args.sample_every,

@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Returns the evidence of the transition that `certificate` is of.
 pub(super) fn evidence(known: &Picture, status: &Status, certificate: &Certificate) -> Evidence {
     let policy = &known.lifetimes.policy;
+    // What a person was given for the registrar no resolver has seen.
+    let tracks = known.history.tracks().filter(|(server, _, _)| server.is_asked());
     Evidence {
         format: FORMAT,
         transition: certificate.transition.clone(),
@@ -34,7 +36,7 @@ pub(super) fn evidence(known: &Picture, status: &Status, certificate: &Certifica
         },
         data_ttls: data_ttls(known),
         hosts: known.hosts.iter().map(|(host, operator)| (plain_text(host), operator.clone())).collect(),
-        tracks: known.history.tracks().map(|(server, kind, track)| exported(server, kind, track)).collect(),
+        tracks: tracks.map(|(server, kind, track)| exported(server, kind, track)).collect(),
         longest_gap: status
             .longest_gap
             .as_ref()
@@ -52,7 +54,7 @@ pub(super) fn evidence(known: &Picture, status: &Status, certificate: &Certifica
 fn data_ttls(known: &Picture) -> BTreeMap<String, out::DataTtl> {
     let observed = known.history.tracks().filter_map(|(server, _, _)| match &server.who {
         Who::Operator(name) => Some(name),
-        Who::Parent | Who::Public => None,
+        Who::Parent | Who::Public | Who::Registrar => None,
     });
     let operators: BTreeSet<&String> = known.members.keys().chain(observed).collect();
     let ttl = |operator: &String| {
@@ -76,7 +78,7 @@ fn exported(server: &Server, kind: Kind, track: &Track) -> out::Track {
         whose: match &server.who {
             Who::Parent => out::Whose::Parent,
             Who::Operator(name) => out::Whose::Operator(name.clone()),
-            Who::Public => out::Whose::PublicDns,
+            Who::Public | Who::Registrar => out::Whose::PublicDns,
         },
         kind: kind_of(kind),
         spans: track.spans.iter().map(|seen| span(kind, seen, out::Basis::Seen)).chain(sent).chain(supposed).collect(),

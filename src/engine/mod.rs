@@ -15,6 +15,7 @@ mod contested;
 mod course;
 mod evidence;
 mod fresh;
+mod handed;
 mod judge;
 mod jumps;
 mod looks;

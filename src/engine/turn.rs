@@ -224,6 +224,7 @@ impl Engine {
             memory.judged.look(&known);
             let told_at = self.tell(zone, memory, &known, &decision).await?;
             memory.status.told_at = Some(told_at);
+            self.hand_over(&mut known, &decision).await?;
             self.alert(&known, &mut memory.status, &decision).await?;
             self.measure_parent(&known, &mut memory.status, &decision).await?;
             if is_old {
@@ -286,6 +287,7 @@ impl Engine {
             Who::Parent => known.places.parent.contains(server),
             Who::Operator(name) => known.places.operators.get(name).is_none_or(|servers| servers.contains(server)),
             Who::Public => known.is_named(&server.host),
+            Who::Registrar => true,
         };
         let retired: Vec<Server> = known.history.servers().filter(|server| !listed(server)).cloned().collect();
         for server in retired {

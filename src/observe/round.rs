@@ -111,7 +111,7 @@ pub async fn observe_all(
     let views = servers.iter().map(|server| async move {
         match server.who {
             Who::Parent => observe_parent_server(asker, zone, parent_zone, server, protocol).await,
-            Who::Operator(_) | Who::Public => {
+            Who::Operator(_) | Who::Public | Who::Registrar => {
                 ParentView { samples: observe_operator_server(asker, zone, server, protocol).await, glue: Glue::new() }
             }
         }

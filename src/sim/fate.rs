@@ -54,6 +54,11 @@ pub enum Fate {
     Settings {
         operator: u8,
     },
+    /// A person hands in what the controller showed for the parent some time ago.
+    HandsIn {
+        kind: Kind,
+        set: Vec<u16>,
+    },
     /// An update that nobody believes in any more arrives after all, if the set is still what it was.
     Arrives {
         operator: u8,
@@ -96,6 +101,7 @@ impl World {
                 }
                 self.rolls_due_ms = now_ms;
             }
+            Fate::HandsIn { kind, set } => self.hands_in(kind, set),
             Fate::Settings { operator } => self.edge.settings.push(operator),
             Fate::Dies { operator } => {
                 self.at_fault_ms.get_or_insert(now_ms);

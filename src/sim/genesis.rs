@@ -7,6 +7,7 @@ use super::address::{Address, Content};
 use super::catalogue::{OPERATORS, catalogue, host_name, host_number, inside_host_number, ip, label};
 use super::chance::Rng;
 use super::edge::{Edge, SPARE};
+use super::late::Late;
 use super::log::Log;
 use super::operator::{Operator, Ways};
 use super::oracle::{self, Oracle};
@@ -42,6 +43,7 @@ impl World {
             // Data of these worlds are never bogus by themselves.
             sample_every_s: 0,
             gap_max_s: 3600,
+            hand_over_max_s: 0,
             resolver_max_ttl_s: if rng.chance(15) { rng.between(300, 3600).unsigned_abs() } else { 7 * 86_400 },
             delegation: String::new(),
         };
@@ -102,8 +104,10 @@ impl World {
             rolls_due_ms: i64::MAX,
             lives: Lives::default(),
             edge: Edge::by_chance(seed, longest_ttl_s),
+            late: Late::by_chance(seed, life_s),
             rng,
         };
+        world.policy.hand_over_max_s = world.late.longest_s;
         let parents = world.rng.between(1, 2);
         for nth in 0..if world.edge.has_copy { 2 } else { parents } {
             let lag_ms = world.rng.between(0, parent_lag_ms);

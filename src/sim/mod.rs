@@ -13,6 +13,7 @@ mod crash;
 mod edge;
 mod fate;
 mod genesis;
+mod late;
 mod leftovers;
 mod log;
 mod moves;

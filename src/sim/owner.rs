@@ -185,8 +185,8 @@ impl Owner {
         }
     }
 
-    /// A parent that a person has to tell is told what the controller says it may have now.
-    pub fn tell_parent(&mut self, world: &mut World, ds: Vec<u16>, ns: Vec<u16>) {
+    /// A parent that a person has to tell is told what the controller says it may have now. `is_shown`: for the registrar.
+    pub fn tell_parent(&mut self, world: &mut World, ds: Vec<u16>, ns: Vec<u16>, is_shown: bool) {
         if !self.rng.chance(40) {
             return;
         }
@@ -197,7 +197,7 @@ impl Owner {
         }
         for (kind, mut set) in sets {
             set.sort_unstable();
-            world.tell_parent(kind, set);
+            world.tell_parent(kind, set, is_shown);
         }
     }
 }

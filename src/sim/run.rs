@@ -17,7 +17,7 @@ use crate::api::service::Service;
 use crate::api::wire;
 use crate::engine::{Engine, Ports, Status, Switches};
 use crate::model::dns::unhex;
-use crate::model::group::Standing;
+use crate::model::group::{Standing, is_by_hand};
 use crate::model::time::Time;
 use crate::store::TransitionState;
 use futures::FutureExt;
@@ -405,8 +405,10 @@ impl Play {
         }
         if tables.running().is_some() && !world.never_acts() {
             let status = Status::read(&zone.status);
-            let asked_for = if world.parent.needs_hand() { "parent-" } else { "parent-manual" };
-            let waits = status.waiting.iter().any(|wait| wait.code.starts_with(asked_for));
+            let is_shown = status.waiting.iter().any(|wait| is_by_hand(&wait.code, zone.parent.mode));
+            // Who knows that the parent takes no CSYNC hands name servers in, whether they are shown for it or not.
+            let is_known = world.parent.needs_hand();
+            let waits = is_shown || is_known && status.waiting.iter().any(|wait| wait.code.starts_with("parent-"));
             let numbers = |texts: &[String]| -> Vec<u16> {
                 texts.iter().filter_map(|text| unhex(text)).filter_map(|octets| catalogue().number(&octets)).collect()
             };
@@ -415,7 +417,8 @@ impl Play {
             // What an operator put back looks like the work of another.
             self.tries_now = world.at_fault_ms.is_some() && codes.contains(&"second-writer");
             if waits {
-                self.owner.tell_parent(&mut world, numbers(&status.parent_ds), numbers(&status.parent_ns));
+                let (ds, ns) = (numbers(&status.parent_ds), numbers(&status.parent_ns));
+                self.owner.tell_parent(&mut world, ds, ns, is_shown);
             }
         }
         let due_ms = zone.due_at.0;

@@ -8,6 +8,7 @@ use super::catalogue::{OPERATORS, catalogue, label, operator_of_host};
 use super::chance::Rng;
 use super::edge::Edge;
 use super::fate::Fate;
+use super::late::Late;
 use super::log::Log;
 use super::operator::Operator;
 use super::oracle::{self, Oracle, View};
@@ -34,6 +35,7 @@ pub struct World {
     pub rng: Rng,
     pub whims: Whims,
     pub edge: Edge,
+    pub late: Late,
     pub log: Log,
     pub operators: Vec<Operator>,
     pub parent: Parent,
@@ -236,7 +238,7 @@ impl World {
         }
     }
 
-    fn parent_publishes(&mut self, kind: Kind, set: &[u16], ttl_s: u32) {
+    pub(super) fn parent_publishes(&mut self, kind: Kind, set: &[u16], ttl_s: u32) {
         self.log.note(self.now_ms, format_args!("parent has {kind} {set:?} ttl {ttl_s}"));
         self.version += 1;
         let content = Arc::new(Content::new(kind, self.version, set, ttl_s, &[]));
@@ -246,13 +248,6 @@ impl World {
             // The whole lag at most: what is published first is shown first, anyway.
             let lag_ms = self.rng.between(0, address.lag_ms);
             address.will_show(self.now_ms + lag_ms, &contents);
-        }
-    }
-
-    /// A person tells the parent.
-    pub fn tell_parent(&mut self, kind: Kind, set: Vec<u16>) {
-        if let Some((kind, set, ttl_s)) = self.parent.is_told(kind, set) {
-            self.parent_publishes(kind, &set, ttl_s);
         }
     }
 

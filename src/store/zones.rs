@@ -181,6 +181,21 @@ impl Store {
         Ok(())
     }
 
+    /// Puts what a person was given for the registrar in the place of what was stored of it.
+    pub async fn set_handed_over(&self, zone: &Name, history: &History) -> Result<(), StoreError> {
+        let key = stored(zone);
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query("DELETE FROM spans WHERE zone = $1 AND who = $2")
+            .bind(&key)
+            .bind(write_who(&Who::Registrar))
+            .execute(&mut *tx)
+            .await?;
+        let spans = history.touched_since(Time::MIN).filter(|(server, ..)| server.who == Who::Registrar);
+        write_spans(&mut tx, &key, spans).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Puts a history and what is in flight in the place of the stored ones, with the status that says why: the clock was
     /// set, and all moments with it.
     pub async fn set_right(
@@ -460,12 +475,14 @@ fn write_standing(standing: Standing) -> &'static str {
 
 const PARENT: &str = "parent";
 const PUBLIC: &str = "public";
+const REGISTRAR: &str = "registrar";
 
 pub(super) fn write_who(who: &Who) -> String {
     match who {
         Who::Parent => PARENT.to_owned(),
         Who::Operator(name) => format!("operator:{name}"),
         Who::Public => PUBLIC.to_owned(),
+        Who::Registrar => REGISTRAR.to_owned(),
     }
 }
 
@@ -473,6 +490,7 @@ fn read_who(text: &str) -> Who {
     match text.strip_prefix("operator:") {
         Some(name) => Who::Operator(name.to_owned()),
         None if text == PUBLIC => Who::Public,
+        None if text == REGISTRAR => Who::Registrar,
         None => Who::Parent,
     }
 }

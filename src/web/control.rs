@@ -76,6 +76,7 @@ fn done(verb: Verb) -> &'static str {
         Verb::Undo => "undoing",
         Verb::TryNow => "tried",
         Verb::Repair => "repairing",
+        Verb::Withdraw => "withdrawn",
     }
 }
 
@@ -104,6 +105,7 @@ async fn shown(here: &Here, name: &str, verb: Verb, reason: String, refused: Opt
         Verb::Undo => "Undo",
         Verb::TryNow => "Try now",
         Verb::Repair => "Repair",
+        Verb::Withdraw => "Withdraw",
     };
     let why_not = ways::buttons(&zone).into_iter().find(|button| button.verb == verb.name()).and_then(|b| b.why_not);
     let status = refused.as_ref().map_or(StatusCode::OK, |trouble| trouble.status);
@@ -137,6 +139,11 @@ fn happens(verb: Verb, zone: &ZoneShow) -> String {
         Verb::TryNow => "The zone is looked at now, and what failed is tried again at once. Guards are guards all the \
                          same: what caches still hold is waited for."
             .to_owned(),
+        Verb::Withdraw => {
+            "Chorus counts no longer with what it showed for the registrar and the parent does not have. Do this when you \
+             have made sure that nobody will hand it in: the parent would delegate to, or vouch for, what is not there any more."
+                .to_owned()
+        }
         Verb::Repair if zone.to_repair.is_empty() => "The group lacks nothing.".to_owned(),
         Verb::Repair => format!("Chorus puts right what the group lacks: {}.", zone.to_repair.join("; ")),
     }

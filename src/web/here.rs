@@ -49,7 +49,7 @@ impl Here {
 }
 
 /// What was done, told on the page that a form leads to. The code is in its address; the sentence is only ever one of these.
-const NOTICES: [(&str, &str); 17] = [
+const NOTICES: [(&str, &str); 18] = [
     ("started", "The transition has begun."),
     ("nothing", "The zone is there already: nothing was started."),
     ("paused", "Paused: new keys are still shared, nothing else is written."),
@@ -58,6 +58,7 @@ const NOTICES: [(&str, &str); 17] = [
     ("undoing", "It is being undone: back to the group from before, under the same guards."),
     ("tried", "Looked at again just now; what failed was tried again."),
     ("repairing", "The repair has begun: Chorus puts right what the group lacks."),
+    ("withdrawn", "Chorus counts no longer with what it showed for the registrar."),
     ("policy", "The policy is changed."),
     ("adopted", "The zone is adopted. Nothing was written anywhere."),
     ("operator-added", "The operator is added. Its credential is stored sealed, and is never shown again."),

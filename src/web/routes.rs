@@ -180,11 +180,12 @@ pub fn pages() -> Pages {
     })
 }
 
-const VERBS: [(&str, Verb); 6] = [
+const VERBS: [(&str, Verb); 7] = [
     ("/zones/{zone}/pause", Verb::Pause),
     ("/zones/{zone}/resume", Verb::Resume),
     ("/zones/{zone}/stop", Verb::Stop),
     ("/zones/{zone}/undo", Verb::Undo),
     ("/zones/{zone}/try-now", Verb::TryNow),
     ("/zones/{zone}/repair", Verb::Repair),
+    ("/zones/{zone}/withdraw", Verb::Withdraw),
 ];

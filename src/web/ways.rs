@@ -41,6 +41,7 @@ pub fn buttons(zone: &ZoneShow) -> Vec<Button> {
         (Verb::Undo, "Undo…", "goes back to the group from before", false),
         (Verb::TryNow, "Try now", "looks at once, and tries again what failed; guards stay guards", true),
         (Verb::Repair, "Repair…", "puts right what the group lacks", false),
+        (Verb::Withdraw, "Withdraw…", "says that what was shown for the registrar will not be handed in", false),
     ];
     let button = |(verb, label, does, at_once): (Verb, _, _, _)| Button {
         verb: verb.name(),
@@ -53,6 +54,12 @@ pub fn buttons(zone: &ZoneShow) -> Vec<Button> {
 }
 
 fn why_not(verb: Verb, zone: &ZoneShow) -> Option<&'static str> {
+    if verb == Verb::Withdraw {
+        return zone
+            .handed_over
+            .is_empty()
+            .then_some("nothing was shown for the registrar that the parent does not have");
+    }
     let Some(transition) = under_way(zone) else {
         let last = zone.transition.as_ref().map(|transition| transition.state);
         let led_nowhere =

@@ -64,6 +64,7 @@ pub fn policy() -> ZonePolicy {
         resolver_max_ttl_s: 604_800,
         sample_every_s: 900,
         gap_max_s: 3600,
+        hand_over_max_s: 604_800,
         delegation: String::new(),
     }
 }
@@ -176,6 +177,7 @@ pub fn zone() -> ZoneShow {
             server("b", "ns1.b.example", b2, None, Some("no answer in time")),
         ],
         hand_to_registrar: None,
+        handed_over: Vec::new(),
         policy: policy(),
         next: Some("the CDS set is written to a and b at 10:58:12Z".to_owned()),
         updated_at: Some(at(-4)),

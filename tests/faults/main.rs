@@ -6,6 +6,7 @@ mod answers;
 mod clocks;
 mod credentials;
 mod groups;
+mod handed;
 mod kept;
 mod left_out;
 mod lists;

@@ -279,6 +279,49 @@ fn keys_go_of_an_operator_that_the_parent_may_have_delegated_to_while_nobody_loo
     }
 }
 
+/// What was shown to a person lives on when it is shown no more: the keys of b stay for as long as the registrar may act, and
+/// what it then makes lives.
+#[test]
+fn keys_go_of_an_operator_that_the_registrar_may_still_delegate_to() {
+    const ACTS_WITHIN_S: i64 = 7 * 86_400;
+    let now_s = LATER_S + 100_000;
+    for (left_out, goes_at_once) in [(&[][..], false), (&[Switch::HandedOver], true)] {
+        let mut f = b_is_trusted();
+        f.members.get_mut("a").unwrap().placements.insert(Kind::Dnskey, RecordSet::from([keys("b").0, keys("b").1]));
+        let both = f.ns(&["a", "b"]);
+        let within = Duration::from_secs(ACTS_WITHIN_S.unsigned_abs());
+        assert!(f.history.hand_over(Kind::Delegation, Some(&both), Time::from_s(LATER_S), within));
+        assert!(f.history.hand_over(Kind::Delegation, None, Time::from_s(LATER_S + 10), within));
+        f.members.get_mut("b").unwrap().wanted = Standing::Outside;
+        leave_out(&mut f, left_out);
+        looks_again(&mut f, now_s);
+        let goes = |f: &Fixture, now_s: i64| {
+            let writes = decide(&f.world(now_s)).writes;
+            let mut changes = writes.iter().filter(|write| write.operator == "a").flat_map(|write| &write.sets);
+            changes.any(|(kind, _, change)| {
+                *kind == Kind::Dnskey && matches!(change, Change::Partly { without, .. } if !without.is_empty())
+            })
+        };
+        assert_eq!(goes(&f, now_s + 1), goes_at_once, "{left_out:?}");
+        let objections = objections(&f, now_s + 1, "a", Kind::Dnskey, all_keys(&["a"]));
+        assert_eq!(objections.is_empty(), goes_at_once, "{left_out:?}: {objections:?}");
+        // The registrar acts.
+        let acts_s = LATER_S + ACTS_WITHIN_S - 5;
+        let mut truth = f.clone();
+        if goes_at_once {
+            truth.sees(now_s + 2, "a", Kind::Dnskey, all_keys(&["a"]));
+        }
+        truth.sees(acts_s, "parent", Kind::Delegation, truth.ns(&["a", "b"]));
+        assert_eq!(exposures(&truth, acts_s + 60) > 0, goes_at_once, "{left_out:?}");
+        // It does not: the delegation that it could have made, and then what b served, are dead.
+        f.sees(now_s + 3, "b", Kind::Ns, f.ns(&["a"]));
+        looks_again(&mut f, LATER_S + ACTS_WITHIN_S + 20);
+        let later_s = LATER_S + ACTS_WITHIN_S + 20 + 2 * (86_400 + 60);
+        looks_again(&mut f, later_s);
+        assert!(goes(&f, later_s + 1), "{left_out:?}: {:#?}", decide(&f.world(later_s + 1)));
+    }
+}
+
 #[test]
 fn the_ds_of_a_key_goes_while_a_cache_holds_the_sets_that_it_alone_signed() {
     for left_out in [&[][..], &[Switch::RolledDs]] {

@@ -27,6 +27,7 @@ pub fn all_keys(operators: &[&str]) -> RecordSet {
     operators.iter().flat_map(|o| [keys(o).0, keys(o).1]).collect()
 }
 
+#[derive(Clone)]
 pub struct Fixture {
     pub zone: Name,
     pub history: History,
@@ -112,7 +113,7 @@ impl Fixture {
             (Who::Operator(o), Kind::Dnskey) => (RecordSet::from([keys(o).0]), self.key_ttl_s),
             (Who::Operator(o), Kind::Cds | Kind::Cdnskey) => (RecordSet::from([keys(o).0]), self.key_ttl_s),
             (Who::Operator(o), _) => (RecordSet::from([keys(o).1]), self.ns_ttl_s),
-            (Who::Public, _) => (RecordSet::new(), self.ns_ttl_s),
+            (Who::Public | Who::Registrar, _) => (RecordSet::new(), self.ns_ttl_s),
         };
         let signers = if records.is_empty() && kind != Kind::Data { RecordSet::new() } else { signers };
         let served = Served { records, ttl_s, signers, expires: None };

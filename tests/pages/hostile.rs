@@ -351,7 +351,7 @@ async fn when_it_ends_and_what_if_it_is_stopped_is_answered_in_every_state() {
         }
         let verbs: Vec<_> = page.elements.iter().filter(|e| e.get("class") == Some("why")).collect();
         assert_eq!(verbs.len(), 7, "{what}");
-        for verb in ["pause", "resume", "stop", "undo", "try-now", "repair"] {
+        for verb in ["pause", "resume", "stop", "undo", "try-now", "repair", "withdraw"] {
             let page = Page::read(&browser.get(&format!("/zones/example.org/{verb}")).await.text);
             page.check();
         }

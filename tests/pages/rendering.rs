@@ -10,7 +10,7 @@ use chorus::web::routes::{Declared, pages};
 use std::sync::Arc;
 
 /// Each page once. What they hold comes from the samples.
-pub const PATHS: [&str; 35] = [
+pub const PATHS: [&str; 36] = [
     "/",
     "/zones",
     "/zones?state=blocked&text=x",
@@ -31,6 +31,7 @@ pub const PATHS: [&str; 35] = [
     "/zones/slow.example/undo",
     "/zones/slow.example/try-now",
     "/zones/slow.example/repair",
+    "/zones/slow.example/withdraw",
     "/zones/example.org/policy",
     "/operators",
     "/operators/add",

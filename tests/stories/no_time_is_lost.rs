@@ -1,7 +1,7 @@
-//! How long a join takes beyond what caches and parent make necessary. The moments are the observer's: the daemon is not
-//! asked how quick it was.
+//! How long a join takes beyond what caches and parent make necessary, in figures: a machine that stalls makes them larger, so no
+//! limit is asserted here. What Chorus may lose is asserted to the millisecond in virtual time (`tests/faults/no_time_is_lost.rs`).
+//! The moments are the observer's: the daemon is not asked how quick it was.
 
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use crate::lab::proof::{Content, History, Ms, Run};
@@ -11,8 +11,6 @@ use crate::stage::{BIND, Cast, KNOT, LIMIT, Stage};
 /// TTL and slack of the story, with what the observer may be late by.
 const TTL_MS: Ms = 5_000;
 const SLACK_MS: Ms = 1_000;
-/// What a join may take beyond the earliest moments that guards and parent allow.
-const LOST_MS_MAX: Ms = 3_000;
 
 /// When the last server began to show what `wanted` accepts, and when the last one was seen with anything else.
 fn shown(history: &History, of: impl Fn(&Run) -> bool, wanted: impl Fn(&Run) -> bool) -> (Ms, Ms) {
@@ -42,30 +40,12 @@ fn size(run: &Run) -> usize {
     }
 }
 
-/// What chance may take from one join: a machine that stalls, and a parent that acts in the very moment between a write and
-/// the look at it, so that nobody can tell whether the old CDS set was still there when the new DS set appeared (it may be
-/// acted on then, and is waited for). What Chorus itself wastes it wastes each time.
-const JOINS: usize = 3;
-
 #[test]
-fn a_join_ends_at_most_three_seconds_after_guards_and_parent_allow() {
-    let mut each = Vec::new();
-    for _ in 0..JOINS {
-        each.push(lost_by_a_join());
-        if each.last().is_some_and(|lost| *lost <= LOST_MS_MAX) {
-            return;
-        }
-    }
-    panic!("each of {JOINS} joins lost more than {LOST_MS_MAX} ms: {each:?} ms");
+fn what_a_join_loses_beyond_guards_and_parent() {
+    in_own_network(LIMIT, join);
 }
 
-fn lost_by_a_join() -> Ms {
-    let (told, lost) = std::sync::mpsc::channel();
-    in_own_network(LIMIT, move || join(told));
-    lost.recv().expect("the join was measured")
-}
-
-async fn join(told: Sender<Ms>) {
+async fn join() {
     let mut stage = Stage::set("no-time-is-lost", Cast::new(&[BIND, KNOT])).await;
     // Fresh resolvers judge the end, too, but not while time is measured.
     let at_ends = stage.chorus.at_ends.take();
@@ -104,6 +84,6 @@ async fn join(told: Sender<Ms>) {
     ));
     let lost = sharing + naming + ending;
     stage.lab.tell(&format!("time lost beyond guards and parent: {lost} ms of {} ms", ended - asked));
+    assert!(ns_shown >= guard, "b was named {} ms before its guard", guard - ns_shown);
     stage.assert_clean(&["a", "b"]).await;
-    told.send(lost).expect("the test waits");
 }

@@ -38,6 +38,13 @@ impl Controller {
             self.engine.wake();
             return self.answer(name, known.transition.is_some()).await;
         }
+        if verb == Verb::Withdraw {
+            self.withdraw(name, &known, control.reason).await?;
+            drop(holding);
+            self.engine.turn(name).await.map_err(of_engine)?;
+            self.engine.wake();
+            return self.answer(name, known.transition.is_some()).await;
+        }
         let Some(running) = &known.transition else {
             if verb == Verb::Repair {
                 self.repair(name, known, control.reason).await?;
@@ -88,6 +95,32 @@ impl Controller {
         self.answer(name, true).await
     }
 
+    /// Forgets what was shown for the registrar and will not be handed in.
+    async fn withdraw(&self, name: &Name, known: &Picture, reason: Option<String>) -> Result<(), Refusal> {
+        let mut history = known.history.clone();
+        if !history.withdraw_handed_over() {
+            let shown = known.history.handed_over().next().is_some();
+            let (text, fix) = match shown {
+                false => {
+                    ("there is nothing that Chorus showed for the registrar and the parent does not have", "go on")
+                }
+                true => (
+                    "Chorus still shows for the registrar what the parent does not have",
+                    "hand it in, or stop or undo the transition first: `chorus zone stop`, `chorus zone undo`",
+                ),
+            };
+            let text = format!("{}: {text}", plain(name));
+            return Err(Refusal::new(RefusalKind::Conflict, "nothing-handed-over", text)
+                .with_fix(fix)
+                .with_zone(plain(name)));
+        }
+        self.store().set_handed_over(name, &history).await.map_err(of_store)?;
+        let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let text =
+            format!("what was shown for the registrar, and the parent does not have, will not be handed in{reason}");
+        self.store().note("withdrawn", &text, Some(name), None).await.map_err(of_store)
+    }
+
     /// Starts a transition to the present group: what it lacks is put right.
     async fn repair(&self, name: &Name, known: Picture, reason: Option<String>) -> Result<(), Refusal> {
         let wanted = known.record.members.iter().map(|(operator, member)| (operator.clone(), member.wanted));
@@ -111,7 +144,7 @@ impl Controller {
             Verb::Pause => ("paused", "paused: keys are still shared, nothing else is written".to_owned()),
             Verb::Resume | Verb::Repair => ("resumed", format!("resumed: {goes_to}")),
             Verb::Stop => ("stopping", format!("to stop at the nearest rest state: {goes_to}")),
-            Verb::Undo | Verb::TryNow => ("undoing", format!("to be undone: {goes_to}")),
+            Verb::Undo | Verb::TryNow | Verb::Withdraw => ("undoing", format!("to be undone: {goes_to}")),
         };
         let (at, members) = (ports.clock.now(), wanted(&known.record.members, next.target()));
         let control = Control {
@@ -205,7 +238,7 @@ fn after(verb: Verb, running: &TransitionRecord, known: &Picture) -> Option<Tran
             Some(going(Aim::Stopping, Some(rest.group)))
         }
         Verb::Undo => (running.aim != Aim::Undoing || running.paused).then(|| going(Aim::Undoing, None)),
-        Verb::TryNow => None,
+        Verb::TryNow | Verb::Withdraw => None,
         // Asked for again: it goes on.
         Verb::Repair => running.paused.then(|| TransitionRecord { paused: false, ..running.clone() }),
     }

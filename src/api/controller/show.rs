@@ -13,8 +13,8 @@ use crate::model::dns::{
     plain_of_stored, rdata_text, unhex,
 };
 use crate::model::group::{
-    GLUE_DIFFERS, Group, KeyRole, PARENT_SERVES_ZONE, ParentMode, Phase, Rolling, Standing, Step, World,
-    algorithm_name, rolling, wanted_addresses,
+    Group, KeyRole, PARENT_SERVES_ZONE, ParentMode, Phase, Rolling, Standing, Step, World, algorithm_name, is_by_hand,
+    rolling, wanted_addresses,
 };
 use crate::model::history::{Failure, Kind, Server, Who};
 use crate::model::parent::ParentProfile;
@@ -61,6 +61,7 @@ pub(super) fn zone(known: &Picture, status: &Status, last: Option<&TransitionRec
         rolls: rolling(&world).into_iter().map(roll).collect(),
         servers: servers(known),
         hand_to_registrar: hand_to_registrar(&world, status),
+        handed_over: handed_over(&world),
         policy: policy(known),
         next: next(known, status),
         updated_at: status.observed_at.and_then(At::known),
@@ -288,6 +289,7 @@ fn servers(known: &Picture) -> Vec<wire::ServerShow> {
             who: match &server.who {
                 Who::Parent => "parent".into(),
                 Who::Public => "public".into(),
+                Who::Registrar => "registrar".into(),
                 Who::Operator(name) => name.clone(),
             },
             host: plain(&server.host),
@@ -300,11 +302,7 @@ fn servers(known: &Picture) -> Vec<wire::ServerShow> {
 }
 
 fn hand_to_registrar(world: &World<'_>, status: &Status) -> Option<wire::HandToRegistrar> {
-    let by_hand = |code: &str| {
-        ["parent-manual", "parent-silent-server"].contains(&code)
-            || code == GLUE_DIFFERS && world.parent == ParentMode::Manual
-    };
-    status.waiting.iter().find(|wait| by_hand(&wait.code))?;
+    status.waiting.iter().find(|wait| is_by_hand(&wait.code, world.parent))?;
     let read = |texts: &[String]| -> RecordSet {
         texts.iter().filter_map(|hex| unhex(hex)).map(Rdata::from_canonical).collect()
     };
@@ -320,6 +318,23 @@ fn hand_to_registrar(world: &World<'_>, status: &Status) -> Option<wire::HandToR
         glue: glue.collect(),
         ns: hosts(&ns),
     })
+}
+
+fn handed_over(world: &World<'_>) -> Vec<wire::HandedOver> {
+    let shown = world.history.handed_over().filter_map(|handed| {
+        let until = handed.until.filter(|until| *until > world.now)?;
+        let (rtype, records) = match handed.kind {
+            Kind::Ds => ("DS", handed.records.iter().map(|ds| rdata_text(RecordType::DS, ds)).collect()),
+            _ => ("NS", hosts(handed.records)),
+        };
+        Some(wire::HandedOver {
+            rtype: rtype.into(),
+            records,
+            since: At::known(handed.since)?,
+            until: At::known(until)?,
+        })
+    });
+    shown.collect()
 }
 
 fn address_type(address: IpAddr) -> RecordType {
@@ -348,6 +363,7 @@ pub(super) fn policy(known: &Picture) -> wire::ZonePolicy {
         delegation: policy.delegation.clone(),
         sample_every_s: policy.sample_every_s,
         gap_max_s: policy.gap_max_s,
+        hand_over_max_s: policy.hand_over_max_s,
     }
 }
 

@@ -95,7 +95,7 @@ fn versions(world: &World<'_>) -> Vec<Version> {
     let has_lane = |server: &Server, kind| match server.who {
         Who::Parent => Kind::PARENT.contains(&kind),
         Who::Operator(_) => Kind::OPERATOR.contains(&kind),
-        Who::Public => false,
+        Who::Public | Who::Registrar => false,
     };
     for (server, kind, track) in world.history.tracks().filter(|(server, kind, _)| has_lane(server, *kind)) {
         for span in &track.spans {
@@ -226,6 +226,7 @@ fn lanes(versions: &[Version]) -> Vec<wire::Lane> {
         who: match who {
             Who::Parent => "parent".into(),
             Who::Public => "public".into(),
+            Who::Registrar => "registrar".into(),
             Who::Operator(name) => name.clone(),
         },
         rtype: bars.first().map(|bar| lane_name(bar.kind)).unwrap_or_default(),

@@ -122,13 +122,15 @@ impl Controller {
         let ports = self.engine.ports();
         let policy = &known.record.policy;
         let text = format!(
-            "policy: slack {} s, stale {} s, data TTL max {}, parent pipeline {} s, sample every {} s, gap max {} s",
+            "policy: slack {} s, stale {} s, data TTL max {}, parent pipeline {} s, sample every {} s, gap max {} s, \
+             hand over max {} s",
             policy.slack_s,
             policy.stale_s,
             policy.data_ttl_max_s.map_or("as seen".into(), |s| format!("{s} s")),
             policy.parent_pipeline_s,
             policy.sample_every_s,
-            policy.gap_max_s
+            policy.gap_max_s,
+            policy.hand_over_max_s
         );
         self.store().set_policy(name, policy, ports.clock.now(), &text).await.map_err(of_store)?;
         self.engine.wake();
@@ -263,6 +265,7 @@ fn change(policy: &mut Policy, wanted: &wire::PolicyChange) -> Result<(), Refusa
         wanted.parent_pipeline_s,
         wanted.sample_every_s,
         wanted.gap_max_s,
+        wanted.hand_over_max_s,
     ];
     if let Some(long) = all.into_iter().flatten().find(|s| *s > LONGEST_S) {
         return Err(Refusal::new(RefusalKind::Invalid, "bad-duration", format!("{long} s is longer than a year"))
@@ -286,6 +289,7 @@ fn change(policy: &mut Policy, wanted: &wire::PolicyChange) -> Result<(), Refusa
     policy.parent_pipeline_s = wanted.parent_pipeline_s.unwrap_or(policy.parent_pipeline_s);
     policy.sample_every_s = wanted.sample_every_s.unwrap_or(policy.sample_every_s);
     policy.gap_max_s = wanted.gap_max_s.unwrap_or(policy.gap_max_s);
+    policy.hand_over_max_s = wanted.hand_over_max_s.unwrap_or(policy.hand_over_max_s);
     Ok(())
 }
 

@@ -292,6 +292,25 @@ pub(super) async fn repair(
     control(service, zone, Verb::Repair, condition, asked).await
 }
 
+/// Says that what was shown for the registrar, and the parent does not have, will not be handed in.
+///
+/// Until then waits count with it: whoever was given it may hand it in at any moment (`handed_over` of `GET /zones/{zone}`).
+#[utoipa::path(post, path = "/zones/{zone}/withdraw",
+    request_body(content = Control, example = json!({"reason": "CHG-812"})),
+    responses(
+        (status = 200, body = SetAnswer, description = "As it is now"),
+        (status = 409, description = "`nothing-handed-over`"),
+        (status = 412, description = "`precondition-failed`"),
+    ))]
+pub(super) async fn withdraw(
+    Asker(service): Asker,
+    In(zone): In<String>,
+    condition: Condition,
+    Asked(asked): Asked<Control>,
+) -> Result<Json<SetAnswer>, Refused> {
+    control(service, zone, Verb::Withdraw, condition, asked).await
+}
+
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

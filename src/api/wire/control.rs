@@ -19,10 +19,13 @@ pub enum Verb {
     TryNow,
     /// Put right what the present group lacks, as a transition of its own. At rest nothing of it is written.
     Repair,
+    /// What was shown for the registrar, and the parent does not have, will not be handed in.
+    Withdraw,
 }
 
 impl Verb {
-    pub const ALL: [Verb; 6] = [Verb::Pause, Verb::Resume, Verb::Stop, Verb::Undo, Verb::TryNow, Verb::Repair];
+    pub const ALL: [Verb; 7] =
+        [Verb::Pause, Verb::Resume, Verb::Stop, Verb::Undo, Verb::TryNow, Verb::Repair, Verb::Withdraw];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -32,6 +35,7 @@ impl Verb {
             Verb::Undo => "undo",
             Verb::TryNow => "try-now",
             Verb::Repair => "repair",
+            Verb::Withdraw => "withdraw",
         }
     }
 }

@@ -41,7 +41,7 @@ fn of_host(scene: &Scene<'_>, host: &Name, queried: &BTreeSet<&str>) -> Vec<Obje
     let is_source = |server: &Server, track: &Track| match &server.who {
         Who::Public => *server.host == *host,
         Who::Operator(name) => scene.zone.zone_of(host) && queried.contains(name.as_str()) && !track.lost,
-        Who::Parent => false,
+        Who::Parent | Who::Registrar => false,
     };
     for (server, track) in scene.history.tracks_of(Kind::Addresses).filter(|(server, track)| is_source(server, track)) {
         if let Some(Failure::Alias { host: alias, of }) = track.trouble.as_ref().map(|trouble| &trouble.failure)
@@ -73,7 +73,11 @@ fn of_host(scene: &Scene<'_>, host: &Name, queried: &BTreeSet<&str>) -> Vec<Obje
 }
 
 pub(super) fn is_delegated(scene: &Scene<'_>, host: &Name) -> bool {
-    let mut delegations = scene.history.tracks_of(Kind::Delegation).filter_map(|(_, track)| track.current());
+    let mut delegations = scene
+        .history
+        .tracks_of(Kind::Delegation)
+        .filter(|(server, _)| server.is_asked())
+        .filter_map(|(_, track)| track.current());
     delegations.any(|span| span.served.records.iter().any(|ns| ns_name(ns).is_ok_and(|named| named == *host)))
 }
 

@@ -151,7 +151,11 @@ fn unanswered(scene: &Scene<'_>, planned: &[Planned]) -> Vec<Objection> {
 /// Name servers that nobody names yet, neither the parent nor another operator, need signatures that outlast what caches keep of
 /// them (RFC 4035 §5.3.3). How long they keep the SOA record is not in the history.
 fn ending(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Objection> {
-    let mut ds = scene.history.tracks_of(Kind::Ds).filter_map(|(_, track)| track.current());
+    let mut ds = scene
+        .history
+        .tracks_of(Kind::Ds)
+        .filter(|(server, _)| server.is_asked())
+        .filter_map(|(_, track)| track.current());
     if !ds.any(|span| !span.served.records.is_empty()) {
         return Vec::new();
     }
@@ -179,7 +183,7 @@ fn is_named_by_others(scene: &Scene<'_>, host: &Name) -> bool {
     let owner = scene.hosts.get(host);
     let others = scene.history.tracks_of(Kind::Ns).filter(|(server, _)| match &server.who {
         Who::Operator(name) => Some(name) != owner,
-        Who::Parent | Who::Public => false,
+        Who::Parent | Who::Public | Who::Registrar => false,
     });
     let mut sets = others.filter_map(|(_, track)| track.current());
     sets.any(|set| set.served.records.iter().any(|ns| ns_name(ns).is_ok_and(|named| named == *host)))

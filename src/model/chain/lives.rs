@@ -19,7 +19,7 @@ pub(super) struct Item<'a> {
     /// When the server may have shown it.
     pub served_in: Interval,
     pub planned: bool,
-    /// For a DS set that the parent may publish: whose CDS or CDNSKEY asks for it.
+    /// For a DS set that the parent may publish: whose CDS or CDNSKEY asks for it, or that a person was given it.
     pub asked_at: Option<&'a Server>,
 }
 
@@ -30,9 +30,9 @@ pub(super) struct Life<'a> {
     pub alive: Interval,
 }
 
-/// All versions of the history.
+/// All versions that any server showed.
 pub(super) fn seen<'a>(scene: &Scene<'a>) -> Vec<Item<'a>> {
-    let tracks = scene.history.tracks();
+    let tracks = scene.history.tracks().filter(|(server, _, _)| server.is_asked());
     tracks.flat_map(|(server, kind, track)| track.spans.iter().map(move |span| item(server, kind, span))).collect()
 }
 
@@ -42,6 +42,16 @@ fn coming<'a>(scene: &Scene<'a>) -> impl Iterator<Item = Item<'a>> {
     tracks.flat_map(|(server, kind, track)| {
         let spans = track.coming.iter().map(|coming| &coming.span);
         spans.map(move |span| Item { planned: true, ..item(server, kind, span) })
+    })
+}
+
+/// What a person was given for the registrar, and the parent may publish any moment.
+fn handed_over<'a>(scene: &Scene<'a>) -> impl Iterator<Item = Item<'a>> {
+    let given = !scene.lifetimes.without.leaves_out(Switch::HandedOver);
+    let tracks = scene.history.tracks().filter(move |(server, _, _)| given && !server.is_asked());
+    tracks.flat_map(|(server, kind, track)| {
+        let spans = track.spans.iter();
+        spans.map(move |span| Item { asked_at: Some(server), ..item(server, kind, span) })
     })
 }
 
@@ -70,6 +80,7 @@ pub(super) fn items<'a>(scene: &Scene<'a>, planned: Vec<Item<'a>>) -> (Vec<Item<
         items.extend(coming(scene));
     }
     items.extend(unseen(scene));
+    items.extend(handed_over(scene));
     items.extend(planned);
     let reach = reach::reach(scene, &items);
     // None of them is a name server set: they change nothing in who can be asked.

@@ -57,7 +57,7 @@ pub(super) fn reach<'a>(scene: &Scene<'a>, items: &[Item<'a>]) -> Reach<'a> {
 /// When in `interval` a resolver could ask a server of `who`. The parent's servers, and the public DNS, can always be asked.
 pub(super) fn asked_in(reach: &Reach<'_>, who: &Who, interval: Interval) -> Vec<Interval> {
     match who {
-        Who::Parent | Who::Public => vec![interval],
+        Who::Parent | Who::Public | Who::Registrar => vec![interval],
         Who::Operator(name) => reach.get(name.as_str()).map(|reach| reach.within(interval)).unwrap_or_default(),
     }
 }
@@ -68,10 +68,13 @@ pub(super) fn held_in(scene: &Scene<'_>, reach: &Reach<'_>, item: &Item<'_>) -> 
 }
 
 fn usable(scene: &Scene<'_>, item: &Item<'_>, exposed: Interval) -> Interval {
-    Interval {
-        start: exposed.start,
-        end: scene.lifetimes.death_after(exposed.end, item.server, item.kind, &item.served),
-    }
+    let end = match item.server.who {
+        Who::Registrar if exposed.end < Time::MAX => {
+            scene.lifetimes.published_until(scene.history, exposed.end, item.kind).unwrap_or(Time::MAX)
+        }
+        _ => exposed.end,
+    };
+    Interval { start: exposed.start, end: scene.lifetimes.death_after(end, item.server, item.kind, &item.served) }
 }
 
 /// A CSYNC beside an NS set lets the parent delegate to it until the CSYNC has been withdrawn, its TTL and the parent's
@@ -139,7 +142,7 @@ pub(super) fn enactable<'a>(scene: &Scene<'a>, items: &[Item<'a>], reach: &Reach
     }
     let parents = items.iter().filter(|item| item.kind == Kind::Ds);
     let parents: Vec<_> = parents.map(|item| (item, keys_asked(&item.served.records))).collect();
-    let Some((template, _)) = parents.first() else { return Vec::new() };
+    let Some((template, _)) = parents.iter().find(|(item, _)| item.server.is_asked()) else { return Vec::new() };
     let ttl_s = parents.iter().map(|(item, _)| item.served.ttl_s).max().unwrap_or(0);
     let asking = items.iter().filter(|item| !item.served.records.is_empty());
     let asking = asking.filter_map(|item| asked_ds(scene.zone, item).map(|asked| (item, keys_asked(&asked), asked)));

@@ -57,7 +57,7 @@ fn is_asked(server: &Server, kind: Kind, vanished: bool) -> bool {
     match server.who {
         Who::Operator(_) => Kind::COPY.contains(&kind),
         Who::Parent => Kind::COPY.contains(&kind) || vanished && Kind::PARENT.contains(&kind),
-        Who::Public => false,
+        Who::Public | Who::Registrar => false,
     }
 }
 

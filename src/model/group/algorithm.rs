@@ -106,12 +106,10 @@ pub(super) fn may_ask(world: &World<'_>, to: u8) -> Guard {
 /// The keys of other algorithms may go: every DS set with one of theirs is dead.
 pub(super) fn may_retire(world: &World<'_>, to: u8) -> Guard {
     let mut guard = Guard::open("guard-ttl");
-    for (server, span) in world.history.may_be_served(Kind::Ds) {
+    for (server, span) in world.of_parent(Kind::Ds) {
         if span.served.records.iter().filter_map(Ds::read).any(|ds| ds.algorithm != to) {
-            guard.and(Kind::Ds, world.lifetimes.death(server, Kind::Ds, span), || {
-                let which = format!("with a DS of another algorithm than {}", algorithm_name(to));
-                outlived(world, server, Kind::Ds, span, &which)
-            });
+            let which = format!("with a DS of another algorithm than {}", algorithm_name(to));
+            guard.and_version(world, server, Kind::Ds, span, &which);
         }
     }
     guard

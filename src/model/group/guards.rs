@@ -16,6 +16,9 @@ use crate::model::time::Time;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What a guard waits for that a person was given and that the parent does not have.
+pub const HANDED_OVER: &str = "handed-over";
+
 /// A guard, evaluated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guard {
@@ -73,6 +76,16 @@ impl Guard {
         }
     }
 
+    /// Makes the guard wait for a version that one of the parent's servers served, or that the parent may publish because a person
+    /// was given it. `which`: such as "that names b".
+    pub(super) fn and_version(&mut self, world: &World<'_>, server: &Server, kind: Kind, span: &Span, which: &str) {
+        let (from, because) = (death(world, server, kind, span), || outlived(world, server, kind, span, which));
+        match server.who {
+            Who::Registrar => self.and_coded(HANDED_OVER, kind, from, because),
+            _ => self.and(kind, from, because),
+        }
+    }
+
     /// Makes the guard wait for a version of this kind, too.
     pub(super) fn and(&mut self, kind: Kind, from: Option<Time>, because: impl FnOnce() -> String) {
         let known = self.causes.iter().position(|cause| cause.kind == kind);
@@ -126,11 +139,9 @@ pub fn may_serve(world: &World<'_>, joiners: &[&String]) -> Guard {
             let signing = spans_of(world, joiner, Kind::Dnskey).filter(|(_, span)| span.until.is_none());
             signing.into_iter().all(|(_, span)| covers(&span.served.signers))
         };
-        for (server, span) in world.history.may_be_served(Kind::Ds).filter(|_| !world.leaves_out(Switch::Ds)) {
+        for (server, span) in world.of_parent(Kind::Ds).filter(|_| !world.leaves_out(Switch::Ds)) {
             if !vouched(&|keys| covers_any(world, &span.served.records, keys)) {
-                guard.and(Kind::Ds, death(world, server, Kind::Ds, span), || {
-                    outlived(world, server, Kind::Ds, span, &format!("without a DS for {joiner}"))
-                });
+                guard.and_version(world, server, Kind::Ds, span, &format!("without a DS for {joiner}"));
             }
         }
         for kind in [Kind::Cds, Kind::Cdnskey] {
@@ -166,11 +177,9 @@ fn last_question_besides(world: &World<'_>, leaver: &str, asking: &BTreeSet<&str
     if world.leaves_out(Switch::Ns) {
         return guard;
     }
-    let delegation = world.history.may_be_served(Kind::Delegation).filter(|_| !world.leaves_out(Switch::Delegation));
+    let delegation = world.of_parent(Kind::Delegation).filter(|_| !world.leaves_out(Switch::Delegation));
     for (server, span) in delegation.filter(|(_, span)| world.names(&span.served.records, leaver)) {
-        guard.and(Kind::Delegation, death(world, server, Kind::Delegation, span), || {
-            outlived(world, server, Kind::Delegation, span, &format!("that names {leaver}"))
-        });
+        guard.and_version(world, server, Kind::Delegation, span, &format!("that names {leaver}"));
     }
     let others = world.leavers().filter(|other| !asking.contains(other.as_str()));
     let ends: BTreeMap<&str, Option<Time>> =
@@ -349,7 +358,7 @@ fn death(world: &World<'_>, server: &Server, kind: Kind, span: &Span) -> Option<
         _ => Switch::OldNsTtl,
     };
     if !world.leaves_out(switch) {
-        return world.lifetimes.death(server, kind, span);
+        return world.death(server, kind, span);
     }
     let now = world.history.current(server, kind).unwrap_or(span);
     world.lifetimes.death(server, kind, &Span { served: now.served.clone(), ..span.clone() })
@@ -376,8 +385,7 @@ fn may_be_acted_on_until(world: &World<'_>, server: &Server, kind: Kind, span: &
     }
     let asked = asked_keys(kind, &span.served.records);
     let has_another = world
-        .history
-        .may_be_served(Kind::Ds)
+        .of_parent(Kind::Ds)
         .any(|(_, ds)| served_together(ds, span) && asked_keys(Kind::Ds, &ds.served.records) != asked);
     // The parent may already have decided on what an earlier set asked for, and go back on it for this one.
     let enacts_another = || {
@@ -394,8 +402,7 @@ fn may_be_acted_on_until(world: &World<'_>, server: &Server, kind: Kind, span: &
     let acted = |until: Time| {
         let fetched = world.lifetimes.cached(world.lifetimes.ttl_s(server, kind, &span.served));
         let published = until.plus(fetched).plus(world.lifetimes.parent_pipeline());
-        let ds_ttl_s =
-            world.history.may_be_served(Kind::Ds).map(|(_, ds)| u64::from(ds.served.ttl_s)).max().unwrap_or(0);
+        let ds_ttl_s = world.of_parent(Kind::Ds).map(|(_, ds)| u64::from(ds.served.ttl_s)).max().unwrap_or(0);
         let served_until = world.lifetimes.published_until(world.history, published, Kind::Ds)?;
         Some(served_until.plus(world.lifetimes.outlives_ttl(ds_ttl_s)))
     };
@@ -415,7 +422,7 @@ fn delegation_may_return(world: &World<'_>, server: &Server, ns: &Span) -> Optio
     let news = |csync: &&Span| {
         !csync.served.records.is_empty()
             && served_together(csync, ns)
-            && (world.history.may_be_served(Kind::Delegation).any(|(_, delegation)| {
+            && (world.of_parent(Kind::Delegation).any(|(_, delegation)| {
                 served_together(delegation, ns)
                     && served_together(delegation, csync)
                     && delegation.served.records != ns.served.records
@@ -426,8 +433,7 @@ fn delegation_may_return(world: &World<'_>, server: &Server, ns: &Span) -> Optio
                     && in_the_pipeline(world, earlier, earlier.served.ttl_s, ns)
             }))
     };
-    let ttl_s =
-        world.history.may_be_served(Kind::Delegation).map(|(_, d)| u64::from(d.served.ttl_s)).max().unwrap_or(0);
+    let ttl_s = world.of_parent(Kind::Delegation).map(|(_, d)| u64::from(d.served.ttl_s)).max().unwrap_or(0);
     let csyncs = world.history.track(server, Kind::Csync).into_iter().flat_map(|track| world.versions(track));
     let ends = csyncs.filter(news).map(|csync| {
         let until = [csync.until, ns.until].into_iter().flatten().min()?;
@@ -456,8 +462,7 @@ fn could_be_asked(world: &World<'_>, server: &Server, span: &Span) -> bool {
     let Who::Operator(operator) = &server.who else { return true };
     let before_its_end = |ns: &Span| ns.since.unwrap_or(Time::MIN) < span.until.unwrap_or(Time::MAX);
     let delegated = world
-        .history
-        .may_be_served(Kind::Delegation)
+        .of_parent(Kind::Delegation)
         .chain(spans_of_members(world, Kind::Ns).filter(|(at, _)| at.who != server.who));
     delegated.into_iter().any(|(_, ns)| before_its_end(ns) && world.names(&ns.served.records, operator))
 }
@@ -474,7 +479,7 @@ fn spans_of_members<'a>(world: &World<'a>, kind: Kind) -> impl Iterator<Item = (
     let members = world.members;
     world.may_be_served(kind).filter(move |(server, _)| match &server.who {
         Who::Operator(name) => members.contains_key(name),
-        Who::Parent | Who::Public => false,
+        Who::Parent | Who::Public | Who::Registrar => false,
     })
 }
 

@@ -36,6 +36,9 @@ pub fn decide(world: &World<'_>) -> Decision {
     if world.paused && ladder.writes.is_empty() && ladder.waits.is_empty() {
         ladder.wait_for_the_resume();
     }
+    if ladder.writes.is_empty() && ladder.waits.is_empty() {
+        ladder.wait_for_the_registrar(&parent_ds_keys, &parent_ns);
+    }
     let Ladder { writes, mut waits, .. } = ladder;
     let mut writes = world.within_scope(writes);
     if !writes.is_empty() || !waits.is_empty() {

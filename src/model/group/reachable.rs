@@ -181,7 +181,7 @@ pub(super) fn versions<'a>(world: &World<'a>) -> impl Iterator<Item = (&'a Serve
     let glue = world.may_be_served(Kind::Glue).map(|(server, span)| (server, Kind::Glue, span));
     let hosts = world.may_be_served(Kind::Addresses).filter(move |(server, _)| match &server.who {
         Who::Operator(name) => members.contains_key(name),
-        Who::Public | Who::Parent => true,
+        Who::Public | Who::Parent | Who::Registrar => true,
     });
     glue.chain(hosts.map(|(server, span)| (server, Kind::Addresses, span)))
 }

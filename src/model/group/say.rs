@@ -1,8 +1,8 @@
 //! How keys, name servers and versions are called in reasons and waits.
 
 use super::view::World;
-use crate::model::dns::{Dnskey, Rdata, RecordSet, name_text, ns_name};
-use crate::model::history::{Failure, Kind, Server, Span, Trouble};
+use crate::model::dns::{Dnskey, Rdata, RecordSet, name_text, ns_name, plain_text};
+use crate::model::history::{Failure, Kind, Server, Span, Trouble, Who};
 use crate::model::time::Time;
 
 pub(super) fn key_label(key: &Rdata) -> String {
@@ -17,12 +17,30 @@ pub(super) fn key_label(key: &Rdata) -> String {
 pub(super) fn outlived(world: &World<'_>, server: &Server, kind: Kind, span: &Span, which: &str) -> String {
     let ttl_s = world.lifetimes.ttl_s(server, kind, &span.served);
     let what = if kind == Kind::Delegation { "delegation".to_owned() } else { format!("{kind} RRset") };
+    if server.who == Who::Registrar {
+        return handed_over(world, kind, span, &format!("the {what} {which} (TTL {ttl_s} s)"));
+    }
     let served = match span.until {
         Some(until) if until > world.now => format!("served by {server} until {until} at the earliest"),
         Some(until) => format!("last served by {server} at {until}"),
         None => format!("still served by {server}"),
     };
     format!("resolvers may still have cached the {what} {which} (TTL {ttl_s} s, {served})")
+}
+
+/// What a person was given, and what to do about it.
+fn handed_over(world: &World<'_>, kind: Kind, span: &Span, what: &str) -> String {
+    let Span { since, until, .. } = span;
+    let since = since.unwrap_or(span.first_seen);
+    let Some(until) = until else {
+        return format!("the registrar may publish {what}, which Chorus has shown for it since {since}");
+    };
+    format!(
+        "the registrar may publish {what} until {until}, for Chorus showed it from {since} on; once nobody will hand it in any \
+         more: `chorus zone withdraw {}`{}",
+        plain_text(world.zone),
+        unseen_parent(world, kind, world.lifetimes.published_until(world.history, *until, kind))
+    )
 }
 
 /// Which server of the parent has to be seen before this ends; `until`: when it ends, if none has to be.

@@ -145,6 +145,21 @@ impl<'a> World<'a> {
         tracks.flat_map(move |(server, track)| world.versions(track).map(move |span| (server, span)))
     }
 
+    /// Every version of a kind that a server of the parent served, or that the parent may publish because a person was given it.
+    pub(super) fn of_parent(&self, kind: Kind) -> impl Iterator<Item = (&'a Server, &'a Span)> + use<'a> {
+        let left_out = self.leaves_out(Switch::HandedOver);
+        self.history.may_be_served(kind).filter(move |(server, _)| server.is_asked() || !left_out)
+    }
+
+    /// When a version is dead; `None` while it may still be served.
+    pub(super) fn death(&self, server: &Server, kind: Kind, span: &Span) -> Option<Time> {
+        if server.who != Who::Registrar {
+            return self.lifetimes.death(server, kind, span);
+        }
+        let served_until = self.lifetimes.published_until(self.history, span.until?, kind)?;
+        Some(self.lifetimes.death_after(served_until, server, kind, &span.served))
+    }
+
     pub fn member(&self, operator: &str) -> Option<&'a Member> {
         self.members.get(operator)
     }
@@ -275,11 +290,11 @@ impl<'a> World<'a> {
     fn may_name_strangers(&self) -> bool {
         let is_asked = |server: &Server| match &server.who {
             Who::Operator(name) => self.members.contains_key(name),
-            Who::Parent | Who::Public => true,
+            Who::Parent | Who::Public | Who::Registrar => true,
         };
         let sets = [Kind::Ns, Kind::Delegation].into_iter().flat_map(|kind| {
             let lives = move |(server, span): &(&Server, &Span)| {
-                self.lifetimes.death(server, kind, span).is_none_or(|death| death > self.now)
+                self.death(server, kind, span).is_none_or(|death| death > self.now)
             };
             self.may_be_served(kind).filter(|(server, _)| is_asked(server)).filter(lives)
         });

@@ -13,6 +13,7 @@ mod death;
 mod failed;
 mod forget;
 mod gaps;
+mod handed;
 mod lag;
 mod track;
 mod tracks;
@@ -22,9 +23,10 @@ pub use coming::{Coming, LAG_MAX, Sent};
 pub use death::{DataTtl, Lifetimes};
 pub use failed::FailedSpan;
 pub use gaps::Gap;
+pub use handed::{Handed, is_same_request};
 pub use track::{Changes, History, Span, Track, Trouble};
 
-use crate::model::dns::{Host, Rdata, RecordSet, RecordType};
+use crate::model::dns::{Host, Name, Rdata, RecordSet, RecordType};
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -40,6 +42,8 @@ pub enum Who {
     Operator(String),
     /// The public DNS, as the configured resolver shows it: one source for each host, whose address means nothing.
     Public,
+    /// A person who was given DS and NS sets for the registrar: the parent may publish them (`handed.rs`).
+    Registrar,
 }
 
 impl Who {
@@ -54,6 +58,7 @@ impl fmt::Display for Who {
             Who::Parent => f.write_str("the parent"),
             Who::Operator(name) => f.write_str(name),
             Who::Public => f.write_str("the public DNS"),
+            Who::Registrar => f.write_str("the registrar"),
         }
     }
 }
@@ -72,12 +77,23 @@ impl Server {
     pub fn public(host: Host) -> Server {
         Server { address: SocketAddr::from(([0, 0, 0, 0], 0)), who: Who::Public, host }
     }
+
+    /// The source that stands for what a person was given for the registrar.
+    pub fn registrar() -> Server {
+        let host = Host::from(Name::root());
+        Server { address: SocketAddr::from(([0, 0, 0, 0], 0)), who: Who::Registrar, host }
+    }
+
+    /// Whether it stands for something that can be asked.
+    pub fn is_asked(&self) -> bool {
+        self.who != Who::Registrar
+    }
 }
 
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.who == Who::Public {
-            return f.write_str("the public DNS");
+        if matches!(self.who, Who::Public | Who::Registrar) {
+            return self.who.fmt(f);
         }
         write!(f, "{} ({})", self.host, self.address)
     }

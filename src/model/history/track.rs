@@ -312,8 +312,11 @@ impl History {
 
     /// The newest moment at which anything was seen.
     pub fn newest(&self) -> Option<Time> {
-        let spans = self.tracks().flat_map(|(_, _, track)| &track.spans);
-        spans.map(|span| span.last_seen.max(span.until.unwrap_or(Time::MIN))).max()
+        let asked = self.tracks().filter(|(server, _, _)| server.is_asked());
+        asked
+            .flat_map(|(_, _, track)| &track.spans)
+            .map(|span| span.last_seen.max(span.until.unwrap_or(Time::MIN)))
+            .max()
     }
 
     /// Every version of a kind that was served, or may have been, or may be any moment, at every address.
@@ -361,7 +364,7 @@ impl History {
         let is_there =
             |track: &Track| track.trouble.is_some() || track.spans.last().is_some_and(|span| span.until.is_none());
         let any = move |tracks: &ServerTracks| tracks.iter().any(|(_, track)| is_there(track));
-        self.tracks.servers().filter(move |(_, tracks)| any(tracks)).map(|(server, _)| server)
+        self.tracks.servers().filter(move |(server, tracks)| server.is_asked() && any(tracks)).map(|(server, _)| server)
     }
 
     pub fn changes(&self) -> Changes {

@@ -234,6 +234,23 @@ impl Chorus {
     }
 
     /// Polls `zone show` until it satisfies the story.
+    /// Until `zone history` tells all of this.
+    pub async fn history_until(&self, zone: &str, words: &[&str], limit: Duration) -> String {
+        let waiting = async {
+            loop {
+                let history = self.ok(&["zone", "history", zone]).await;
+                if words.iter().all(|words| history.contains(words)) {
+                    return history;
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        };
+        match tokio::time::timeout(limit, waiting).await {
+            Ok(history) => history,
+            Err(_) => panic!("{words:?} is not told: {}", self.ok(&["zone", "history", zone]).await),
+        }
+    }
+
     pub async fn shown_until(&self, zone: &str, what: &str, limit: Duration, holds: impl Fn(&Value) -> bool) -> Value {
         let waiting = async {
             loop {

@@ -104,8 +104,8 @@ impl Plan<'_, '_> {
     fn has_ds_of(&self, leavers: &[&String]) -> bool {
         let world = self.world;
         let keys: RecordSet = leavers.iter().flat_map(|op| world.key_signing_keys(op)).collect();
-        world.history.spans(Kind::Ds).filter(|(_, span)| span.until.is_none()).any(|(_, span)| {
-            span.served.records.iter().any(|ds| key_that_ds_belongs_to(world.zone, ds, &keys).is_some())
-        })
+        world.history.spans(Kind::Ds).filter(|(server, span)| server.is_asked() && span.until.is_none()).any(
+            |(_, span)| span.served.records.iter().any(|ds| key_that_ds_belongs_to(world.zone, ds, &keys).is_some()),
+        )
     }
 }

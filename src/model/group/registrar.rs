@@ -1,0 +1,65 @@
+//! What a person is shown for the registrar: DS and NS sets that the parent may have now.
+
+use super::addresses::GLUE_DIFFERS;
+use super::decision::{Decision, Step};
+use super::guards::HANDED_OVER;
+use super::ladder::Ladder;
+use super::parents::PARENT_SERVES_ZONE;
+use super::say::outlived;
+use super::view::{ParentMode, World};
+use crate::model::dns::{RecordSet, cds_for};
+use crate::model::history::{Kind, is_same_request};
+use crate::model::switches::Switch;
+
+/// What a wait says for a parent that a person has to tell.
+const BY_HAND: [&str; 2] = ["parent-manual", "parent-silent-server"];
+
+/// Whether a wait with this code shows a person what to hand in at the registrar.
+pub fn is_by_hand(code: &str, parent: ParentMode) -> bool {
+    BY_HAND.contains(&code) || parent == ParentMode::Manual && [GLUE_DIFFERS, PARENT_SERVES_ZONE].contains(&code)
+}
+
+/// What this decision shows a person for the registrar and the parent does not have: of each kind a set, where there is one.
+pub fn to_hand_over(world: &World<'_>, decision: &Decision) -> Vec<(Kind, RecordSet)> {
+    if !decision.waits.iter().any(|wait| is_by_hand(wait.code, world.parent)) {
+        return Vec::new();
+    }
+    let ds = cds_for(world.zone, &decision.parent_ds_keys, &[2]);
+    let mut sets = vec![(Kind::Ds, ds), (Kind::Delegation, decision.parent_ns.clone())];
+    sets.retain(|(kind, records)| !records.is_empty() && !has_already(world, *kind, records));
+    sets
+}
+
+/// Whether each of the parent's servers had it when it was last seen: there is nothing to hand in.
+fn has_already(world: &World<'_>, kind: Kind, records: &RecordSet) -> bool {
+    let mut seen = world.parent_servers.iter().filter_map(|server| world.history.current(server, kind)).peekable();
+    seen.peek().is_some() && seen.all(|span| is_same_request(kind, &span.served.records, records))
+}
+
+impl Ladder<'_> {
+    /// Where nothing else is left to do: what was shown for the registrar, and asks for anything else than is wanted, may still
+    /// be handed in, and would undo what is done.
+    pub(super) fn wait_for_the_registrar(&mut self, ds_keys: &RecordSet, ns: &RecordSet) {
+        let world = self.world;
+        if world.leaves_out(Switch::HandedOver) {
+            return;
+        }
+        let ds = cds_for(world.zone, ds_keys, &[2]);
+        for (server, kind, span) in Kind::PARENT.into_iter().flat_map(|kind| {
+            let shown = world.of_parent(kind).filter(|(server, _)| !server.is_asked());
+            shown.map(move |(server, span)| (server, kind, span))
+        }) {
+            let wanted = if kind == Kind::Ds { &ds } else { ns };
+            let Some(until) = span.until.filter(|until| *until > world.now) else { continue };
+            if is_same_request(kind, wanted, &span.served.records) {
+                continue;
+            }
+            let (step, which) = match kind {
+                Kind::Ds => (Step::AwaitDsGone, "that is not wanted any more"),
+                _ => (Step::AwaitDelegation, "to name servers that are not wanted any more"),
+            };
+            let text = format!("Waiting for the registrar: {}", outlived(&world, server, kind, span, which));
+            self.wait(step, HANDED_OVER, text, Some(until));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What Chorus gave a person for the registrar: a DS or NS set that the parent may publish at any moment, like the sets that CDS
+//! and CSYNC ask for, until the person says otherwise or has had long enough.
+//!
+//! Invariant: a set counts from the first round in which it was shown. When it is shown no more, its end is the moment at which
+//! the parent publishes it at the latest. It is forgotten when every server of the parent was seen with it, or when the
+//! person says that it will not be handed in.
+
+use super::{History, Kind, Served, Server, Span, Track, Who};
+use crate::model::dns::{Ds, RecordSet};
+use crate::model::time::Time;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A set that a person was given, and that the parent may publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handed<'a> {
+    /// [`Kind::Ds`] or [`Kind::Delegation`].
+    pub kind: Kind,
+    pub records: &'a RecordSet,
+    /// When it was first shown.
+    pub since: Time,
+    /// When the parent publishes it at the latest. `None` while Chorus still shows it.
+    pub until: Option<Time>,
+}
+
+impl History {
+    /// A person is shown these records now, and nothing else of this kind; none: nothing is asked of the person. `acts_within`:
+    /// how long it may take from the moment at which a set is shown no more until the parent publishes it. Says whether
+    /// anything has changed that has to be stored.
+    pub fn hand_over(&mut self, kind: Kind, records: Option<&RecordSet>, at: Time, acts_within: Duration) -> bool {
+        let ttl_s = self.largest_ttl_s(kind);
+        let spans = match self.track_mut(&Server::registrar(), kind) {
+            Some(track) => &mut track.spans,
+            None if records.is_none() => return false,
+            None => &mut self.tracks.entry(&Server::registrar(), kind).spans,
+        };
+        let mut changed = false;
+        let mut is_shown = false;
+        for open in spans.iter_mut().filter(|span| span.until.is_none()) {
+            if records == Some(&open.served.records) {
+                is_shown = true;
+                open.last_seen = open.last_seen.max(at);
+                if open.served.ttl_s < ttl_s {
+                    Arc::make_mut(&mut open.served).ttl_s = ttl_s;
+                    changed = true;
+                }
+            } else {
+                open.last_seen = open.last_seen.max(at);
+                open.until = Some(at.plus(acts_within));
+                changed = true;
+            }
+        }
+        let Some(records) = records.filter(|_| !is_shown) else { return changed };
+        // Spans of one track begin at moments of their own.
+        let first = spans.last().map_or(at, |before| at.max(Time(before.first_seen.0 + 1)));
+        let served = Served { records: records.clone(), ttl_s, signers: BTreeSet::new(), expires: None };
+        let (since, served) = (Some(first), Arc::new(served));
+        spans.push(Span { served, since, first_seen: first, last_seen: first, until: None, gaps: Vec::new() });
+        true
+    }
+
+    /// Forgets what every server of the parent was seen with: whoever has handed a set in does not do it twice. Says whether there
+    /// was any.
+    pub fn forget_what_was_enacted(&mut self, parents: &[Server]) -> bool {
+        let enacted: Vec<(Kind, Time)> = self
+            .handed_over()
+            .filter(|handed| !parents.is_empty() && parents.iter().all(|parent| self.has(parent, handed)))
+            .map(|handed| (handed.kind, handed.since))
+            .collect();
+        self.forget_handed_over(|handed| enacted.contains(&(handed.kind, handed.since)))
+    }
+
+    /// A person says that what Chorus showed and shows no more will not be handed in. Says whether there was any.
+    pub fn withdraw_handed_over(&mut self) -> bool {
+        self.forget_handed_over(|handed| handed.until.is_some())
+    }
+
+    /// What a person was given, and the parent may still publish, as far as is known.
+    pub fn handed_over(&self) -> impl Iterator<Item = Handed<'_>> {
+        let of = |kind| self.track(&Server::registrar(), kind).map(|track| (kind, track));
+        let tracks = Kind::PARENT.into_iter().filter_map(of);
+        tracks.flat_map(|(kind, track)| track.spans.iter().map(move |span| handed(kind, span)))
+    }
+
+    fn forget_handed_over(&mut self, which: impl Fn(Handed<'_>) -> bool) -> bool {
+        let mut found = false;
+        for kind in Kind::PARENT {
+            let Some(Track { spans, .. }) = self.track_mut(&Server::registrar(), kind) else { continue };
+            let before = spans.len();
+            spans.retain(|span| !which(handed(kind, span)));
+            found |= spans.len() < before;
+        }
+        found
+    }
+
+    /// How long each set counts after it was shown for the last time, in their order.
+    pub(super) fn handed_over_lasts(&self) -> Vec<Option<Duration>> {
+        let tracks = Kind::PARENT.into_iter().filter_map(|kind| self.track(&Server::registrar(), kind));
+        let spans = tracks.flat_map(|track| &track.spans);
+        spans.map(|span| Some(span.last_seen.until(span.until?))).collect()
+    }
+
+    /// Lets each set count for so long again, in their order: its end lies ahead, and the clock was set.
+    pub(super) fn hand_over_lasts(&mut self, lasts: &[Option<Duration>]) {
+        let mut lasts = lasts.iter();
+        for kind in Kind::PARENT {
+            let Some(track) = self.track_mut(&Server::registrar(), kind) else { continue };
+            for (span, lasts) in track.spans.iter_mut().zip(&mut lasts) {
+                span.until = lasts.map(|lasts| span.last_seen.plus(lasts));
+            }
+        }
+    }
+
+    /// Whether a server of the parent shows the set, and did so after the person was given it.
+    fn has(&self, parent: &Server, handed: &Handed<'_>) -> bool {
+        let Some(track) = self.track(parent, handed.kind).filter(|track| track.trouble.is_none()) else { return false };
+        track.current().is_some_and(|span| {
+            span.last_seen > handed.since && is_same_request(handed.kind, &span.served.records, handed.records)
+        })
+    }
+
+    fn largest_ttl_s(&self, kind: Kind) -> u32 {
+        let of_parent = self.spans(kind).filter(|(server, _)| server.who == Who::Parent);
+        of_parent.map(|(_, span)| span.served.ttl_s).max().unwrap_or(0)
+    }
+}
+
+/// Whether the parent has what these records ask for. Digest types are its own choice (RFC 9975).
+pub fn is_same_request(kind: Kind, of_parent: &RecordSet, asked: &RecordSet) -> bool {
+    let keys = |set: &RecordSet| -> BTreeSet<(u16, u8)> {
+        set.iter().filter_map(Ds::read).map(|ds| (ds.key_tag, ds.algorithm)).collect()
+    };
+    match kind {
+        Kind::Ds => keys(of_parent) == keys(asked),
+        _ => of_parent == asked,
+    }
+}
+
+fn handed(kind: Kind, span: &Span) -> Handed<'_> {
+    Handed { kind, records: &span.served.records, since: span.first_seen, until: span.until }
+}
