@@ -1,7 +1,8 @@
 //! People who act late, and on old text: what the controller showed for the registrar is handed in when they get round to it,
 //! whether it is shown any more or not.
 //!
-//! Invariant: nobody takes longer than the policy says, and nobody hands the same text in twice.
+//! Invariant: nobody takes longer than the policy says, nobody hands the same text in twice, and nobody goes back to an older text
+//! when a newer one of its kind was handed in.
 
 use super::chance::Rng;
 use super::fate::Fate;
@@ -12,7 +13,7 @@ pub struct Late {
     rng: Rng,
     /// How long a person takes at most; 0: what is shown is handed in at once, or not at all.
     pub longest_s: u64,
-    /// What people have been given and not handed in yet.
+    /// What people have been given and not handed in yet, the oldest first.
     taken: Vec<(Kind, Vec<u16>)>,
 }
 
@@ -28,9 +29,13 @@ impl Late {
 impl World {
     /// A person tells the parent. What is not shown for the registrar nobody takes along for later.
     pub fn tell_parent(&mut self, kind: Kind, set: Vec<u16>, is_shown: bool) {
+        if set == self.parent.known(kind) {
+            return;
+        }
         let is_taken = self.late.taken.iter().any(|(of, other)| *of == kind && *other == set);
         if self.late.longest_s == 0 || !is_shown || self.late.rng.chance(40) {
             if !is_taken {
+                self.late.taken.retain(|(of, _)| *of != kind);
                 self.hand_in(kind, set);
             }
             return;
@@ -45,7 +50,10 @@ impl World {
 
     /// What was taken is handed in.
     pub(super) fn hands_in(&mut self, kind: Kind, set: Vec<u16>) {
-        self.late.taken.retain(|(of, other)| *of != kind || *other != set);
+        let taken = &mut self.late.taken;
+        let Some(nth) = taken.iter().position(|(of, other)| *of == kind && *other == set) else { return };
+        let mut older = 0..=nth;
+        taken.retain(|(of, _)| older.next().is_none() || *of != kind);
         self.hand_in(kind, set);
     }
 

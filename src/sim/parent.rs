@@ -81,7 +81,7 @@ impl Parent {
         };
     }
 
-    fn known(&self, kind: Kind) -> &[u16] {
+    pub(super) fn known(&self, kind: Kind) -> &[u16] {
         let last = self.enacting.iter().rev().find(|(_, of, _)| *of == kind).map(|(_, _, set)| set.as_slice());
         last.unwrap_or(if kind == Kind::Ds { &self.ds } else { &self.delegation })
     }

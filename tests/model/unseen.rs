@@ -4,7 +4,7 @@
 use crate::support::Fixture;
 use chorus::model::chain::{Planned, Scene, check};
 use chorus::model::group::is_present;
-use chorus::model::history::{Kind, Who};
+use chorus::model::history::{Failure, Kind, Who};
 use chorus::model::time::Time;
 
 /// How long the parent's servers may lag, in these worlds.
@@ -45,6 +45,31 @@ fn a_leaver_is_kept_until_the_delegation_that_one_server_showed_cannot_come_at_a
     assert!(is_asked(&seen_only, 200 + LIFE_S - 1));
     assert!(!is_asked(&seen_only, 200 + LIFE_S), "the second server is taken at its word");
     let f = supposing(delegation_that_came_and_went());
+    assert!(is_asked(&f, 200 + LAG_S + LIFE_S - 1));
+    assert!(!is_asked(&f, 200 + LAG_S + LIFE_S));
+}
+
+/// A server that has a copy of the zone refers nobody, until it has the copy no more: then it may be behind like any other.
+#[test]
+fn a_server_that_had_a_copy_may_refer_to_what_the_other_showed_before_it_lost_the_copy() {
+    let mut f = Fixture::new();
+    f.member("a", true);
+    f.member("b", false);
+    f.together(0, &["a", "b"]);
+    let (plain, with_copy) = (f.server("parent", 0), f.server("parent", 1));
+    for at_s in [0, 200] {
+        f.fails(at_s, with_copy.clone(), Kind::Delegation, Failure::ServesChild);
+        for kind in [Kind::Ns, Kind::Dnskey, Kind::Data] {
+            f.sees_at(at_s, with_copy.clone(), kind, f.ns(&["a"]));
+        }
+        f.sees(at_s, "a", Kind::Ns, f.ns(&["a"]));
+        f.sees(at_s, "b", Kind::Ns, f.ns(&["a"]));
+        f.sees_at(at_s, plain.clone(), Kind::Delegation, f.ns(if at_s == 0 { &["a", "b"] } else { &["a"] }));
+    }
+    let f = supposing(f);
+    let unseen = f.history.track(&with_copy, Kind::Delegation).map(|track| track.unseen.clone()).unwrap_or_default();
+    let [span] = unseen.as_slice() else { panic!("{unseen:?}") };
+    assert_eq!((span.since, span.until), (Some(Time::from_s(200)), Some(Time::from_s(200 + LAG_S))));
     assert!(is_asked(&f, 200 + LAG_S + LIFE_S - 1));
     assert!(!is_asked(&f, 200 + LAG_S + LIFE_S));
 }

@@ -88,9 +88,30 @@ fn f11_a_parent_that_took_one_key_of_two_is_waited_for_by_name_of_the_key() {
     });
 }
 
+/// What `zone show` says for the registrar, as lines of an update.
+fn lines_of(shown: &Value) -> Vec<String> {
+    let values = |key: &str| -> Vec<String> {
+        let values = shown["hand_to_registrar"][key].as_array().cloned().unwrap_or_default();
+        values.iter().filter_map(|value| value.as_str().map(str::to_owned)).collect()
+    };
+    let mut lines = Vec::new();
+    for (rtype, values) in [("DS", values("ds")), ("NS", values("ns"))] {
+        assert!(!values.is_empty(), "{rtype}: {shown:#}");
+        lines.push(format!("delete {CHILD} {rtype}"));
+        // Host names are shown without a final dot, as registrars want them.
+        let dot = |value: &String| if rtype == "NS" && !value.ends_with('.') { "." } else { "" };
+        lines.extend(values.iter().map(|value| format!("add {CHILD} 5 {rtype} {value}{}", dot(value))));
+    }
+    lines
+}
+
 /// A registrar's form: what `zone show` says at any moment is handed over at once, DS and NS, until the command is done.
 pub async fn hand_over_what_is_shown(stage: &Stage, command: &[&str]) -> usize {
     stage.chorus.ok(command).await;
+    hand_over_until_rest(stage).await
+}
+
+async fn hand_over_until_rest(stage: &Stage) -> usize {
     let mut handed = Vec::new();
     loop {
         let shown = stage
@@ -105,22 +126,41 @@ pub async fn hand_over_what_is_shown(stage: &Stage, command: &[&str]) -> usize {
         }
         assert_eq!(waiting(&shown)["code"], "parent-manual", "{shown:#}");
         assert!(shown["next"].as_str().is_some_and(|next| next.contains("registrar")), "{shown:#}");
-        let values = |key: &str| -> Vec<String> {
-            let values = shown["hand_to_registrar"][key].as_array().cloned().unwrap_or_default();
-            values.iter().filter_map(|value| value.as_str().map(str::to_owned)).collect()
-        };
-        let mut lines = Vec::new();
-        for (rtype, values) in [("DS", values("ds")), ("NS", values("ns"))] {
-            assert!(!values.is_empty(), "{rtype}: {shown:#}");
-            lines.push(format!("delete {CHILD} {rtype}"));
-            // Host names are shown without a final dot, as registrars want them.
-            let dot = |value: &String| if rtype == "NS" && !value.ends_with('.') { "." } else { "" };
-            lines.extend(values.iter().map(|value| format!("add {CHILD} 5 {rtype} {value}{}", dot(value))));
-        }
+        let lines = lines_of(&shown);
         stage.lab.tell(&format!("handed over: {}", lines.join("; ")));
         stage.parent.update(&lines);
         handed.push(shown["hand_to_registrar"].clone());
     }
+}
+
+/// Somebody at the registrar has the old text on the desk, and enacts it after the undo.
+#[test]
+fn f23_a_registrar_who_enacts_old_text_after_an_undo_meets_an_operator_that_still_serves() {
+    in_own_network(LIMIT, || async {
+        let cast = Cast { manual_parent: true, with_resolvers: true, ..Cast::bad_day(&[BIND, KNOT]) };
+        let stage = Stage::set("late-registrar", cast).await;
+        stage.chorus.ok(&["zone", "policy", CHILD, "--hand-over-max", "1h"]).await;
+        stage.chorus.ok(&["zone", "join", CHILD, "b"]).await;
+        let hands = |shown: &Value| shown["hand_to_registrar"].is_object();
+        let shown = stage.chorus.shown_until(CHILD, "the DS is shown for the registrar", SOON, hands).await;
+        stage.parent.update(&lines_of(&shown));
+        let both = |shown: &Value| shown["hand_to_registrar"]["ns"].as_array().is_some_and(|ns| ns.len() == 4);
+        let old =
+            stage.chorus.shown_until(CHILD, "the delegation to both is shown for the registrar", SOON, both).await;
+        stage.chorus.ok(&["zone", "undo", CHILD]).await;
+        stage.chorus.waits_for("handed-over").await;
+        let shown = stage.chorus.ok(&["zone", "show", CHILD]).await;
+        assert!(shown.contains("handed over  NS ns1.a"), "{shown}");
+        assert!(shown.contains(&format!("`chorus zone withdraw {CHILD}`")), "{shown}");
+        stage.chorus.keeps_waiting_for("handed-over", 8).await;
+
+        stage.lab.tell("the registrar enacts the old text");
+        stage.parent.update(&lines_of(&old));
+        stage.probed(&["a", "b"]).await;
+        assert_eq!(hand_over_until_rest(&stage).await, 2, "first NS, then DS");
+        stage.assert_group(&["a"]).await;
+        stage.assert_clean(&["a", "b"]).await;
+    });
 }
 
 #[test]

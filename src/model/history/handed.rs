@@ -2,8 +2,9 @@
 //! and CSYNC ask for, until the person says otherwise or has had long enough.
 //!
 //! Invariant: a set counts from the first round in which it was shown. When it is shown no more, its end is the moment at which
-//! the parent publishes it at the latest. It is forgotten when every server of the parent was seen with it, or when the
-//! person says that it will not be handed in.
+//! the parent publishes it at the latest. It is forgotten when every server of the parent was seen with it or with one of its
+//! kind that was shown later, for people do not go back to an older request (as RFC 7344 §6.2 asks of parents); or when the person
+//! says that it will not be handed in.
 
 use super::{History, Kind, Served, Server, Span, Track, Who};
 use crate::model::dns::{Ds, RecordSet};
@@ -60,15 +61,16 @@ impl History {
         true
     }
 
-    /// Forgets what every server of the parent was seen with: whoever has handed a set in does not do it twice. Says whether there
-    /// was any.
+    /// Forgets what every server of the parent was seen with, and what was shown before that. Says whether there was any.
     pub fn forget_what_was_enacted(&mut self, parents: &[Server]) -> bool {
         let enacted: Vec<(Kind, Time)> = self
             .handed_over()
             .filter(|handed| !parents.is_empty() && parents.iter().all(|parent| self.has(parent, handed)))
             .map(|handed| (handed.kind, handed.since))
             .collect();
-        self.forget_handed_over(|handed| enacted.contains(&(handed.kind, handed.since)))
+        self.forget_handed_over(|handed| {
+            enacted.iter().any(|(kind, since)| *kind == handed.kind && handed.since <= *since)
+        })
     }
 
     /// A person says that what Chorus showed and shows no more will not be handed in. Says whether there was any.

@@ -18,7 +18,14 @@ impl History {
         let mut supposed: Vec<(Server, Kind, Vec<Span>)> = Vec::new();
         for (server, kind, track) in theirs() {
             let siblings = theirs().filter(|(other, same, _)| *same == kind && *other != server);
-            let spans = siblings.flat_map(|(_, _, sibling)| unseen(track, sibling, lag)).collect();
+            let refers_since = self.refers_since(server, kind);
+            // What one with a copy would refer to is not known, whatever it referred to before.
+            let is_hidden = refers_since > Time::MIN && track.current().is_none();
+            let (seen, unknown_since) =
+                if is_hidden { (&[][..], Time::MIN) } else { (track.spans.as_slice(), Time::MAX) };
+            let known_since = seen.first().map_or(unknown_since, |span| span.first_seen);
+            let spans = siblings.flat_map(|(_, _, sibling)| unseen((seen, known_since), sibling, lag));
+            let spans = spans.filter_map(|span| began_at(span, refers_since)).collect();
             supposed.push((server.clone(), kind, spans));
         }
         for (server, kind, spans) in supposed {
@@ -31,25 +38,47 @@ impl History {
     }
 }
 
+impl History {
+    /// Since when a server of the parent may refer resolvers to the child: one that has a copy of the zone answers with that
+    /// (RFC 1034 §4.3.2), and may cease to have it any moment after it was last seen with it.
+    fn refers_since(&self, server: &Server, kind: Kind) -> Time {
+        if !matches!(kind, Kind::Delegation | Kind::Glue) {
+            return Time::MIN;
+        }
+        let copies = Kind::COPY.iter().filter_map(|copy| self.track(server, *copy));
+        copies.filter_map(|copy| copy.spans.last()).map(|span| span.last_seen).max().unwrap_or(Time::MIN)
+    }
+}
+
+/// What is left of a span from then on.
+fn began_at(span: Span, since: Time) -> Option<Span> {
+    let since = span.since.unwrap_or(Time::MIN).max(since);
+    let lasts = span.until.is_none_or(|until| since < until);
+    lasts.then(|| Span { since: Some(since), ..span })
+}
+
 /// The versions that `sibling` showed and shows no more, and that may have been, or may still come, where `track` is.
-fn unseen<'t>(track: &'t Track, sibling: &'t Track, lag: Duration) -> impl Iterator<Item = Span> + 't {
-    let known_since = track.spans.first().map_or(Time::MAX, |span| span.first_seen);
+fn unseen<'t>(
+    (seen, known_since): (&'t [Span], Time),
+    sibling: &'t Track,
+    lag: Duration,
+) -> impl Iterator<Item = Span> + 't {
     // An address that was given up, or is no longer its owner's, shows nothing new.
-    let gone = track.spans.last().and_then(|span| span.until).unwrap_or(Time::MAX);
+    let gone = seen.last().and_then(|span| span.until).unwrap_or(Time::MAX);
     sibling.spans.iter().enumerate().filter_map(move |(nth, shown)| {
         let until = shown.until.filter(|until| until.plus(lag) > known_since)?;
         let since = shown.since.unwrap_or(Time::MIN);
         let (up_to, after) = sibling.spans.split_at_checked(nth + 1)?;
         // One that the address was seen with long before is another time.
         let lately = Time(since.0.saturating_sub(i64::try_from(lag.as_millis()).unwrap_or(i64::MAX)));
-        if times(&track.spans, &shown.served, lately) >= times(up_to, &shown.served, lately) {
+        if times(seen, &shown.served, lately) >= times(up_to, &shown.served, lately) {
             return None;
         }
         let is_later = |span: &&Span| {
             let is = |other: &Span| is_same(&other.served, &span.served);
             span.first_seen > since && after.iter().any(is) && !up_to.iter().any(is)
         };
-        let behind = track.spans.iter().find(is_later).map(|span| span.first_seen);
+        let behind = seen.iter().find(is_later).map(|span| span.first_seen);
         let until = behind.unwrap_or(Time::MAX).min(until.plus(lag)).min(gone);
         (since < until).then(|| Span { until: Some(until), ..shown.clone() })
     })

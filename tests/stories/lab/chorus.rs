@@ -30,6 +30,8 @@ pub struct Chorus {
     process: Option<Running>,
     /// What is asked of fresh resolvers at the end of each transition.
     pub at_ends: Option<AtEnds>,
+    /// How many certificates were worked out again.
+    pub certificates: std::sync::atomic::AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -61,7 +63,15 @@ impl Lab {
 
     async fn daemon(&self, name: &str, listen: &'static str, env: &[(&str, &str)], serving: Vec<String>) -> Chorus {
         let dir = self.subdirectory(name);
-        let mut chorus = Chorus { data: dir.join("data"), dir, serving, listen, process: None, at_ends: None };
+        let mut chorus = Chorus {
+            data: dir.join("data"),
+            dir,
+            serving,
+            listen,
+            process: None,
+            at_ends: None,
+            certificates: Default::default(),
+        };
         chorus.start(env).await;
         chorus
     }
@@ -191,19 +201,44 @@ impl Chorus {
         }
     }
 
-    /// Judges the end of the last transition of a zone, if it has ended and the daemon knows the zone.
+    /// Judges the end of the last transition of a zone, if it has ended and the daemon knows the zone, and works its certificate
+    /// out again.
     pub fn judge_the_last_end(&self, zone: &str) {
         let Some(at_ends) = &self.at_ends else { return };
-        let shown = std::process::Command::new(BINARY)
-            .args(["zone", "show", zone, "-o", "json"])
+        let shown = self.run_beside(&["zone", "show", zone, "-o", "json"]);
+        if let Ok(shown) = serde_json::from_slice(&shown.stdout) {
+            at_ends.judge(&shown);
+        }
+        self.verify_the_last_certificate(zone);
+    }
+
+    /// The checker, which has no code of the model, agrees with the certificate of the last transition that has ended.
+    fn verify_the_last_certificate(&self, zone: &str) {
+        let certificate = self.run_beside(&["zone", "certificate", zone, "--with-evidence"]);
+        if !certificate.status.success() {
+            // Not a transition has ended yet, or the daemon does not run, or nobody may ask it so.
+            return;
+        }
+        let file = self.dir.join("certificate.json");
+        std::fs::write(&file, &certificate.stdout).expect("the directory of the story can be written to");
+        let verified = self.run_beside(&["certificate", "verify", &file.to_string_lossy()]);
+        assert!(
+            verified.status.success(),
+            "the checker contradicts the certificate of {zone}: {}{}",
+            String::from_utf8_lossy(&verified.stdout),
+            String::from_utf8_lossy(&verified.stderr)
+        );
+        self.certificates.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn run_beside(&self, arguments: &[&str]) -> std::process::Output {
+        std::process::Command::new(BINARY)
+            .args(arguments)
             .env("CHORUS_URL", self.url())
             .env("CHORUS_TOKEN_FILE", self.data.join("token"))
             .stdin(Stdio::null())
             .output()
-            .expect("chorus can be started");
-        if let Ok(shown) = serde_json::from_slice(&shown.stdout) {
-            at_ends.judge(&shown);
-        }
+            .expect("chorus can be started")
     }
 
     /// Runs it and demands success; gives what it printed.
@@ -233,7 +268,6 @@ impl Chorus {
         standings
     }
 
-    /// Polls `zone show` until it satisfies the story.
     /// Until `zone history` tells all of this.
     pub async fn history_until(&self, zone: &str, words: &[&str], limit: Duration) -> String {
         let waiting = async {
@@ -251,6 +285,7 @@ impl Chorus {
         }
     }
 
+    /// Polls `zone show` until it satisfies the story.
     pub async fn shown_until(&self, zone: &str, what: &str, limit: Duration, holds: impl Fn(&Value) -> bool) -> Value {
         let waiting = async {
             loop {
