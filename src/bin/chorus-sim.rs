@@ -6,7 +6,7 @@ use chorus::model::switches::Switch;
 use chorus::sim::oracle::{Class, Counts};
 use chorus::sim::{End, Options, Report, disagreements, run};
 use clap::Parser;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -64,6 +64,7 @@ struct Total {
     judged: BTreeMap<Class, Counts>,
     glitches: usize,
     leftovers: usize,
+    held_back: BTreeMap<u64, BTreeSet<String>>,
     certificates: usize,
     disagreements: BTreeMap<u64, Vec<String>>,
     failed: BTreeMap<u64, String>,
@@ -85,6 +86,9 @@ impl Total {
         }
         self.glitches += report.glitches.len();
         self.leftovers += report.leftovers.len();
+        if !report.held_back.is_empty() {
+            self.held_back.insert(report.seed, report.held_back.clone());
+        }
         self.certificates += report.certificates.len();
         let disagreements = disagreements(report);
         if !disagreements.is_empty() {
@@ -118,6 +122,7 @@ impl Total {
             self.brought_about, self.exposures_told
         );
         println!("leftovers    {}", self.leftovers);
+        self.tell_what_was_held_back();
         self.tell_certificates();
         for why in self.failed.values().take(TOLD_MAX) {
             println!("\n{why}");
@@ -125,6 +130,19 @@ impl Total {
         if self.failed.len() > TOLD_MAX {
             let seeds: Vec<String> = self.failed.keys().skip(TOLD_MAX).map(u64::to_string).collect();
             println!("\nfailed as well: seeds {}", seeds.join(", "));
+        }
+    }
+
+    /// Guard and check disagree: the one allowed what the other held back.
+    fn tell_what_was_held_back(&self) {
+        println!(
+            "held back    in {} worlds, by the check before a write that every guard allowed",
+            self.held_back.len()
+        );
+        for (seed, texts) in self.held_back.iter().take(TOLD_MAX) {
+            for text in texts {
+                println!("             seed {seed}: {text}");
+            }
         }
     }
 

@@ -49,6 +49,7 @@ pub use status::{ClockWatch, Failing, ParentAwaited, Status, Unanswered, Waiting
 pub use summary::{alarm, awaited, exposed, failing, is_at_rest, is_begun, state_of, state_of_transition, summary};
 pub use trial::{TrialError, Tried, leftovers};
 pub use turn::Engine;
+pub use writes::CHECK_OBJECTS;
 
 /// Every address of an operator's name servers, resolved where they are not given.
 pub async fn addresses(

@@ -4,6 +4,7 @@
 //! read for it.
 
 use super::status::{Status, Unanswered, WaitingFor};
+use super::writes::CHECK_OBJECTS;
 use crate::model::chain::Exposure;
 use crate::model::group::{NEEDS_REPAIR, SIGNATURE_EXPIRING, Step, UDP_UNANSWERED};
 use crate::model::history::{Failure, Who};
@@ -130,7 +131,7 @@ pub fn state_of(wait: &WaitingFor) -> ZoneState {
         // It ends by itself.
         "clock-jumped" => ZoneState::WaitingGuard,
         "operator-lag" => ZoneState::Verifying,
-        "invariant-refused" if wait.until.is_some() => ZoneState::WaitingGuard,
+        CHECK_OBJECTS if wait.until.is_some() => ZoneState::WaitingGuard,
         "operator-unreachable"
         | "no-answer"
         | "no-connection"

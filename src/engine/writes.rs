@@ -20,6 +20,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+/// What a wait says when the check before a write objects to what every guard allows.
+pub const CHECK_OBJECTS: &str = "invariant-refused";
+
 /// The code of a change that is stored and not served.
 const UNPUBLISHED: &str = "update-unpublished";
 
@@ -215,7 +218,7 @@ impl Engine {
         tracing::warn!(%zone, operator = %write.operator, "held back: {}", worst.text);
         Some(WaitingFor {
             step: write.step,
-            code: "invariant-refused".into(),
+            code: CHECK_OBJECTS.into(),
             text: format!("{}: {} is held back, for {}", write.operator, write.why, worst.text),
             until: worst.until,
         })

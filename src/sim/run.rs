@@ -15,7 +15,7 @@ use super::world::World;
 use crate::api::controller::Controller;
 use crate::api::service::Service;
 use crate::api::wire;
-use crate::engine::{Engine, Ports, Status, Switches};
+use crate::engine::{CHECK_OBJECTS, Engine, Ports, Status, Switches};
 use crate::model::dns::unhex;
 use crate::model::group::{Standing, is_by_hand};
 use crate::model::time::Time;
@@ -57,6 +57,8 @@ pub struct Report {
     pub glitches: Vec<oracle::Glitch>,
     /// What was left of operators that had been let go.
     pub leftovers: Vec<Leftover>,
+    /// What the check before a write held back, though every guard allowed it: the two disagree.
+    pub held_back: BTreeSet<String>,
     /// That an operator brought about by itself: it signed too early, took back what it had agreed to, or died.
     pub brought_about: usize,
     /// How many exposures the controller told of.
@@ -136,6 +138,7 @@ struct Play {
     /// Transitions that have ended.
     ended: usize,
     leftovers: Vec<Leftover>,
+    held_back: BTreeSet<String>,
 }
 
 pub fn run(seed: u64, options: &Options) -> Report {
@@ -184,6 +187,7 @@ impl Play {
             seen: (0, 0),
             ended: 0,
             leftovers: Vec::new(),
+            held_back: BTreeSet::new(),
         }
     }
 
@@ -395,6 +399,9 @@ impl Play {
                 world.set_serving(number, false, false);
             }
         }
+        let waits = Status::read(&zone.status).waiting;
+        let objected = waits.into_iter().filter(|wait| wait.code == CHECK_OBJECTS);
+        self.held_back.extend(objected.map(|wait| wait.text));
         let ended = tables.transitions.iter().filter(|one| one.state != TransitionState::Running).count();
         if ended > std::mem::replace(&mut self.ended, ended) {
             let observed = Status::read(&zone.status).observed_at.map_or(now_ms, |at| at.0);
@@ -471,6 +478,7 @@ impl Play {
             ends,
             glitches,
             leftovers: self.leftovers.clone(),
+            held_back: self.held_back.clone(),
             brought_about: theirs.len(),
             exposures_told: tables.events.iter().filter(|event| event.kind == "exposure").count(),
             counts: world.oracle.counts().clone(),

@@ -107,7 +107,7 @@ async fn shown(here: &Here, name: &str, verb: Verb, reason: String, refused: Opt
         Verb::Repair => "Repair",
         Verb::Withdraw => "Withdraw",
     };
-    let why_not = ways::buttons(&zone).into_iter().find(|button| button.verb == verb.name()).and_then(|b| b.why_not);
+    let why_not = ways::why_not(verb, &zone);
     let status = refused.as_ref().map_or(StatusCode::OK, |trouble| trouble.status);
     let page = here.page(Place::Zones, format!("{title}: {}", zone.zone)).below_zone(&zone.zone);
     let (verb, happens) = (verb.name(), happens(verb, &zone));

@@ -50,10 +50,13 @@ pub fn buttons(zone: &ZoneShow) -> Vec<Button> {
         at_once,
         why_not: why_not(verb, zone),
     };
-    all.into_iter().map(button).collect()
+    // Most zones never have anything to withdraw.
+    let is_of_use = |(verb, ..): &(Verb, _, _, _)| *verb != Verb::Withdraw || !zone.handed_over.is_empty();
+    all.into_iter().filter(is_of_use).map(button).collect()
 }
 
-fn why_not(verb: Verb, zone: &ZoneShow) -> Option<&'static str> {
+/// Why a verb would be refused now.
+pub fn why_not(verb: Verb, zone: &ZoneShow) -> Option<&'static str> {
     if verb == Verb::Withdraw {
         return zone
             .handed_over

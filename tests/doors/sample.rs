@@ -201,6 +201,12 @@ pub fn zone_at_rest() -> ZoneShow {
         ns: vec!["ns1.a.example".to_owned()],
         glue: vec!["ns1.example.org. A 192.0.2.53".to_owned()],
     });
+    zone.handed_over = vec![HandedOver {
+        rtype: "NS".to_owned(),
+        records: vec!["ns1.a.example".to_owned(), "ns1.b.example".to_owned()],
+        since: at(-3600),
+        until: at(604_800),
+    }];
     zone.exposures = vec![exposure()];
     zone
 }
