@@ -521,15 +521,16 @@ Example:
         #[command(flatten)]
         how: How,
     },
-    /// Say that what Chorus showed for the registrar, and the parent does not have, will not be handed in any more
+    /// Declare that a DS or NS set that Chorus showed earlier will not be handed in to the registrar
     #[command(after_help = "\
-Until you say so, or the time of the policy is over (`--hand-over-max`), waits count with it.
+Chorus does not contact the registrar: cancel the request there first. If the set is published after all, resolvers may
+fail. Without this command, Chorus waits until the parent shows the set, or until --registrar-max plus --parent-pipeline
+has passed.
 
 Example:
-  chorus zone undo example.org
   chorus zone show example.org
-  chorus zone withdraw example.org --reason 'the registrar has closed the request'")]
-    Withdraw {
+  chorus zone registrar-cancelled example.org --reason 'the registrar has closed the request'")]
+    RegistrarCancelled {
         #[arg(value_parser = input::zone_name)]
         zone: String,
         #[command(flatten)]
@@ -635,9 +636,9 @@ pub struct PolicyArgs {
     /// From the parent's scan until its servers show the outcome [default: 48h]
     #[arg(long, value_name = "DURATION", value_parser = input::seconds)]
     pub parent_pipeline: Option<u64>,
-    /// How long what Chorus showed for the registrar may still be handed in after it shows it no more [default: 7d]
+    /// Longest time until a DS or NS set that Chorus no longer shows is handed in to the registrar [default: 7d]
     #[arg(long, value_name = "DURATION", value_parser = input::seconds)]
-    pub hand_over_max: Option<u64>,
+    pub registrar_max: Option<u64>,
     /// What the parent takes: any, ch, se, fred, ee, centralnic, uz, za, ripe, namingo, single-key [default: auto, by its name]
     #[arg(long, value_name = "NAME")]
     pub parent_profile: Option<String>,
@@ -659,7 +660,7 @@ impl From<PolicyArgs> for PolicyChange {
             stale_s: args.stale,
             data_ttl_max_s: args.data_ttl_max,
             parent_pipeline_s: args.parent_pipeline,
-            hand_over_max_s: args.hand_over_max,
+            registrar_max_s: args.registrar_max,
             parent_profile: args.parent_profile,
             parent: None,
             sample_every_s: args.sample_every,

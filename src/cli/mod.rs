@@ -305,7 +305,9 @@ async fn zone(asker: &Asker, command: ZoneCommand) -> Result<Exit, Failure> {
         ZoneCommand::Stop { zone, how, .. } => return control(asker, &zone, Verb::Stop, how).await,
         ZoneCommand::Undo { zone, how, .. } => return control(asker, &zone, Verb::Undo, how).await,
         ZoneCommand::Repair { zone, how } => return control(asker, &zone, Verb::Repair, how).await,
-        ZoneCommand::Withdraw { zone, how } => return control(asker, &zone, Verb::Withdraw, how).await,
+        ZoneCommand::RegistrarCancelled { zone, how } => {
+            return control(asker, &zone, Verb::RegistrarCancelled, how).await;
+        }
         ZoneCommand::TryNow { zone, how } => return control(asker, &zone, Verb::TryNow, how).await,
         ZoneCommand::Replace { zone, old, new, how } => {
             return set(asker, &zone, Change::Replace { old, new }, how).await;

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn evidence(known: &Picture, status: &Status, certificate: &Certificate) -> Evidence {
     let policy = &known.lifetimes.policy;
     // What a person was given for the registrar no resolver has seen.
-    let tracks = known.history.tracks().filter(|(server, _, _)| server.is_asked());
+    let tracks = known.history.tracks().filter(|(server, _, _)| server.is_observed());
     Evidence {
         format: FORMAT,
         transition: certificate.transition.clone(),

@@ -224,7 +224,7 @@ impl Engine {
             memory.judged.look(&known);
             let told_at = self.tell(zone, memory, &known, &decision).await?;
             memory.status.told_at = Some(told_at);
-            self.hand_over(&mut known, &decision).await?;
+            self.store_registrar_requests(&mut known, &decision).await?;
             self.alert(&known, &mut memory.status, &decision).await?;
             self.measure_parent(&known, &mut memory.status, &decision).await?;
             if is_old {

@@ -31,10 +31,10 @@ pub struct Policy {
     /// Whether a person tells the parent, whatever the zone was adopted with. `None`: as it was adopted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_manual: Option<bool>,
-    /// From the moment at which Chorus shows a DS or NS set for the registrar no more until nobody hands it in any more. A week:
-    /// a request lies over a week-end and a holiday; whoever knows better says so (`chorus zone withdraw`).
-    #[serde(default = "hand_over_max_s")]
-    pub hand_over_max_s: u64,
+    /// From when Chorus stops showing a DS or NS set for the registrar until it is handed in, at the longest. A week: a request
+    /// lies over a weekend and a holiday; a user who knows better says so (`chorus zone registrar-cancelled`).
+    #[serde(default = "registrar_max_s")]
+    pub registrar_max_s: u64,
     /// Resolvers that keep records for longer than their TTL says (`cache-min-ttl`). 0: not done by default anywhere.
     pub resolver_min_ttl_s: u64,
     /// Resolvers that keep records for no longer than this. 7 days: the default of BIND, the largest known.
@@ -57,7 +57,7 @@ fn sample_every_s() -> u64 {
     900
 }
 
-fn hand_over_max_s() -> u64 {
+fn registrar_max_s() -> u64 {
     7 * 86_400
 }
 
@@ -80,7 +80,7 @@ impl Default for Policy {
             parent_pipeline_s: 48 * 3600,
             parent_profile: None,
             parent_manual: None,
-            hand_over_max_s: hand_over_max_s(),
+            registrar_max_s: registrar_max_s(),
             resolver_min_ttl_s: 0,
             resolver_max_ttl_s: 7 * 86_400,
             sample_every_s: sample_every_s(),
@@ -115,9 +115,9 @@ impl Policy {
         Duration::from_secs(self.parent_pipeline_s)
     }
 
-    /// From the moment at which a person is shown a set for the registrar no more until the parent's servers show it at the latest.
-    pub fn handed_over_acts_within(&self) -> Duration {
-        Duration::from_secs(self.hand_over_max_s) + self.parent_pipeline()
+    /// From when Chorus stops showing a set for the registrar until the parent's servers show it, at the longest.
+    pub fn registrar_acts_within(&self) -> Duration {
+        Duration::from_secs(self.registrar_max_s) + self.parent_pipeline()
     }
 
     /// What is known of the parent of this name holds where nobody has said otherwise.

@@ -45,7 +45,7 @@ switches! {
     CdsGun "cds-gun" "CDS sets that the parent may still act on, before a newcomer is named",
     CsyncGun "csync-gun" "CSYNC records that the parent may still act on, in the last question",
     ParentPipeline "parent-pipeline" "the time between the parent's reading and its publishing",
-    HandedOver "handed-over" "what a person was given for the registrar, and the parent may publish any moment",
+    RegistrarPending "registrar-pending" "DS and NS sets shown for the registrar that the parent may still publish",
     PublishedUnseen "published-unseen" "what the parent may have published, and gone on serving, while Chorus did not look",
     OldDnskeyTtl "old-dnskey-ttl" "the TTL that an old DNSKEY set was served with: the present one is taken",
     OldDsTtl "old-ds-ttl" "the TTL that an old DS set was served with: the present one is taken",

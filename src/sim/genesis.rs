@@ -43,7 +43,7 @@ impl World {
             // Data of these worlds are never bogus by themselves.
             sample_every_s: 0,
             gap_max_s: 3600,
-            hand_over_max_s: 0,
+            registrar_max_s: 0,
             resolver_max_ttl_s: if rng.chance(15) { rng.between(300, 3600).unsigned_abs() } else { 7 * 86_400 },
             delegation: String::new(),
         };
@@ -107,7 +107,7 @@ impl World {
             late: Late::by_chance(seed, life_s),
             rng,
         };
-        world.policy.hand_over_max_s = world.late.longest_s;
+        world.policy.registrar_max_s = world.late.longest_s;
         let parents = world.rng.between(1, 2);
         for nth in 0..if world.edge.has_copy { 2 } else { parents } {
             let lag_ms = world.rng.between(0, parent_lag_ms);

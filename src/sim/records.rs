@@ -300,7 +300,7 @@ impl Records for Memory {
         .await
     }
 
-    async fn set_handed_over(&self, _: &Name, history: &History) -> Result<(), StoreError> {
+    async fn set_registrar_requests(&self, _: &Name, history: &History) -> Result<(), StoreError> {
         self.commit(|tables| {
             tables.history = history.clone();
             tables.history.forget_troubles();

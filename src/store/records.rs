@@ -70,7 +70,7 @@ records! {
     async fn set_status(&self, zone: &Name, due_at: Time, status: &str, summary: &Summary) -> ();
     async fn history(&self, zone: &Name) -> History;
     async fn record(&self, zone: &Name, history: &History, since: Time) -> ();
-    async fn set_handed_over(&self, zone: &Name, history: &History) -> ();
+    async fn set_registrar_requests(&self, zone: &Name, history: &History) -> ();
     async fn set_right(
         &self, zone: &Name, history: &History, in_flight: &[(String, Kind, Sent)], due_at: Time, status: &str,
         summary: &Summary

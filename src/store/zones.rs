@@ -182,7 +182,7 @@ impl Store {
     }
 
     /// Puts what a person was given for the registrar in the place of what was stored of it.
-    pub async fn set_handed_over(&self, zone: &Name, history: &History) -> Result<(), StoreError> {
+    pub async fn set_registrar_requests(&self, zone: &Name, history: &History) -> Result<(), StoreError> {
         let key = stored(zone);
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query("DELETE FROM spans WHERE zone = $1 AND who = $2")

@@ -76,7 +76,7 @@ fn done(verb: Verb) -> &'static str {
         Verb::Undo => "undoing",
         Verb::TryNow => "tried",
         Verb::Repair => "repairing",
-        Verb::Withdraw => "withdrawn",
+        Verb::RegistrarCancelled => "registrar-cancelled",
     }
 }
 
@@ -105,7 +105,7 @@ async fn shown(here: &Here, name: &str, verb: Verb, reason: String, refused: Opt
         Verb::Undo => "Undo",
         Verb::TryNow => "Try now",
         Verb::Repair => "Repair",
-        Verb::Withdraw => "Withdraw",
+        Verb::RegistrarCancelled => "Request cancelled",
     };
     let why_not = ways::why_not(verb, &zone);
     let status = refused.as_ref().map_or(StatusCode::OK, |trouble| trouble.status);
@@ -139,10 +139,14 @@ fn happens(verb: Verb, zone: &ZoneShow) -> String {
         Verb::TryNow => "The zone is looked at now, and what failed is tried again at once. Guards are guards all the \
                          same: what caches still hold is waited for."
             .to_owned(),
-        Verb::Withdraw => {
-            "Chorus counts no longer with what it showed for the registrar and the parent does not have. Do this when you \
-             have made sure that nobody will hand it in: the parent would delegate to, or vouch for, what is not there any more."
-                .to_owned()
+        Verb::RegistrarCancelled => {
+            let sets = zone.registrar_pending.iter().map(|set| format!("{} {}", set.rtype, set.records.join(", ")));
+            format!(
+                "Chorus stops waiting for {}. It does not contact the registrar. Confirm only after the registrar has cancelled \
+                 the request, or has confirmed that none is open: if the set is handed in later, the parent may delegate to \
+                 servers that no longer serve the zone, or publish a DS without a DNSKEY, and resolvers fail. This cannot be undone.",
+                sets.collect::<Vec<_>>().join("; ")
+            )
         }
         Verb::Repair if zone.to_repair.is_empty() => "The group lacks nothing.".to_owned(),
         Verb::Repair => format!("Chorus puts right what the group lacks: {}.", zone.to_repair.join("; ")),

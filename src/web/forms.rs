@@ -82,7 +82,7 @@ pub struct PolicyFields {
     #[serde(default)]
     pub sample_every: String,
     #[serde(default)]
-    pub hand_over_max: String,
+    pub registrar_max: String,
     #[serde(default)]
     pub gap_max: String,
     /// `None`: the form has no such field. Emptied, it takes a confirmation back.
@@ -104,7 +104,7 @@ impl PolicyFields {
                 _ => None,
             },
             sample_every_s: read_given("data are sampled every", &self.sample_every, input::seconds)?,
-            hand_over_max_s: read_given("time for the registrar", &self.hand_over_max, input::seconds)?,
+            registrar_max_s: read_given("longest registrar delay", &self.registrar_max, input::seconds)?,
             gap_max_s: read_given("longest time between two looks", &self.gap_max, input::seconds)?,
             delegation: self.delegation.as_deref().map(hosts),
         })

@@ -58,7 +58,7 @@ const NOTICES: [(&str, &str); 18] = [
     ("undoing", "It is being undone: back to the group from before, under the same guards."),
     ("tried", "Looked at again just now; what failed was tried again."),
     ("repairing", "The repair has begun: Chorus puts right what the group lacks."),
-    ("withdrawn", "Chorus counts no longer with what it showed for the registrar."),
+    ("registrar-cancelled", "Chorus no longer waits for the earlier request to the registrar."),
     ("policy", "The policy is changed."),
     ("adopted", "The zone is adopted. Nothing was written anywhere."),
     ("operator-added", "The operator is added. Its credential is stored sealed, and is never shown again."),

@@ -66,7 +66,7 @@ impl PolicyFields {
             parent_profile: policy.parent_profile.clone().unwrap_or_default(),
             parent: String::new(),
             sample_every: markup::exact(policy.sample_every_s),
-            hand_over_max: markup::exact(policy.hand_over_max_s),
+            registrar_max: markup::exact(policy.registrar_max_s),
             gap_max: markup::exact(policy.gap_max_s),
             delegation: Some(policy.delegation.clone()),
         }

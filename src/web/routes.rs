@@ -187,5 +187,5 @@ const VERBS: [(&str, Verb); 7] = [
     ("/zones/{zone}/undo", Verb::Undo),
     ("/zones/{zone}/try-now", Verb::TryNow),
     ("/zones/{zone}/repair", Verb::Repair),
-    ("/zones/{zone}/withdraw", Verb::Withdraw),
+    ("/zones/{zone}/registrar-cancelled", Verb::RegistrarCancelled),
 ];

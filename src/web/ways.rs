@@ -41,7 +41,12 @@ pub fn buttons(zone: &ZoneShow) -> Vec<Button> {
         (Verb::Undo, "Undo…", "goes back to the group from before", false),
         (Verb::TryNow, "Try now", "looks at once, and tries again what failed; guards stay guards", true),
         (Verb::Repair, "Repair…", "puts right what the group lacks", false),
-        (Verb::Withdraw, "Withdraw…", "says that what was shown for the registrar will not be handed in", false),
+        (
+            Verb::RegistrarCancelled,
+            "Request cancelled…",
+            "stops waiting for a request that the registrar has cancelled",
+            false,
+        ),
     ];
     let button = |(verb, label, does, at_once): (Verb, _, _, _)| Button {
         verb: verb.name(),
@@ -50,18 +55,16 @@ pub fn buttons(zone: &ZoneShow) -> Vec<Button> {
         at_once,
         why_not: why_not(verb, zone),
     };
-    // Most zones never have anything to withdraw.
-    let is_of_use = |(verb, ..): &(Verb, _, _, _)| *verb != Verb::Withdraw || !zone.handed_over.is_empty();
+    // Most zones never have a request pending.
+    let is_of_use =
+        |(verb, ..): &(Verb, _, _, _)| *verb != Verb::RegistrarCancelled || !zone.registrar_pending.is_empty();
     all.into_iter().filter(is_of_use).map(button).collect()
 }
 
 /// Why a verb would be refused now.
 pub fn why_not(verb: Verb, zone: &ZoneShow) -> Option<&'static str> {
-    if verb == Verb::Withdraw {
-        return zone
-            .handed_over
-            .is_empty()
-            .then_some("nothing was shown for the registrar that the parent does not have");
+    if verb == Verb::RegistrarCancelled {
+        return zone.registrar_pending.is_empty().then_some("no earlier request to the registrar is pending");
     }
     let Some(transition) = under_way(zone) else {
         let last = zone.transition.as_ref().map(|transition| transition.state);

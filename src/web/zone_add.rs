@@ -30,7 +30,7 @@ pub struct Fields {
     parent_profile: String,
     sample_every: String,
     #[serde(default)]
-    hand_over_max: String,
+    registrar_max: String,
     #[serde(default)]
     gap_max: String,
     delegation: String,
@@ -46,7 +46,7 @@ impl Fields {
             parent_profile: self.parent_profile.clone(),
             parent: String::new(),
             sample_every: self.sample_every.clone(),
-            hand_over_max: self.hand_over_max.clone(),
+            registrar_max: self.registrar_max.clone(),
             gap_max: self.gap_max.clone(),
             delegation: Some(self.delegation.clone()).filter(|hosts| !hosts.trim().is_empty()),
         }

@@ -82,7 +82,7 @@ impl Controller {
             resolver_max_ttl_s: 10,
             sample_every_s: 0,
             gap_max_s: 3600,
-            hand_over_max_s: 0,
+            registrar_max_s: 0,
         };
         Controller {
             names: Names::new(&size.address_of),

@@ -64,7 +64,7 @@ pub fn policy() -> ZonePolicy {
         resolver_max_ttl_s: 604_800,
         sample_every_s: 900,
         gap_max_s: 3600,
-        hand_over_max_s: 604_800,
+        registrar_max_s: 604_800,
         delegation: String::new(),
     }
 }
@@ -177,7 +177,7 @@ pub fn zone() -> ZoneShow {
             server("b", "ns1.b.example", b2, None, Some("no answer in time")),
         ],
         hand_to_registrar: None,
-        handed_over: Vec::new(),
+        registrar_pending: Vec::new(),
         policy: policy(),
         next: Some("the CDS set is written to a and b at 10:58:12Z".to_owned()),
         updated_at: Some(at(-4)),
@@ -201,7 +201,7 @@ pub fn zone_at_rest() -> ZoneShow {
         ns: vec!["ns1.a.example".to_owned()],
         glue: vec!["ns1.example.org. A 192.0.2.53".to_owned()],
     });
-    zone.handed_over = vec![HandedOver {
+    zone.registrar_pending = vec![RegistrarRequest {
         rtype: "NS".to_owned(),
         records: vec!["ns1.a.example".to_owned(), "ns1.b.example".to_owned()],
         since: at(-3600),

@@ -285,13 +285,13 @@ fn keys_go_of_an_operator_that_the_parent_may_have_delegated_to_while_nobody_loo
 fn keys_go_of_an_operator_that_the_registrar_may_still_delegate_to() {
     const ACTS_WITHIN_S: i64 = 7 * 86_400;
     let now_s = LATER_S + 100_000;
-    for (left_out, goes_at_once) in [(&[][..], false), (&[Switch::HandedOver], true)] {
+    for (left_out, goes_at_once) in [(&[][..], false), (&[Switch::RegistrarPending], true)] {
         let mut f = b_is_trusted();
         f.members.get_mut("a").unwrap().placements.insert(Kind::Dnskey, RecordSet::from([keys("b").0, keys("b").1]));
         let both = f.ns(&["a", "b"]);
         let within = Duration::from_secs(ACTS_WITHIN_S.unsigned_abs());
-        assert!(f.history.hand_over(Kind::Delegation, Some(&both), Time::from_s(LATER_S), within));
-        assert!(f.history.hand_over(Kind::Delegation, None, Time::from_s(LATER_S + 10), within));
+        assert!(f.history.show_for_registrar(Kind::Delegation, Some(&both), Time::from_s(LATER_S), within));
+        assert!(f.history.show_for_registrar(Kind::Delegation, None, Time::from_s(LATER_S + 10), within));
         f.members.get_mut("b").unwrap().wanted = Standing::Outside;
         leave_out(&mut f, left_out);
         looks_again(&mut f, now_s);

@@ -342,7 +342,7 @@ async fn when_it_ends_and_what_if_it_is_stopped_is_answered_in_every_state() {
     assert!(Page::read(&page).text().contains("When may a be switched off?"), "{page}");
     for zone in zones {
         let what = format!("{:?}", zone.transition.as_ref().map(|t| (t.state, t.aim.clone(), t.paused)));
-        let has_something_to_withdraw = !zone.handed_over.is_empty();
+        let has_a_request_pending = !zone.registrar_pending.is_empty();
         let service = Arc::new(Made { zone: Some(zone), ..Made::default() });
         let browser = Browser::signed_in(service, Role::Operator);
         let page = Page::read(&browser.get("/zones/example.org").await.text);
@@ -351,8 +351,8 @@ async fn when_it_ends_and_what_if_it_is_stopped_is_answered_in_every_state() {
             assert!(page.text().contains(question), "{question} {what}");
         }
         let verbs: Vec<_> = page.elements.iter().filter(|e| e.get("class") == Some("why")).collect();
-        assert_eq!(verbs.len(), 7 + usize::from(has_something_to_withdraw), "{what}");
-        for verb in ["pause", "resume", "stop", "undo", "try-now", "repair", "withdraw"] {
+        assert_eq!(verbs.len(), 7 + usize::from(has_a_request_pending), "{what}");
+        for verb in ["pause", "resume", "stop", "undo", "try-now", "repair", "registrar-cancelled"] {
             let page = Page::read(&browser.get(&format!("/zones/example.org/{verb}")).await.text);
             page.check();
         }

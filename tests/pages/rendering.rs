@@ -31,7 +31,7 @@ pub const PATHS: [&str; 36] = [
     "/zones/slow.example/undo",
     "/zones/slow.example/try-now",
     "/zones/slow.example/repair",
-    "/zones/slow.example/withdraw",
+    "/zones/slow.example/registrar-cancelled",
     "/zones/example.org/policy",
     "/operators",
     "/operators/add",

@@ -135,11 +135,11 @@ async fn hand_over_until_rest(stage: &Stage) -> usize {
 
 /// Somebody at the registrar has the old text on the desk, and enacts it after the undo.
 #[test]
-fn f23_a_registrar_who_enacts_old_text_after_an_undo_meets_an_operator_that_still_serves() {
+fn f23_registrar_that_acts_after_an_undo_meets_an_operator_that_still_serves() {
     in_own_network(LIMIT, || async {
         let cast = Cast { manual_parent: true, with_resolvers: true, ..Cast::bad_day(&[BIND, KNOT]) };
         let stage = Stage::set("late-registrar", cast).await;
-        stage.chorus.ok(&["zone", "policy", CHILD, "--hand-over-max", "1h"]).await;
+        stage.chorus.ok(&["zone", "policy", CHILD, "--registrar-max", "1h"]).await;
         stage.chorus.ok(&["zone", "join", CHILD, "b"]).await;
         let hands = |shown: &Value| shown["hand_to_registrar"].is_object();
         let shown = stage.chorus.shown_until(CHILD, "the DS is shown for the registrar", SOON, hands).await;
@@ -148,11 +148,11 @@ fn f23_a_registrar_who_enacts_old_text_after_an_undo_meets_an_operator_that_stil
         let old =
             stage.chorus.shown_until(CHILD, "the delegation to both is shown for the registrar", SOON, both).await;
         stage.chorus.ok(&["zone", "undo", CHILD]).await;
-        stage.chorus.waits_for("handed-over").await;
+        stage.chorus.waits_for("registrar-pending").await;
         let shown = stage.chorus.ok(&["zone", "show", CHILD]).await;
-        assert!(shown.contains("handed over  NS ns1.a"), "{shown}");
-        assert!(shown.contains(&format!("`chorus zone withdraw {CHILD}`")), "{shown}");
-        stage.chorus.keeps_waiting_for("handed-over", 8).await;
+        assert!(shown.contains("registrar    NS ns1.a"), "{shown}");
+        assert!(shown.contains(&format!("`chorus zone registrar-cancelled {CHILD}`")), "{shown}");
+        stage.chorus.keeps_waiting_for("registrar-pending", 8).await;
 
         stage.lab.tell("the registrar enacts the old text");
         stage.parent.update(&lines_of(&old));

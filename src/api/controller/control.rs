@@ -38,8 +38,8 @@ impl Controller {
             self.engine.wake();
             return self.answer(name, known.transition.is_some()).await;
         }
-        if verb == Verb::Withdraw {
-            self.withdraw(name, &known, control.reason).await?;
+        if verb == Verb::RegistrarCancelled {
+            self.cancel_registrar_requests(name, &known, control.reason).await?;
             drop(holding);
             self.engine.turn(name).await.map_err(of_engine)?;
             self.engine.wake();
@@ -95,30 +95,37 @@ impl Controller {
         self.answer(name, true).await
     }
 
-    /// Forgets what was shown for the registrar and will not be handed in.
-    async fn withdraw(&self, name: &Name, known: &Picture, reason: Option<String>) -> Result<(), Refusal> {
+    /// Forgets the DS and NS sets that were shown for the registrar, are shown no more, and will not be handed in.
+    async fn cancel_registrar_requests(
+        &self,
+        name: &Name,
+        known: &Picture,
+        reason: Option<String>,
+    ) -> Result<(), Refusal> {
         let mut history = known.history.clone();
-        if !history.withdraw_handed_over() {
-            let shown = known.history.handed_over().next().is_some();
-            let (text, fix) = match shown {
-                false => {
-                    ("there is nothing that Chorus showed for the registrar and the parent does not have", "go on")
-                }
-                true => (
-                    "Chorus still shows for the registrar what the parent does not have",
-                    "hand it in, or stop or undo the transition first: `chorus zone stop`, `chorus zone undo`",
+        if !history.cancel_registrar_requests() {
+            let zone = plain(name);
+            let (code, text, fix) = match known.history.registrar_requests().next() {
+                None => (
+                    "no-registrar-request",
+                    format!("no earlier request to the registrar of {zone} is pending"),
+                    format!("nothing has to be done; see `chorus zone show {zone}`"),
+                ),
+                Some(_) => (
+                    "registrar-request-shown",
+                    format!("Chorus still shows the DS or NS set of {zone} for the registrar"),
+                    format!("hand it in; or run `chorus zone undo {zone}` or `chorus zone stop {zone}` first"),
                 ),
             };
-            let text = format!("{}: {text}", plain(name));
-            return Err(Refusal::new(RefusalKind::Conflict, "nothing-handed-over", text)
-                .with_fix(fix)
-                .with_zone(plain(name)));
+            return Err(Refusal::new(RefusalKind::Conflict, code, text).with_fix(fix).with_zone(zone));
         }
-        self.store().set_handed_over(name, &history).await.map_err(of_store)?;
+        let kept: Vec<_> = history.registrar_requests().map(|kept| (kept.kind, kept.since)).collect();
+        let gone = known.history.registrar_requests().filter(|one| !kept.contains(&(one.kind, one.since)));
+        let gone: Vec<String> = gone.map(|one| show::request(&one)).collect();
+        self.store().set_registrar_requests(name, &history).await.map_err(of_store)?;
         let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-        let text =
-            format!("what was shown for the registrar, and the parent does not have, will not be handed in{reason}");
-        self.store().note("withdrawn", &text, Some(name), None).await.map_err(of_store)
+        let text = format!("declared not to be handed in to the registrar: {}{reason}", gone.join("; "));
+        self.store().note("registrar-cancelled", &text, Some(name), None).await.map_err(of_store)
     }
 
     /// Starts a transition to the present group: what it lacks is put right.
@@ -144,7 +151,7 @@ impl Controller {
             Verb::Pause => ("paused", "paused: keys are still shared, nothing else is written".to_owned()),
             Verb::Resume | Verb::Repair => ("resumed", format!("resumed: {goes_to}")),
             Verb::Stop => ("stopping", format!("to stop at the nearest rest state: {goes_to}")),
-            Verb::Undo | Verb::TryNow | Verb::Withdraw => ("undoing", format!("to be undone: {goes_to}")),
+            Verb::Undo | Verb::TryNow | Verb::RegistrarCancelled => ("undoing", format!("to be undone: {goes_to}")),
         };
         let (at, members) = (ports.clock.now(), wanted(&known.record.members, next.target()));
         let control = Control {
@@ -238,7 +245,7 @@ fn after(verb: Verb, running: &TransitionRecord, known: &Picture) -> Option<Tran
             Some(going(Aim::Stopping, Some(rest.group)))
         }
         Verb::Undo => (running.aim != Aim::Undoing || running.paused).then(|| going(Aim::Undoing, None)),
-        Verb::TryNow | Verb::Withdraw => None,
+        Verb::TryNow | Verb::RegistrarCancelled => None,
         // Asked for again: it goes on.
         Verb::Repair => running.paused.then(|| TransitionRecord { paused: false, ..running.clone() }),
     }

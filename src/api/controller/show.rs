@@ -14,9 +14,9 @@ use crate::model::dns::{
 };
 use crate::model::group::{
     Group, KeyRole, PARENT_SERVES_ZONE, ParentMode, Phase, Rolling, Standing, Step, World, algorithm_name, is_by_hand,
-    rolling, wanted_addresses,
+    pending_requests, rolling, wanted_addresses,
 };
-use crate::model::history::{Failure, Kind, Server, Who};
+use crate::model::history::{Failure, Kind, RegistrarRequest, Server, Who};
 use crate::model::parent::ParentProfile;
 use crate::model::policy::DATA_TTL_MAX_UNKNOWN_S;
 use crate::model::resolution::Resolution;
@@ -61,7 +61,7 @@ pub(super) fn zone(known: &Picture, status: &Status, last: Option<&TransitionRec
         rolls: rolling(&world).into_iter().map(roll).collect(),
         servers: servers(known),
         hand_to_registrar: hand_to_registrar(&world, status),
-        handed_over: handed_over(&world),
+        registrar_pending: registrar_pending(&world),
         policy: policy(known),
         next: next(known, status),
         updated_at: status.observed_at.and_then(At::known),
@@ -320,17 +320,28 @@ fn hand_to_registrar(world: &World<'_>, status: &Status) -> Option<wire::HandToR
     })
 }
 
-fn handed_over(world: &World<'_>) -> Vec<wire::HandedOver> {
-    let shown = world.history.handed_over().filter_map(|handed| {
-        let until = handed.until.filter(|until| *until > world.now)?;
-        let (rtype, records) = match handed.kind {
-            Kind::Ds => ("DS", handed.records.iter().map(|ds| rdata_text(RecordType::DS, ds)).collect()),
-            _ => ("NS", hosts(handed.records)),
-        };
-        Some(wire::HandedOver {
+/// `NS ns1.example.net, ns2.example.net`.
+pub(super) fn request(request: &RegistrarRequest<'_>) -> String {
+    let (rtype, records) = set_of(request);
+    format!("{rtype} {}", records.join(", "))
+}
+
+fn set_of(request: &RegistrarRequest<'_>) -> (&'static str, Vec<String>) {
+    match request.kind {
+        Kind::Ds => ("DS", request.records.iter().map(|ds| rdata_text(RecordType::DS, ds)).collect()),
+        _ => ("NS", hosts(request.records)),
+    }
+}
+
+/// The sets that were shown for the registrar, are shown no more, and that a wait still counts with.
+fn registrar_pending(world: &World<'_>) -> Vec<wire::RegistrarRequest> {
+    let shown = pending_requests(world).into_iter().filter_map(|request| {
+        let until = request.until?;
+        let (rtype, records) = set_of(&request);
+        Some(wire::RegistrarRequest {
             rtype: rtype.into(),
             records,
-            since: At::known(handed.since)?,
+            since: At::known(request.since)?,
             until: At::known(until)?,
         })
     });
@@ -363,7 +374,7 @@ pub(super) fn policy(known: &Picture) -> wire::ZonePolicy {
         delegation: policy.delegation.clone(),
         sample_every_s: policy.sample_every_s,
         gap_max_s: policy.gap_max_s,
-        hand_over_max_s: policy.hand_over_max_s,
+        registrar_max_s: policy.registrar_max_s,
     }
 }
 

@@ -130,7 +130,7 @@ impl Controller {
             policy.parent_pipeline_s,
             policy.sample_every_s,
             policy.gap_max_s,
-            policy.hand_over_max_s
+            policy.registrar_max_s
         );
         self.store().set_policy(name, policy, ports.clock.now(), &text).await.map_err(of_store)?;
         self.engine.wake();
@@ -265,7 +265,7 @@ fn change(policy: &mut Policy, wanted: &wire::PolicyChange) -> Result<(), Refusa
         wanted.parent_pipeline_s,
         wanted.sample_every_s,
         wanted.gap_max_s,
-        wanted.hand_over_max_s,
+        wanted.registrar_max_s,
     ];
     if let Some(long) = all.into_iter().flatten().find(|s| *s > LONGEST_S) {
         return Err(Refusal::new(RefusalKind::Invalid, "bad-duration", format!("{long} s is longer than a year"))
@@ -289,7 +289,7 @@ fn change(policy: &mut Policy, wanted: &wire::PolicyChange) -> Result<(), Refusa
     policy.parent_pipeline_s = wanted.parent_pipeline_s.unwrap_or(policy.parent_pipeline_s);
     policy.sample_every_s = wanted.sample_every_s.unwrap_or(policy.sample_every_s);
     policy.gap_max_s = wanted.gap_max_s.unwrap_or(policy.gap_max_s);
-    policy.hand_over_max_s = wanted.hand_over_max_s.unwrap_or(policy.hand_over_max_s);
+    policy.registrar_max_s = wanted.registrar_max_s.unwrap_or(policy.registrar_max_s);
     Ok(())
 }
 

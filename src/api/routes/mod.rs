@@ -78,7 +78,7 @@ fn declared() -> Declared {
         .route(routes!(zones::undo), TransitionsRun, Named)
         .route(routes!(zones::try_now), TransitionsRun, Named)
         .route(routes!(zones::repair), TransitionsRun, Named)
-        .route(routes!(zones::withdraw), TransitionsRun, Named)
+        .route(routes!(zones::registrar_cancelled), TransitionsRun, Named)
         .route(routes!(zones::history), ZonesRead, Named)
         .route(routes!(zones::certificate), ZonesRead, Named)
         .route(routes!(access::accounts), Admin, Everything)

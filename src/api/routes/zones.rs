@@ -292,23 +292,23 @@ pub(super) async fn repair(
     control(service, zone, Verb::Repair, condition, asked).await
 }
 
-/// Says that what was shown for the registrar, and the parent does not have, will not be handed in.
+/// Declares that the sets in `registrar_pending` of `GET /zones/{zone}` will not be handed in to the registrar.
 ///
-/// Until then waits count with it: whoever was given it may hand it in at any moment (`handed_over` of `GET /zones/{zone}`).
-#[utoipa::path(post, path = "/zones/{zone}/withdraw",
+/// Chorus does not contact the registrar. Until this call, waits treat each set as one that the parent may publish.
+#[utoipa::path(post, path = "/zones/{zone}/registrar-cancelled",
     request_body(content = Control, example = json!({"reason": "CHG-812"})),
     responses(
         (status = 200, body = SetAnswer, description = "As it is now"),
-        (status = 409, description = "`nothing-handed-over`"),
+        (status = 409, description = "`no-registrar-request`, `registrar-request-shown`"),
         (status = 412, description = "`precondition-failed`"),
     ))]
-pub(super) async fn withdraw(
+pub(super) async fn registrar_cancelled(
     Asker(service): Asker,
     In(zone): In<String>,
     condition: Condition,
     Asked(asked): Asked<Control>,
 ) -> Result<Json<SetAnswer>, Refused> {
-    control(service, zone, Verb::Withdraw, condition, asked).await
+    control(service, zone, Verb::RegistrarCancelled, condition, asked).await
 }
 
 #[derive(Deserialize, IntoParams)]

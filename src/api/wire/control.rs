@@ -19,13 +19,13 @@ pub enum Verb {
     TryNow,
     /// Put right what the present group lacks, as a transition of its own. At rest nothing of it is written.
     Repair,
-    /// What was shown for the registrar, and the parent does not have, will not be handed in.
-    Withdraw,
+    /// The DS and NS sets that Chorus showed earlier will not be handed in to the registrar.
+    RegistrarCancelled,
 }
 
 impl Verb {
     pub const ALL: [Verb; 7] =
-        [Verb::Pause, Verb::Resume, Verb::Stop, Verb::Undo, Verb::TryNow, Verb::Repair, Verb::Withdraw];
+        [Verb::Pause, Verb::Resume, Verb::Stop, Verb::Undo, Verb::TryNow, Verb::Repair, Verb::RegistrarCancelled];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Verb {
             Verb::Undo => "undo",
             Verb::TryNow => "try-now",
             Verb::Repair => "repair",
-            Verb::Withdraw => "withdraw",
+            Verb::RegistrarCancelled => "registrar-cancelled",
         }
     }
 }

@@ -38,9 +38,9 @@ pub use plan::{
 pub use reports::{DayReport, ForecastReport, ParentList, ParentReport, ParentTook, Statistics, StepReport};
 pub use timeline::{Bar, Lane, Timeline, TimelineGuard, TimelineStep};
 pub use zone::{
-    AlgorithmShow, DsState, Exposure, HandToRegistrar, HandedOver, KeyRole, KeyShow, OperatorStanding, ParentMode,
-    ParentShow, ParentTakes, PolicyChange, RollShow, RollState, ServerShow, Standing, TransitionShow, TransitionState,
-    WaitingFor, ZoneAdd, ZoneList, ZonePolicy, ZoneShow, ZoneSummary,
+    AlgorithmShow, DsState, Exposure, HandToRegistrar, KeyRole, KeyShow, OperatorStanding, ParentMode, ParentShow,
+    ParentTakes, PolicyChange, RegistrarRequest, RollShow, RollState, ServerShow, Standing, TransitionShow,
+    TransitionState, WaitingFor, ZoneAdd, ZoneList, ZonePolicy, ZoneShow, ZoneSummary,
 };
 
 use crate::model::time::Time;

@@ -31,9 +31,10 @@ pub struct PolicyChange {
     pub data_ttl_max_s: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_pipeline_s: Option<u64>,
-    /// From the moment at which a set is shown for the registrar no more until nobody hands it in any more.
+    /// Longest time, in seconds, from when Chorus stops showing a DS or NS set until it is handed in to the registrar.
+    /// `parent_pipeline_s` is added. It holds for sets that Chorus stops showing after the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hand_over_max_s: Option<u64>,
+    pub registrar_max_s: Option<u64>,
     /// How the parent learns of new DS and NS sets from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<ParentMode>,
@@ -68,9 +69,10 @@ pub struct ZonePolicy {
     /// Where that is from: one or two words.
     pub data_ttl_max_from: String,
     pub parent_pipeline_s: u64,
-    /// From the moment at which a set is shown for the registrar no more until nobody hands it in any more.
+    /// Longest time, in seconds, from when Chorus stops showing a DS or NS set until it is handed in to the registrar.
+    /// `parent_pipeline_s` is added.
     #[serde(default)]
-    pub hand_over_max_s: u64,
+    pub registrar_max_s: u64,
     /// What the parent is known to take, by the name of a profile: as set, else by the parent zone's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_profile: Option<String>,
@@ -409,16 +411,16 @@ pub struct HandToRegistrar {
     pub glue: Vec<String>,
 }
 
-/// A set that Chorus showed for the registrar and shows no more, and that the parent does not have.
+/// A DS or NS set that Chorus showed for the registrar and no longer shows, and that the parent does not have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct HandedOver {
+pub struct RegistrarRequest {
     /// `DS` or `NS`.
     pub rtype: String,
     /// RDATA in presentation format.
     pub records: Vec<String>,
-    /// When it was first shown.
+    /// Time when it was first shown.
     pub since: At,
-    /// Until then the parent may publish it.
+    /// Latest time at which the parent publishes it. After it, caches may still have it.
     pub until: At,
 }
 
@@ -456,10 +458,11 @@ pub struct ZoneShow {
     pub servers: Vec<ServerShow>,
     #[serde(default)]
     pub hand_to_registrar: Option<HandToRegistrar>,
-    /// What was shown for the registrar before, and the parent may still publish. Waits count with it until the parent has it,
-    /// until its time is over, or until somebody says that it will not be handed in (`POST /zones/{zone}/withdraw`).
+    /// DS and NS sets that Chorus no longer shows for the registrar and that the parent may still publish. An entry ends when
+    /// every server of the parent shows it or a set of its type that was shown later, when its time is over, or by `POST
+    /// /zones/{zone}/registrar-cancelled`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub handed_over: Vec<HandedOver>,
+    pub registrar_pending: Vec<RegistrarRequest>,
     pub policy: ZonePolicy,
     /// What to do or to expect next: one sentence.
     #[serde(default)]

@@ -4,8 +4,8 @@ use super::grid::Grid;
 use super::past::exposures;
 use super::{Colour, Look, ago, ahead, exactly, length, people};
 use crate::api::wire::{
-    AlgorithmShow, At, DsState, HandedOver, KeyShow, OperatorStanding, ParentMode, RollShow, RollState, ServerShow,
-    SetAnswer, Takes, TransitionShow, TransitionState, ZoneList, ZonePolicy, ZoneShow, ZoneSummary,
+    AlgorithmShow, At, DsState, KeyShow, OperatorStanding, ParentMode, RegistrarRequest, RollShow, RollState,
+    ServerShow, SetAnswer, Takes, TransitionShow, TransitionState, ZoneList, ZonePolicy, ZoneShow, ZoneSummary,
 };
 use std::fmt::Write;
 use std::time::Duration;
@@ -115,12 +115,12 @@ pub fn zone(zone: &ZoneShow, look: &Look) -> String {
     for note in &zone.parent.notes {
         let _ = writeln!(text, "             {} ({})", note.text, note.code);
     }
-    for handed in &zone.handed_over {
-        let HandedOver { rtype, records, since, until } = handed;
+    for request in &zone.registrar_pending {
+        let RegistrarRequest { rtype, records, since, until } = request;
         let _ = writeln!(
             text,
-            "handed over  {rtype} {}: shown for the registrar from {since} on, and the parent may publish it until {}; once nobody \
-             will hand it in any more: `chorus zone withdraw {}`",
+            "registrar    {rtype} {}: shown from {since}, not shown now; the parent may publish it until {}. If the registrar has \
+             cancelled it, run `chorus zone registrar-cancelled {}`",
             people(records),
             ahead(*until, zone.now),
             zone.zone
@@ -314,7 +314,7 @@ pub fn policy(policy: &ZonePolicy) -> String {
         ("stale", policy.stale_s, "resolvers may use what has expired for so long"),
         ("data-ttl-max", policy.data_ttl_max_used_s, ""),
         ("parent-pipeline", policy.parent_pipeline_s, "from the parent's scan until its servers show the outcome"),
-        ("hand-over-max", policy.hand_over_max_s, "what was shown for the registrar may be handed in for so long"),
+        ("registrar-max", policy.registrar_max_s, "a set no longer shown may still be handed in for this long"),
         ("resolver-min-ttl", policy.resolver_min_ttl_s, "resolvers keep records for no shorter"),
         ("resolver-max-ttl", policy.resolver_max_ttl_s, "resolvers keep records for no longer"),
         ("sample-every", policy.sample_every_s, "a few answers of one address are verified at rest"),

@@ -76,7 +76,7 @@ pub(super) fn is_delegated(scene: &Scene<'_>, host: &Name) -> bool {
     let mut delegations = scene
         .history
         .tracks_of(Kind::Delegation)
-        .filter(|(server, _)| server.is_asked())
+        .filter(|(server, _)| server.is_observed())
         .filter_map(|(_, track)| track.current());
     delegations.any(|span| span.served.records.iter().any(|ns| ns_name(ns).is_ok_and(|named| named == *host)))
 }

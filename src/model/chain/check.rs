@@ -154,7 +154,7 @@ fn ending(scene: &Scene<'_>, planned: &[Planned], now: Time) -> Vec<Objection> {
     let mut ds = scene
         .history
         .tracks_of(Kind::Ds)
-        .filter(|(server, _)| server.is_asked())
+        .filter(|(server, _)| server.is_observed())
         .filter_map(|(_, track)| track.current());
     if !ds.any(|span| !span.served.records.is_empty()) {
         return Vec::new();

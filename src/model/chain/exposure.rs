@@ -213,7 +213,7 @@ fn version(item: &Item<'_>) -> String {
 
 fn ds_and_keys(ds: &Item<'_>, dnskey: &Item<'_>) -> String {
     let whose = match &ds.asked_at {
-        Some(server) if !server.is_asked() => "the DS set that Chorus showed for the registrar".to_owned(),
+        Some(server) if !server.is_observed() => "the DS set that Chorus showed for the registrar".to_owned(),
         Some(server) => format!("the DS set that the CDS or CDNSKEY at {server} asks for"),
         None => format!("the DS set of {}", ds.server),
     };

@@ -32,7 +32,7 @@ pub(super) struct Life<'a> {
 
 /// All versions that any server showed.
 pub(super) fn seen<'a>(scene: &Scene<'a>) -> Vec<Item<'a>> {
-    let tracks = scene.history.tracks().filter(|(server, _, _)| server.is_asked());
+    let tracks = scene.history.tracks().filter(|(server, _, _)| server.is_observed());
     tracks.flat_map(|(server, kind, track)| track.spans.iter().map(move |span| item(server, kind, span))).collect()
 }
 
@@ -45,10 +45,10 @@ fn coming<'a>(scene: &Scene<'a>) -> impl Iterator<Item = Item<'a>> {
     })
 }
 
-/// What a person was given for the registrar, and the parent may publish any moment.
-fn handed_over<'a>(scene: &Scene<'a>) -> impl Iterator<Item = Item<'a>> {
-    let given = !scene.lifetimes.without.leaves_out(Switch::HandedOver);
-    let tracks = scene.history.tracks().filter(move |(server, _, _)| given && !server.is_asked());
+/// What was shown for the registrar, and the parent may publish any moment.
+fn shown_for_registrar<'a>(scene: &Scene<'a>) -> impl Iterator<Item = Item<'a>> {
+    let counts = !scene.lifetimes.without.leaves_out(Switch::RegistrarPending);
+    let tracks = scene.history.tracks().filter(move |(server, _, _)| counts && !server.is_observed());
     tracks.flat_map(|(server, kind, track)| {
         let spans = track.spans.iter();
         spans.map(move |span| Item { asked_at: Some(server), ..item(server, kind, span) })
@@ -80,7 +80,7 @@ pub(super) fn items<'a>(scene: &Scene<'a>, planned: Vec<Item<'a>>) -> (Vec<Item<
         items.extend(coming(scene));
     }
     items.extend(unseen(scene));
-    items.extend(handed_over(scene));
+    items.extend(shown_for_registrar(scene));
     items.extend(planned);
     let reach = reach::reach(scene, &items);
     // None of them is a name server set: they change nothing in who can be asked.

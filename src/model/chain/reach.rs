@@ -142,7 +142,7 @@ pub(super) fn enactable<'a>(scene: &Scene<'a>, items: &[Item<'a>], reach: &Reach
     }
     let parents = items.iter().filter(|item| item.kind == Kind::Ds);
     let parents: Vec<_> = parents.map(|item| (item, keys_asked(&item.served.records))).collect();
-    let Some((template, _)) = parents.iter().find(|(item, _)| item.server.is_asked()) else { return Vec::new() };
+    let Some((template, _)) = parents.iter().find(|(item, _)| item.server.is_observed()) else { return Vec::new() };
     let ttl_s = parents.iter().map(|(item, _)| item.served.ttl_s).max().unwrap_or(0);
     let asking = items.iter().filter(|item| !item.served.records.is_empty());
     let asking = asking.filter_map(|item| asked_ds(scene.zone, item).map(|asked| (item, keys_asked(&asked), asked)));

@@ -16,8 +16,8 @@ use crate::model::time::Time;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a guard waits for that a person was given and that the parent does not have.
-pub const HANDED_OVER: &str = "handed-over";
+/// A guard waits for a set that was shown for the registrar and that the parent does not have.
+pub const REGISTRAR_PENDING: &str = "registrar-pending";
 
 /// A guard, evaluated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Guard {
     pub(super) fn and_version(&mut self, world: &World<'_>, server: &Server, kind: Kind, span: &Span, which: &str) {
         let (from, because) = (death(world, server, kind, span), || outlived(world, server, kind, span, which));
         match server.who {
-            Who::Registrar => self.and_coded(HANDED_OVER, kind, from, because),
+            Who::Registrar => self.and_coded(REGISTRAR_PENDING, kind, from, because),
             _ => self.and(kind, from, because),
         }
     }

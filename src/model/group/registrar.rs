@@ -2,13 +2,13 @@
 
 use super::addresses::GLUE_DIFFERS;
 use super::decision::{Decision, Step};
-use super::guards::HANDED_OVER;
+use super::guards::REGISTRAR_PENDING;
 use super::ladder::Ladder;
 use super::parents::PARENT_SERVES_ZONE;
 use super::say::outlived;
 use super::view::{ParentMode, World};
 use crate::model::dns::{RecordSet, cds_for};
-use crate::model::history::{Kind, is_same_request};
+use crate::model::history::{Kind, RegistrarRequest, is_same_request};
 use crate::model::switches::Switch;
 
 /// What a wait says for a parent that a person has to tell.
@@ -20,7 +20,7 @@ pub fn is_by_hand(code: &str, parent: ParentMode) -> bool {
 }
 
 /// What this decision shows a person for the registrar and the parent does not have: of each kind a set, where there is one.
-pub fn to_hand_over(world: &World<'_>, decision: &Decision) -> Vec<(Kind, RecordSet)> {
+pub fn shown_for_registrar(world: &World<'_>, decision: &Decision) -> Vec<(Kind, RecordSet)> {
     if !decision.waits.iter().any(|wait| is_by_hand(wait.code, world.parent)) {
         return Vec::new();
     }
@@ -30,6 +30,17 @@ pub fn to_hand_over(world: &World<'_>, decision: &Decision) -> Vec<(Kind, Record
     sets
 }
 
+/// The sets that a person was shown, and is shown no more, that the parent may still publish, or that caches may have from it.
+pub fn pending_requests<'a>(world: &World<'a>) -> Vec<RegistrarRequest<'a>> {
+    let may_live = |kind, since| {
+        let mut spans =
+            world.of_parent(kind).filter(|(server, span)| !server.is_observed() && span.first_seen == since);
+        spans.any(|(server, span)| world.death(server, kind, span).is_none_or(|death| death > world.now))
+    };
+    let requests = world.history.registrar_requests();
+    requests.filter(|request| request.until.is_some() && may_live(request.kind, request.since)).collect()
+}
+
 /// Whether each of the parent's servers had it when it was last seen: there is nothing to hand in.
 fn has_already(world: &World<'_>, kind: Kind, records: &RecordSet) -> bool {
     let mut seen = world.parent_servers.iter().filter_map(|server| world.history.current(server, kind)).peekable();
@@ -37,16 +48,16 @@ fn has_already(world: &World<'_>, kind: Kind, records: &RecordSet) -> bool {
 }
 
 impl Ladder<'_> {
-    /// Where nothing else is left to do: what was shown for the registrar, and asks for anything else than is wanted, may still
-    /// be handed in, and would undo what is done.
+    /// Where nothing else is left to do: a set that was shown for the registrar, and is not the wanted one, may still be handed in,
+    /// and would undo what is done.
     pub(super) fn wait_for_the_registrar(&mut self, ds_keys: &RecordSet, ns: &RecordSet) {
         let world = self.world;
-        if world.leaves_out(Switch::HandedOver) {
+        if world.leaves_out(Switch::RegistrarPending) {
             return;
         }
         let ds = cds_for(world.zone, ds_keys, &[2]);
         for (server, kind, span) in Kind::PARENT.into_iter().flat_map(|kind| {
-            let shown = world.of_parent(kind).filter(|(server, _)| !server.is_asked());
+            let shown = world.of_parent(kind).filter(|(server, _)| !server.is_observed());
             shown.map(move |(server, span)| (server, kind, span))
         }) {
             let wanted = if kind == Kind::Ds { &ds } else { ns };
@@ -55,11 +66,12 @@ impl Ladder<'_> {
                 continue;
             }
             let (step, which) = match kind {
-                Kind::Ds => (Step::AwaitDsGone, "that is not wanted any more"),
+                Kind::Ds => (Step::AwaitDsGone, "with keys that are not wanted any more"),
                 _ => (Step::AwaitDelegation, "to name servers that are not wanted any more"),
             };
-            let text = format!("Waiting for the registrar: {}", outlived(&world, server, kind, span, which));
-            self.wait(step, HANDED_OVER, text, Some(until));
+            let why = outlived(&world, server, kind, span, which);
+            let text = format!("Waiting until the parent can no longer publish what is not wanted any more: {why}");
+            self.wait(step, REGISTRAR_PENDING, text, Some(until));
         }
     }
 }

@@ -77,12 +77,14 @@ pub fn parent_latency(world: &World<'_>) -> Option<Duration> {
         .filter(|(server, span)| matches!(server.who, Who::Operator(_)) && !span.served.records.is_empty())
         .map(|(_, span)| (ds_keys(&span.served.records), span.first_seen))
         .collect();
-    let took = world.history.spans(Kind::Ds).filter(|(server, ds)| server.is_asked() && ds.since.is_some()).filter_map(
-        |(_, ds)| {
+    let took = world
+        .history
+        .spans(Kind::Ds)
+        .filter(|(server, ds)| server.is_observed() && ds.since.is_some())
+        .filter_map(|(_, ds)| {
             let wanted = ds_keys(&ds.served.records);
             let asked = asked.iter().filter(|(keys, at)| *keys == wanted && *at <= ds.first_seen).map(|(_, at)| *at);
             Some(asked.max()?.until(ds.first_seen))
-        },
-    );
+        });
     took.max()
 }

@@ -18,7 +18,7 @@ pub(super) fn outlived(world: &World<'_>, server: &Server, kind: Kind, span: &Sp
     let ttl_s = world.lifetimes.ttl_s(server, kind, &span.served);
     let what = if kind == Kind::Delegation { "delegation".to_owned() } else { format!("{kind} RRset") };
     if server.who == Who::Registrar {
-        return handed_over(world, kind, span, &format!("the {what} {which} (TTL {ttl_s} s)"));
+        return shown_for_registrar(world, kind, span, &format!("the {what} {which} (TTL {ttl_s} s)"));
     }
     let served = match span.until {
         Some(until) if until > world.now => format!("served by {server} until {until} at the earliest"),
@@ -28,18 +28,25 @@ pub(super) fn outlived(world: &World<'_>, server: &Server, kind: Kind, span: &Sp
     format!("resolvers may still have cached the {what} {which} (TTL {ttl_s} s, {served})")
 }
 
-/// What a person was given, and what to do about it.
-fn handed_over(world: &World<'_>, kind: Kind, span: &Span, what: &str) -> String {
-    let Span { since, until, .. } = span;
+/// The clause for a set that Chorus shows, or showed, for the registrar, with what to do about it.
+fn shown_for_registrar(world: &World<'_>, kind: Kind, span: &Span, what: &str) -> String {
+    let Span { since, until, last_seen, .. } = span;
     let since = since.unwrap_or(span.first_seen);
     let Some(until) = until else {
-        return format!("the registrar may publish {what}, which Chorus has shown for it since {since}");
+        return format!(
+            "the parent may publish {what} at any time, because Chorus has shown it for the registrar since {since}"
+        );
     };
+    let unseen = unseen_parent(world, kind, world.lifetimes.published_until(world.history, *until, kind));
+    if *until <= world.now {
+        return format!(
+            "the parent may have published {what} until {until}; resolvers may still have cached it{unseen}"
+        );
+    }
     format!(
-        "the registrar may publish {what} until {until}, for Chorus showed it from {since} on; once nobody will hand it in any \
-         more: `chorus zone withdraw {}`{}",
-        plain_text(world.zone),
-        unseen_parent(world, kind, world.lifetimes.published_until(world.history, *until, kind))
+        "the parent may still publish {what} until {until}, because Chorus showed it for the registrar from {since} until \
+         {last_seen}; check with the registrar, and if the request is cancelled, run `chorus zone registrar-cancelled {}`{unseen}",
+        plain_text(world.zone)
     )
 }
 

@@ -147,8 +147,8 @@ impl<'a> World<'a> {
 
     /// Every version of a kind that a server of the parent served, or that the parent may publish because a person was given it.
     pub(super) fn of_parent(&self, kind: Kind) -> impl Iterator<Item = (&'a Server, &'a Span)> + use<'a> {
-        let left_out = self.leaves_out(Switch::HandedOver);
-        self.history.may_be_served(kind).filter(move |(server, _)| server.is_asked() || !left_out)
+        let left_out = self.leaves_out(Switch::RegistrarPending);
+        self.history.may_be_served(kind).filter(move |(server, _)| server.is_observed() || !left_out)
     }
 
     /// When a version is dead; `None` while it may still be served.

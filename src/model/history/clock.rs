@@ -29,7 +29,7 @@ impl History {
     /// The clock was set back to `now`, or was ahead when this was seen: nothing was seen later than now. What seems to have
     /// been may have been served until this moment.
     pub fn bring_back(&mut self, now: Time) {
-        let handed_over = self.handed_over_lasts();
+        let remaining = self.remaining_times();
         for track in self.tracks_mut(|_| true) {
             if let Some(trouble) = &mut track.trouble {
                 trouble.since = trouble.since.min(now);
@@ -50,6 +50,6 @@ impl History {
                 next = Time(span.first_seen.0.saturating_sub(1));
             }
         }
-        self.hand_over_lasts(&handed_over);
+        self.restore_deadlines(&remaining);
     }
 }

@@ -13,8 +13,8 @@ mod death;
 mod failed;
 mod forget;
 mod gaps;
-mod handed;
 mod lag;
+mod registrar;
 mod track;
 mod tracks;
 mod unseen;
@@ -23,7 +23,7 @@ pub use coming::{Coming, LAG_MAX, Sent};
 pub use death::{DataTtl, Lifetimes};
 pub use failed::FailedSpan;
 pub use gaps::Gap;
-pub use handed::{Handed, is_same_request};
+pub use registrar::{RegistrarRequest, is_same_request};
 pub use track::{Changes, History, Span, Track, Trouble};
 
 use crate::model::dns::{Host, Name, Rdata, RecordSet, RecordType};
@@ -42,7 +42,7 @@ pub enum Who {
     Operator(String),
     /// The public DNS, as the configured resolver shows it: one source for each host, whose address means nothing.
     Public,
-    /// A person who was given DS and NS sets for the registrar: the parent may publish them (`handed.rs`).
+    /// DS and NS sets shown for the registrar: the parent may publish them (`registrar.rs`).
     Registrar,
 }
 
@@ -78,14 +78,14 @@ impl Server {
         Server { address: SocketAddr::from(([0, 0, 0, 0], 0)), who: Who::Public, host }
     }
 
-    /// The source that stands for what a person was given for the registrar.
+    /// The source that stands for what was shown for the registrar.
     pub fn registrar() -> Server {
         let host = Host::from(Name::root());
         Server { address: SocketAddr::from(([0, 0, 0, 0], 0)), who: Who::Registrar, host }
     }
 
-    /// Whether it stands for something that can be asked.
-    pub fn is_asked(&self) -> bool {
+    /// Whether what it shows was observed.
+    pub fn is_observed(&self) -> bool {
         self.who != Who::Registrar
     }
 }

@@ -312,7 +312,7 @@ impl History {
 
     /// The newest moment at which anything was seen.
     pub fn newest(&self) -> Option<Time> {
-        let asked = self.tracks().filter(|(server, _, _)| server.is_asked());
+        let asked = self.tracks().filter(|(server, _, _)| server.is_observed());
         asked
             .flat_map(|(_, _, track)| &track.spans)
             .map(|span| span.last_seen.max(span.until.unwrap_or(Time::MIN)))
@@ -364,7 +364,10 @@ impl History {
         let is_there =
             |track: &Track| track.trouble.is_some() || track.spans.last().is_some_and(|span| span.until.is_none());
         let any = move |tracks: &ServerTracks| tracks.iter().any(|(_, track)| is_there(track));
-        self.tracks.servers().filter(move |(server, tracks)| server.is_asked() && any(tracks)).map(|(server, _)| server)
+        self.tracks
+            .servers()
+            .filter(move |(server, tracks)| server.is_observed() && any(tracks))
+            .map(|(server, _)| server)
     }
 
     pub fn changes(&self) -> Changes {

@@ -72,7 +72,7 @@ fn zone(operators: &[&str], addresses: usize) -> ZoneShow {
         rolls: Vec::new(),
         servers,
         hand_to_registrar: None,
-        handed_over: Vec::new(),
+        registrar_pending: Vec::new(),
         policy: ZonePolicy {
             slack_s: 60,
             stale_s: 259_200,
@@ -85,7 +85,7 @@ fn zone(operators: &[&str], addresses: usize) -> ZoneShow {
             resolver_max_ttl_s: 604_800,
             sample_every_s: 900,
             gap_max_s: 3600,
-            hand_over_max_s: 604_800,
+            registrar_max_s: 604_800,
             delegation: String::new(),
         },
         next: None,

@@ -104,7 +104,7 @@ impl Plan<'_, '_> {
     fn has_ds_of(&self, leavers: &[&String]) -> bool {
         let world = self.world;
         let keys: RecordSet = leavers.iter().flat_map(|op| world.key_signing_keys(op)).collect();
-        world.history.spans(Kind::Ds).filter(|(server, span)| server.is_asked() && span.until.is_none()).any(
+        world.history.spans(Kind::Ds).filter(|(server, span)| server.is_observed() && span.until.is_none()).any(
             |(_, span)| span.served.records.iter().any(|ds| key_that_ds_belongs_to(world.zone, ds, &keys).is_some()),
         )
     }

@@ -1,5 +1,5 @@
-//! What Chorus gave a person for the registrar: a DS or NS set that the parent may publish at any moment, like the sets that CDS
-//! and CSYNC ask for, until the person says otherwise or has had long enough.
+//! DS and NS sets that Chorus shows, or showed, for the registrar: the parent may publish them at any moment, like the sets that
+//! CDS and CSYNC ask for.
 //!
 //! Invariant: a set counts from the first round in which it was shown. When it is shown no more, its end is the moment at which
 //! the parent publishes it at the latest. It is forgotten when every server of the parent was seen with it or with one of its
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// A set that a person was given, and that the parent may publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Handed<'a> {
+pub struct RegistrarRequest<'a> {
     /// [`Kind::Ds`] or [`Kind::Delegation`].
     pub kind: Kind,
     pub records: &'a RecordSet,
@@ -29,7 +29,13 @@ impl History {
     /// A person is shown these records now, and nothing else of this kind; none: nothing is asked of the person. `acts_within`:
     /// how long it may take from the moment at which a set is shown no more until the parent publishes it. Says whether
     /// anything has changed that has to be stored.
-    pub fn hand_over(&mut self, kind: Kind, records: Option<&RecordSet>, at: Time, acts_within: Duration) -> bool {
+    pub fn show_for_registrar(
+        &mut self,
+        kind: Kind,
+        records: Option<&RecordSet>,
+        at: Time,
+        acts_within: Duration,
+    ) -> bool {
         let ttl_s = self.largest_ttl_s(kind);
         let spans = match self.track_mut(&Server::registrar(), kind) {
             Some(track) => &mut track.spans,
@@ -62,30 +68,30 @@ impl History {
     }
 
     /// Forgets what every server of the parent was seen with, and what was shown before that. Says whether there was any.
-    pub fn forget_what_was_enacted(&mut self, parents: &[Server]) -> bool {
+    pub fn forget_enacted_requests(&mut self, parents: &[Server]) -> bool {
         let enacted: Vec<(Kind, Time)> = self
-            .handed_over()
+            .registrar_requests()
             .filter(|handed| !parents.is_empty() && parents.iter().all(|parent| self.has(parent, handed)))
             .map(|handed| (handed.kind, handed.since))
             .collect();
-        self.forget_handed_over(|handed| {
+        self.forget_requests(|handed| {
             enacted.iter().any(|(kind, since)| *kind == handed.kind && handed.since <= *since)
         })
     }
 
     /// A person says that what Chorus showed and shows no more will not be handed in. Says whether there was any.
-    pub fn withdraw_handed_over(&mut self) -> bool {
-        self.forget_handed_over(|handed| handed.until.is_some())
+    pub fn cancel_registrar_requests(&mut self) -> bool {
+        self.forget_requests(|handed| handed.until.is_some())
     }
 
     /// What a person was given, and the parent may still publish, as far as is known.
-    pub fn handed_over(&self) -> impl Iterator<Item = Handed<'_>> {
+    pub fn registrar_requests(&self) -> impl Iterator<Item = RegistrarRequest<'_>> {
         let of = |kind| self.track(&Server::registrar(), kind).map(|track| (kind, track));
         let tracks = Kind::PARENT.into_iter().filter_map(of);
         tracks.flat_map(|(kind, track)| track.spans.iter().map(move |span| handed(kind, span)))
     }
 
-    fn forget_handed_over(&mut self, which: impl Fn(Handed<'_>) -> bool) -> bool {
+    fn forget_requests(&mut self, which: impl Fn(RegistrarRequest<'_>) -> bool) -> bool {
         let mut found = false;
         for kind in Kind::PARENT {
             let Some(Track { spans, .. }) = self.track_mut(&Server::registrar(), kind) else { continue };
@@ -97,14 +103,14 @@ impl History {
     }
 
     /// How long each set counts after it was shown for the last time, in their order.
-    pub(super) fn handed_over_lasts(&self) -> Vec<Option<Duration>> {
+    pub(super) fn remaining_times(&self) -> Vec<Option<Duration>> {
         let tracks = Kind::PARENT.into_iter().filter_map(|kind| self.track(&Server::registrar(), kind));
         let spans = tracks.flat_map(|track| &track.spans);
         spans.map(|span| Some(span.last_seen.until(span.until?))).collect()
     }
 
     /// Lets each set count for so long again, in their order: its end lies ahead, and the clock was set.
-    pub(super) fn hand_over_lasts(&mut self, lasts: &[Option<Duration>]) {
+    pub(super) fn restore_deadlines(&mut self, lasts: &[Option<Duration>]) {
         let mut lasts = lasts.iter();
         for kind in Kind::PARENT {
             let Some(track) = self.track_mut(&Server::registrar(), kind) else { continue };
@@ -115,7 +121,7 @@ impl History {
     }
 
     /// Whether a server of the parent shows the set, and did so after the person was given it.
-    fn has(&self, parent: &Server, handed: &Handed<'_>) -> bool {
+    fn has(&self, parent: &Server, handed: &RegistrarRequest<'_>) -> bool {
         let Some(track) = self.track(parent, handed.kind).filter(|track| track.trouble.is_none()) else { return false };
         track.current().is_some_and(|span| {
             span.last_seen > handed.since && is_same_request(handed.kind, &span.served.records, handed.records)
@@ -139,6 +145,6 @@ pub fn is_same_request(kind: Kind, of_parent: &RecordSet, asked: &RecordSet) -> 
     }
 }
 
-fn handed(kind: Kind, span: &Span) -> Handed<'_> {
-    Handed { kind, records: &span.served.records, since: span.first_seen, until: span.until }
+fn handed(kind: Kind, span: &Span) -> RegistrarRequest<'_> {
+    RegistrarRequest { kind, records: &span.served.records, since: span.first_seen, until: span.until }
 }

@@ -1,0 +1,30 @@
+//! Stores the DS and NS sets shown for the registrar before the status shows them: the parent may publish them from then on.
+//!
+//! Invariant: every set that `GET /zones/{zone}` shows for the registrar is in the stored history until the parent has it, until
+//! the user says that it will not be handed in, or until `Policy::registrar_acts_within` has passed.
+
+use super::picture::{EngineError, Picture};
+use super::turn::Engine;
+use crate::model::group::{Decision, shown_for_registrar};
+use crate::model::history::Kind;
+
+impl Engine {
+    /// After a round and its decision, before the status that shows it is stored.
+    pub(super) async fn store_registrar_requests(
+        &self,
+        known: &mut Picture,
+        decision: &Decision,
+    ) -> Result<(), EngineError> {
+        let shown = shown_for_registrar(&known.world(), decision);
+        let acts_within = known.lifetimes.policy.registrar_acts_within();
+        let mut changed = known.history.forget_enacted_requests(&known.places.parent);
+        for kind in Kind::PARENT {
+            let records = shown.iter().find(|(of, _)| *of == kind).map(|(_, records)| records);
+            changed |= known.history.show_for_registrar(kind, records, known.observed_at, acts_within);
+        }
+        if changed {
+            self.ports.store.set_registrar_requests(&known.record.name, &known.history).await?;
+        }
+        Ok(())
+    }
+}
