@@ -68,6 +68,7 @@ fn group(operators: u8) -> Bench {
             found: BTreeSet::new(),
             wanted: Standing::Serving,
             unreachable: false,
+            uncooperative: false,
             placements: BTreeMap::from([(Kind::Dnskey, placed), (Kind::Cds, ds.clone())]),
         };
         members.insert(name.clone(), member);

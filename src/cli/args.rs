@@ -420,7 +420,8 @@ Exits with 4 when there is an error: the change would be refused")]
     #[command(after_help = "\
 Example:
   chorus zone leave example.org a --reason 'contract ends'
-  chorus zone leave example.org a --unreachable --reason 'all its servers are gone'")]
+  chorus zone leave example.org a --unreachable --reason 'all its servers are gone'
+  chorus zone leave example.org a --uncooperative --reason 'the credential is lost'")]
     Leave {
         #[arg(value_parser = input::zone_name)]
         zone: String,
@@ -429,6 +430,9 @@ Example:
         /// It does not answer any more: go on without writing there. Refused while it answers
         #[arg(long)]
         unreachable: bool,
+        /// It answers and takes no updates: go on without writing there. Its keys and DS stay until it no longer serves the zone
+        #[arg(long, conflicts_with = "unreachable")]
+        uncooperative: bool,
         #[command(flatten)]
         how: How,
     },

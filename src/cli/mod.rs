@@ -288,8 +288,12 @@ async fn zone(asker: &Asker, command: ZoneCommand) -> Result<Exit, Failure> {
         }
         ZoneCommand::Set { zone, operators, how } => return set(asker, &zone, Change::Set(operators), how).await,
         ZoneCommand::Join { zone, operator, how } => return set(asker, &zone, Change::Join(operator), how).await,
-        ZoneCommand::Leave { zone, operator, unreachable, how } => {
-            let change = if unreachable { Change::LeaveUnreachable(operator) } else { Change::Leave(operator) };
+        ZoneCommand::Leave { zone, operator, unreachable, uncooperative, how } => {
+            let change = match (unreachable, uncooperative) {
+                (true, _) => Change::LeaveUnreachable(operator),
+                (_, true) => Change::LeaveUncooperative(operator),
+                _ => Change::Leave(operator),
+            };
             return set(asker, &zone, change, how).await;
         }
         ZoneCommand::Algorithm { zone, to, plan: true, .. } => {

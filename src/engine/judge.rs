@@ -229,7 +229,7 @@ fn left_out(addresses: &BTreeSet<(Name, IpAddr)>) -> Option<String> {
 fn left(known: &Picture) -> BTreeSet<String> {
     let world = known.world();
     let could_be_queried = |leaver: &&String| {
-        let gone = world.member(leaver).is_none_or(|member| member.unreachable);
+        let gone = world.member(leaver).is_none_or(|member| member.unreachable) || world.is_lost(leaver);
         !gone && last_question(&world, leaver).from.is_some_and(|last| last > Time::MIN)
     };
     world.leavers().filter(could_be_queried).cloned().collect()

@@ -312,7 +312,7 @@ fn assemble(
         record.parent.mode = if manual { ParentMode::Manual } else { ParentMode::Scan };
     }
     let mut members = BTreeMap::new();
-    for (operator, MemberRecord { wanted, unreachable }) in operators {
+    for (operator, MemberRecord { wanted, unreachable, uncooperative }) in operators {
         let given = name_servers(&operator)?;
         let servers = places.operators.get(&operator.name).cloned().unwrap_or_default();
         // Of a name without an address every address was given that it has.
@@ -326,6 +326,7 @@ fn assemble(
             servers,
             wanted,
             unreachable,
+            uncooperative,
             placements: record.placements.get(&operator.name).cloned().unwrap_or_default(),
         };
         members.insert(operator.name, member);

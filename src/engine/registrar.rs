@@ -5,10 +5,24 @@
 
 use super::picture::{EngineError, Picture};
 use super::turn::Engine;
-use crate::model::group::{Decision, shown_for_registrar};
+use crate::model::group::{Decision, ParentMode, shown_for_registrar};
 use crate::model::history::Kind;
 
 impl Engine {
+    /// After a round and before its decision: what the parent has will not be handed in again. Where the parent changes a set by
+    /// itself, that it has it says nothing of the person who was shown it.
+    pub(super) async fn forget_enacted_requests(&self, known: &mut Picture) -> Result<(), EngineError> {
+        let world = known.world();
+        let scans = world.parent == ParentMode::Scan;
+        let (csync, delegating) = (world.parent_follows_csync(), world.delegating());
+        let mut changed = !scans && known.history.forget_enacted_requests(Kind::Ds, &known.places.parent);
+        changed |= !csync && known.history.forget_enacted_requests(Kind::Delegation, &delegating);
+        if changed {
+            self.ports.store.set_registrar_requests(&known.record.name, &known.history).await?;
+        }
+        Ok(())
+    }
+
     /// After a round and its decision, before the status that shows it is stored.
     pub(super) async fn store_registrar_requests(
         &self,
@@ -17,7 +31,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let shown = shown_for_registrar(&known.world(), decision);
         let acts_within = known.lifetimes.policy.registrar_acts_within();
-        let mut changed = known.history.forget_enacted_requests(&known.places.parent);
+        let mut changed = false;
         for kind in Kind::PARENT {
             let records = shown.iter().find(|(of, _)| *of == kind).map(|(_, records)| records);
             changed |= known.history.show_for_registrar(kind, records, known.observed_at, acts_within);

@@ -6,7 +6,7 @@
 use super::status::{Status, Unanswered, WaitingFor};
 use super::writes::CHECK_OBJECTS;
 use crate::model::chain::Exposure;
-use crate::model::group::{NEEDS_REPAIR, SIGNATURE_EXPIRING, Step, UDP_UNANSWERED};
+use crate::model::group::{NEEDS_REPAIR, REGISTRAR_PENDING, SIGNATURE_EXPIRING, Step, UDP_UNANSWERED, UNCOOPERATIVE};
 use crate::model::history::{Failure, Who};
 use crate::model::time::Time;
 use crate::store::{Summary, TransitionRecord, UNFINISHED, ZoneState};
@@ -131,7 +131,8 @@ pub fn state_of(wait: &WaitingFor) -> ZoneState {
         // It ends by itself.
         "clock-jumped" => ZoneState::WaitingGuard,
         "operator-lag" => ZoneState::Verifying,
-        CHECK_OBJECTS if wait.until.is_some() => ZoneState::WaitingGuard,
+        CHECK_OBJECTS | REGISTRAR_PENDING if wait.until.is_some() => ZoneState::WaitingGuard,
+        REGISTRAR_PENDING => ZoneState::WaitingParent,
         "operator-unreachable"
         | "no-answer"
         | "no-connection"
@@ -148,6 +149,7 @@ pub fn state_of(wait: &WaitingFor) -> ZoneState {
         | "transfer-servfail"
         | "algorithm-operator"
         | UDP_UNANSWERED
+        | UNCOOPERATIVE
         | super::RESOLUTION_FAILS => ZoneState::WaitingOperator,
         code if code.starts_with("guard-") => ZoneState::WaitingGuard,
         code if code.starts_with("parent-") => ZoneState::WaitingParent,

@@ -214,6 +214,7 @@ impl Engine {
             // Alone and without a wish, a zone is watched and left as it is, once nothing of ours stands there in the way.
             let alone = known.transition.is_none() && known.members.len() < 2;
             let managed = !alone || known.world().serves_placed_records_of_no_member();
+            self.forget_enacted_requests(&mut known).await?;
             let world = known.world();
             let mut decision = decide(&world);
             if alone && managed {

@@ -8,7 +8,7 @@ use super::ports::NoProvider;
 use super::status::{Status, WaitingFor, WrittenLately};
 use super::turn::Engine;
 use crate::model::chain::{Planned, Scene, check};
-use crate::model::dns::{Rdata, RecordSet};
+use crate::model::dns::{Rdata, RecordSet, plain_text};
 use crate::model::group::{Change, Decision, Standing, Step, WITHIN, Write};
 use crate::model::history::{Kind, LAG_MAX, Sent as InFlight, Server};
 use crate::model::switches::Switch;
@@ -25,6 +25,12 @@ pub const CHECK_OBJECTS: &str = "invariant-refused";
 
 /// The code of a change that is stored and not served.
 const UNPUBLISHED: &str = "update-unpublished";
+
+/// Whether an operator is to leave and somebody stays that could do without it.
+fn leaves(known: &Picture, operator: &str) -> bool {
+    let leaves = known.members.get(operator).is_some_and(|member| member.wanted == Standing::Outside);
+    leaves && known.members.values().any(|member| member.wanted == Standing::Serving)
+}
 
 /// What came of a round's writes.
 #[derive(Default)]
@@ -158,7 +164,14 @@ impl Engine {
                     // Whatever an interface says, it is asked again within a day.
                     let at_least = Duration::from_secs(u64::from(e.retry_after_s().unwrap_or_default())).min(LAG_MAX);
                     let until = e.retry_after_s().map(|_| now.plus(at_least));
-                    let said = format!("{}: {e}; {}", write.operator, e.advice());
+                    let mut said = format!("{}: {e}; {}", write.operator, e.advice());
+                    if e.category() == Category::AskHuman && leaves(known, &write.operator) {
+                        said.push_str(&format!(
+                            "; if it will not help any more: `chorus zone leave {} {} --uncooperative`",
+                            plain_text(&known.record.name),
+                            write.operator
+                        ));
+                    }
                     let waiting = attempts.with_what_is_behind(write, &e, said, until);
                     let text = format!("{}: {}: {e}", write.operator, write.why);
                     self.report(known, write, e.code(), &text, attempts).await?;

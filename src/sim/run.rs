@@ -412,7 +412,7 @@ impl Play {
         }
         if tables.running().is_some() && !world.never_acts() {
             let status = Status::read(&zone.status);
-            let is_shown = status.waiting.iter().any(|wait| is_by_hand(&wait.code, zone.parent.mode));
+            let is_shown = status.waiting.iter().any(|wait| is_by_hand(&wait.code, wait.until, zone.parent.mode));
             // Who knows that the parent takes no CSYNC hands name servers in, whether they are shown for it or not.
             let is_known = world.parent.needs_hand();
             let waits = is_shown || is_known && status.waiting.iter().any(|wait| wait.code.starts_with("parent-"));

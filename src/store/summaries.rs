@@ -122,6 +122,7 @@ fn ends_by_itself(code: &str) -> bool {
                 | "clock-jumped"
                 | "paused"
                 | "invariant-refused"
+                | "registrar-pending"
         )
 }
 

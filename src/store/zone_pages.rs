@@ -304,14 +304,14 @@ async fn rows(tx: &mut SqliteConnection, keys: Vec<Key>) -> Result<Vec<ZoneRow>,
     let statuses: Vec<(String, String)> =
         among("SELECT name, status FROM zones WHERE name IN (").build_query_as().fetch_all(&mut *tx).await?;
     let mut statuses: HashMap<String, String> = statuses.into_iter().collect();
-    let found: Vec<(String, String, String, bool)> =
-        among("SELECT zone, operator, wanted, unreachable FROM members WHERE zone IN (")
+    let found: Vec<(String, String, String, bool, bool)> =
+        among("SELECT zone, operator, wanted, unreachable, uncooperative FROM members WHERE zone IN (")
             .build_query_as()
             .fetch_all(&mut *tx)
             .await?;
-    let mut members: HashMap<String, Vec<(String, String, bool)>> = HashMap::new();
-    for (zone, operator, wanted, unreachable) in found {
-        members.entry(zone).or_default().push((operator, wanted, unreachable));
+    let mut members: HashMap<String, Vec<(String, String, bool, bool)>> = HashMap::new();
+    for (zone, operator, wanted, unreachable, uncooperative) in found {
+        members.entry(zone).or_default().push((operator, wanted, unreachable, uncooperative));
     }
     let running = among("SELECT * FROM transitions WHERE state = 'running' AND zone IN (");
     let mut running = transitions::by_zone(tx, running).await?;

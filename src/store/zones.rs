@@ -28,11 +28,13 @@ pub struct MemberRecord {
     pub wanted: Standing,
     /// A person has said that it does not come back.
     pub unreachable: bool,
+    /// A person has said that it takes no updates any more.
+    pub uncooperative: bool,
 }
 
 impl MemberRecord {
     pub const fn wanted(wanted: Standing) -> MemberRecord {
-        MemberRecord { wanted, unreachable: false }
+        MemberRecord { wanted, unreachable: false, uncooperative: false }
     }
 }
 
@@ -99,8 +101,8 @@ impl Store {
                 .fetch_optional(&mut *tx)
                 .await?;
         let Some((parent, policy, due_at, status, created_at)) = row else { return Ok(None) };
-        let members: Vec<(String, String, bool)> =
-            sqlx::query_as("SELECT operator, wanted, unreachable FROM members WHERE zone = $1")
+        let members: Vec<(String, String, bool, bool)> =
+            sqlx::query_as("SELECT operator, wanted, unreachable, uncooperative FROM members WHERE zone = $1")
                 .bind(&key)
                 .fetch_all(&mut *tx)
                 .await?;
@@ -441,26 +443,29 @@ pub(super) async fn set_members(
 ) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM members WHERE zone = $1").bind(zone).execute(&mut **tx).await?;
     for (operator, member) in members {
-        sqlx::query("INSERT INTO members (zone, operator, wanted, unreachable) VALUES ($1, $2, $3, $4)")
-            .bind(zone)
-            .bind(operator)
-            .bind(write_standing(member.wanted))
-            .bind(member.unreachable)
-            .execute(&mut **tx)
-            .await?;
+        sqlx::query(
+            "INSERT INTO members (zone, operator, wanted, unreachable, uncooperative) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(zone)
+        .bind(operator)
+        .bind(write_standing(member.wanted))
+        .bind(member.unreachable)
+        .bind(member.uncooperative)
+        .execute(&mut **tx)
+        .await?;
     }
     Ok(())
 }
 
 pub(super) fn read_members(
     zone: &str,
-    rows: Vec<(String, String, bool)>,
+    rows: Vec<(String, String, bool, bool)>,
 ) -> Result<BTreeMap<String, MemberRecord>, StoreError> {
-    let read = |(operator, wanted, unreachable): (String, String, bool)| {
+    let read = |(operator, wanted, unreachable, uncooperative): (String, String, bool, bool)| {
         let standings = [Standing::Outside, Standing::Trusted, Standing::Serving];
         let wanted = standings.into_iter().find(|standing| write_standing(*standing) == wanted);
         let wanted = wanted.ok_or_else(|| damaged("member", zone, "its standing is none"))?;
-        Ok((operator, MemberRecord { wanted, unreachable }))
+        Ok((operator, MemberRecord { wanted, unreachable, uncooperative }))
     };
     rows.into_iter().map(read).collect()
 }

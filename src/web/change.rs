@@ -22,7 +22,7 @@ const ALGORITHMS: [&str; 5] = ["ecdsap256sha256", "ecdsap384sha384", "ed25519", 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Choice {
-    /// `join`, `leave`, `leave-unreachable`, `replace` or `algorithm`.
+    /// `join`, `leave`, `leave-unreachable`, `leave-uncooperative`, `replace` or `algorithm`.
     kind: String,
     operator: String,
     old: String,
@@ -38,6 +38,7 @@ impl Choice {
             "join" => Change::Join(chosen(&self.operator)?),
             "leave" => Change::Leave(chosen(&self.operator)?),
             "leave-unreachable" => Change::LeaveUnreachable(chosen(&self.operator)?),
+            "leave-uncooperative" => Change::LeaveUncooperative(chosen(&self.operator)?),
             "replace" => Change::Replace { old: chosen(&self.old)?, new: chosen(&self.new)? },
             "algorithm" => {
                 Change::Algorithm(given(&self.algorithm).ok_or_else(|| Trouble::typed("choose an algorithm"))?)
@@ -52,6 +53,7 @@ impl Choice {
             "join" => format!("{operator} joins"),
             "leave" => format!("{operator} leaves"),
             "leave-unreachable" => format!("{operator}, which does not answer any more, leaves"),
+            "leave-uncooperative" => format!("{operator}, which takes no updates any more, leaves"),
             "replace" => format!("{old} is replaced by {new}"),
             _ => format!("all operators roll to {algorithm}"),
         }

@@ -193,6 +193,7 @@ impl Controller {
                     _ => Standing::Outside,
                 },
                 unreachable: false,
+                uncooperative: false,
                 placements: BTreeMap::from([(Kind::Dnskey, placed)]),
             };
             (label(op), member)

@@ -142,6 +142,7 @@ pub fn zone() -> ZoneShow {
                 standing: Standing::Serving,
                 wanted: Standing::Serving,
                 unreachable: false,
+                uncooperative: false,
                 silent: None,
             },
             OperatorStanding {
@@ -149,6 +150,7 @@ pub fn zone() -> ZoneShow {
                 standing: Standing::Outside,
                 wanted: Standing::Serving,
                 unreachable: false,
+                uncooperative: false,
                 silent: None,
             },
         ],

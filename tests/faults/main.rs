@@ -26,4 +26,5 @@ mod store;
 mod table;
 mod timeline;
 mod trials;
+mod uncooperative;
 mod world;

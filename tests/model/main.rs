@@ -23,6 +23,7 @@ mod preflight_and_handing_over;
 mod preflight_findings;
 mod preflight_findings_of_zones;
 mod reached;
+mod registrar;
 mod roles;
 mod support;
 mod told_together;

@@ -73,7 +73,15 @@ impl Fixture {
         let hosts: BTreeSet<Name> = servers.iter().map(|s| Name::clone(&s.host)).collect();
         self.members.insert(
             operator.into(),
-            Member { hosts, servers, found: BTreeSet::new(), wanted, unreachable: false, placements: BTreeMap::new() },
+            Member {
+                hosts,
+                servers,
+                found: BTreeSet::new(),
+                wanted,
+                unreachable: false,
+                uncooperative: false,
+                placements: BTreeMap::new(),
+            },
         );
     }
 

@@ -321,6 +321,7 @@ impl World {
                 found: BTreeSet::new(),
                 wanted: Standing::Serving,
                 unreachable: false,
+                uncooperative: false,
                 placements: BTreeMap::new(),
             };
             let servers = self.servers(Some(*op));

@@ -156,6 +156,7 @@ async fn a_transition_is_chosen_planned_and_begun() {
         ("kind=join&operator=c", Change::Join("c".into())),
         ("kind=leave&operator=b", Change::Leave("b".into())),
         ("kind=leave-unreachable&operator=b", Change::LeaveUnreachable("b".into())),
+        ("kind=leave-uncooperative&operator=b", Change::LeaveUncooperative("b".into())),
         ("kind=replace&old=a&new=c", Change::Replace { old: "a".into(), new: "c".into() }),
         ("kind=algorithm&algorithm=ed25519", Change::Algorithm("ed25519".into())),
     ];

@@ -96,12 +96,15 @@ fn lines_of(shown: &Value) -> Vec<String> {
     };
     let mut lines = Vec::new();
     for (rtype, values) in [("DS", values("ds")), ("NS", values("ns"))] {
-        assert!(!values.is_empty(), "{rtype}: {shown:#}");
+        if values.is_empty() {
+            continue;
+        }
         lines.push(format!("delete {CHILD} {rtype}"));
         // Host names are shown without a final dot, as registrars want them.
         let dot = |value: &String| if rtype == "NS" && !value.ends_with('.') { "." } else { "" };
         lines.extend(values.iter().map(|value| format!("add {CHILD} 5 {rtype} {value}{}", dot(value))));
     }
+    assert!(!lines.is_empty(), "{shown:#}");
     lines
 }
 
@@ -150,8 +153,8 @@ fn f23_registrar_that_acts_after_an_undo_meets_an_operator_that_still_serves() {
         stage.chorus.ok(&["zone", "undo", CHILD]).await;
         stage.chorus.waits_for("registrar-pending").await;
         let shown = stage.chorus.ok(&["zone", "show", CHILD]).await;
-        assert!(shown.contains("registrar    NS ns1.a"), "{shown}");
-        assert!(shown.contains(&format!("`chorus zone registrar-cancelled {CHILD}`")), "{shown}");
+        assert!(shown.contains("registrar    NS ns1.opa"), "{shown}");
+        assert!(shown.contains("`chorus zone registrar-cancelled child.example`"), "{shown}");
         stage.chorus.keeps_waiting_for("registrar-pending", 8).await;
 
         stage.lab.tell("the registrar enacts the old text");

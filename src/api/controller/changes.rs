@@ -13,7 +13,7 @@ use crate::engine::{Picture, Status, leftovers, summary};
 use crate::model::dns::{Name, rdata_text};
 use crate::model::group::{
     ForecastStep, ForecastWait, Group, Refused, Standing, World, algorithm_name, algorithm_number, algorithms_of,
-    dead_leavers, forecast, nearest_rest, preflight,
+    dead_leavers, forecast, leavers_without_help, nearest_rest, preflight,
 };
 use crate::model::preflight::{Finding, Severity};
 use crate::observe::transport::Protocol;
@@ -76,9 +76,10 @@ impl Controller {
         self.engine.ports().recall(name).await.map_err(of_engine)?;
         let memory = self.engine.memory(name);
         let mut holding = memory.lock().await;
-        let gone = match &set.change {
-            wire::Change::LeaveUnreachable(operator) => Some(operator.clone()),
-            _ => None,
+        let (given_up, gone) = match &set.change {
+            wire::Change::LeaveUnreachable(operator) => (Some(operator.clone()), Some(operator.clone())),
+            wire::Change::LeaveUncooperative(operator) => (Some(operator.clone()), None),
+            _ => (None, None),
         };
         let mut wished = self.wish(name, set.change).await?;
         if wished.to.is_empty() {
@@ -91,7 +92,7 @@ impl Controller {
             }
             self.must_be_silent(name, operator, &wished.known)?;
         }
-        if let (Some(operator), Some(running)) = (&gone, &wished.known.transition) {
+        if let (Some(operator), Some(running)) = (&given_up, &wished.known.transition) {
             self.leave_without(name, operator, running, &wished).await?;
             holding.try_again();
             drop(holding);
@@ -135,7 +136,8 @@ impl Controller {
         if !refused.is_empty() {
             return Err(refusal(name, refused));
         }
-        if let Some((leaver, refused)) = dead_leavers(&known.world()).into_iter().next() {
+        let leavers = dead_leavers(&known.world()).into_iter().chain(leavers_without_help(&known.world()));
+        if let Some((leaver, refused)) = leavers.into_iter().next() {
             return Err(refusal(name, vec![refused]).with_operator(leaver));
         }
         self.probe(&known).await?;
@@ -238,7 +240,7 @@ impl Controller {
             .with_fix(format!("its operators are {}", show::listed(&from)))
             .with_operator(operator.clone()))
         };
-        let (mut gone, mut algorithm) = (None, None);
+        let (mut given_up, mut algorithm) = (None, None);
         match change {
             wire::Change::Set(operators) => to = operators.into_iter().map(|op| (op, Standing::Serving)).collect(),
             wire::Change::Join(operator) => {
@@ -249,7 +251,14 @@ impl Controller {
                     must_be_in(&operator)?;
                 }
                 to.remove(&operator);
-                gone = Some(operator);
+                given_up = Some(GivenUp { operator, answers: false });
+            }
+            wire::Change::LeaveUncooperative(operator) => {
+                if !leaving(&operator) {
+                    must_be_in(&operator)?;
+                }
+                to.remove(&operator);
+                given_up = Some(GivenUp { operator, answers: true });
             }
             // Asking for what is on its way already is no error.
             wire::Change::Leave(operator) if leaving(&operator) => {}
@@ -271,7 +280,7 @@ impl Controller {
                 to = nearest_rest(&stored.world(), &running.from, &running.to).group;
             }
         }
-        self.work_out(stored, from, to, algorithm, gone).await
+        self.work_out(stored, from, to, algorithm, given_up).await
     }
 
     /// The zone as it is to be: its operators, wanted as `to` has them.
@@ -281,7 +290,7 @@ impl Controller {
         from: Group,
         to: Group,
         algorithm: Option<AlgorithmChange>,
-        gone: Option<String>,
+        given_up: Option<GivenUp>,
     ) -> Result<Wished, Refusal> {
         for operator in to.keys() {
             if self.engine.ports().store.operator(operator).await.map_err(of_store)?.is_none() {
@@ -289,8 +298,10 @@ impl Controller {
             }
         }
         let mut members = wanted(&stored.record.members, &to);
-        if let Some(member) = gone.and_then(|operator| members.get_mut(&operator)) {
-            member.unreachable = true;
+        if let Some(GivenUp { operator, answers }) = given_up
+            && let Some(member) = members.get_mut(&operator)
+        {
+            (member.unreachable, member.uncooperative) = (!answers, answers);
         }
         let all = members.iter().map(|(op, member)| (op.clone(), *member));
         let operators = self.engine.ports().operators(all).await.map_err(of_engine)?;
@@ -302,7 +313,7 @@ impl Controller {
     /// none that refuses: what it permits shows when the first write to it comes through.
     async fn probe(&self, known: &Picture) -> Result<(), Refusal> {
         // Whoever is gone is not written to.
-        let there = known.members.iter().filter(|(_, member)| !member.unreachable);
+        let there = known.members.iter().filter(|(_, member)| !member.unreachable && !member.uncooperative);
         let names = there.map(|(name, _)| (name.clone(), MemberRecord::wanted(Standing::Serving)));
         for (operator, _) in self.engine.ports().operators(names).await.map_err(of_engine)? {
             let provider = self.engine.ports().providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
@@ -314,6 +325,13 @@ impl Controller {
         }
         Ok(())
     }
+}
+
+/// An operator that leaves and does not help.
+pub(super) struct GivenUp {
+    operator: String,
+    /// It answers, and takes no updates.
+    answers: bool,
 }
 
 /// The roll that this asks for; `None` where all operators are there already.
@@ -354,7 +372,7 @@ pub(super) fn of_provider(operator: &str, error: &ProviderError) -> Refusal {
     Refusal::new(kind, error.code(), format!("{operator}: {error}")).with_fix(error.advice()).with_operator(operator)
 }
 
-fn refusal(name: &Name, refused: Vec<Refused>) -> Refusal {
+pub(super) fn refusal(name: &Name, refused: Vec<Refused>) -> Refusal {
     let mut refused = refused.into_iter();
     let Some(first) = refused.next() else {
         return Refusal::new(RefusalKind::Invalid, "last-operator", format!("{} needs an operator", plain(name)));

@@ -8,7 +8,7 @@ use crate::api::service::Refusal;
 use crate::api::wire;
 use crate::engine::Picture;
 use crate::model::dns::{Dnskey, Name, Rdata, RecordSet, RecordType};
-use crate::model::group::{Refused, World, dead_leavers, forecast, is_present};
+use crate::model::group::{Refused, World, dead_leavers, forecast, is_present, leavers_without_help};
 use crate::model::history::Kind;
 use crate::model::preflight::{self, Answered, Contents, Finding, Inspection, Severity, Unlisted};
 use crate::observe::addresses::delegated_at;
@@ -144,7 +144,7 @@ impl Controller {
 
     pub(super) async fn providers(&self, known: &Picture) -> Result<Vec<(OperatorRecord, Arc<dyn Provider>)>, Refusal> {
         // Whoever is said to be gone is not asked for anything.
-        let there = known.members.iter().filter(|(_, member)| !member.unreachable);
+        let there = known.members.iter().filter(|(_, member)| !member.unreachable && !member.uncooperative);
         let names = there.map(|(name, member)| (name.clone(), MemberRecord::wanted(member.wanted)));
         let mut providers = Vec::new();
         for (operator, _) in self.engine.ports().operators(names).await.map_err(of_engine)? {
@@ -219,7 +219,8 @@ pub(super) fn foreign_keys(known: &Picture) -> Vec<Finding> {
 
 /// The leavers that could not be made to leave, if the transition is only to begin.
 pub(super) fn cannot_leave(world: &World<'_>, begins: bool) -> Vec<Finding> {
-    let dead = if begins { dead_leavers(world) } else { Vec::new() };
+    let mut dead = if begins { dead_leavers(world) } else { Vec::new() };
+    dead.extend(leavers_without_help(world));
     let finding = |(_, refused): (String, Refused)| Finding {
         code: refused.code,
         severity: Severity::Error,

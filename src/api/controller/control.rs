@@ -10,7 +10,7 @@ use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire::{self, Verb};
 use crate::engine::{Picture, Status, summary};
 use crate::model::dns::Name;
-use crate::model::group::{Group, Standing, nearest_rest};
+use crate::model::group::{Group, Standing, leavers_without_help, nearest_rest};
 use crate::store::{Aim, AlgorithmChange, Control, MemberRecord, TransitionRecord, TransitionState};
 use std::collections::BTreeMap;
 
@@ -39,6 +39,12 @@ impl Controller {
             return self.answer(name, known.transition.is_some()).await;
         }
         if verb == Verb::RegistrarCancelled {
+            drop(holding);
+            // What an undo or a stop no longer shows is known to be so after the next round.
+            self.engine.turn(name).await.map_err(of_engine)?;
+            let memory = self.engine.memory(name);
+            let holding = memory.lock().await;
+            let (known, _) = self.engine.ports().recall(name).await.map_err(of_engine)?;
             self.cancel_registrar_requests(name, &known, control.reason).await?;
             drop(holding);
             self.engine.turn(name).await.map_err(of_engine)?;
@@ -114,7 +120,12 @@ impl Controller {
                 Some(_) => (
                     "registrar-request-shown",
                     format!("Chorus still shows the DS or NS set of {zone} for the registrar"),
-                    format!("hand it in; or run `chorus zone undo {zone}` or `chorus zone stop {zone}` first"),
+                    match known.transition {
+                        Some(_) => {
+                            format!("hand it in; or run `chorus zone undo {zone}` or `chorus zone stop {zone}` first")
+                        }
+                        None => "hand it in: the zone needs it".to_owned(),
+                    },
                 ),
             };
             return Err(Refusal::new(RefusalKind::Conflict, code, text).with_fix(fix).with_zone(zone));
@@ -173,6 +184,9 @@ impl Controller {
         running: &TransitionRecord,
         wished: &Wished,
     ) -> Result<(), Refusal> {
+        if let Some((leaver, refused)) = leavers_without_help(&wished.known.world()).into_iter().next() {
+            return Err(super::changes::refusal(name, vec![refused]).with_operator(leaver));
+        }
         let without = |group: &Group| {
             let mut group = group.clone();
             group.remove(operator);
@@ -188,7 +202,10 @@ impl Controller {
             transition,
             members: wished.members.clone(),
             kind: "left-unreachable",
-            text: format!("{operator} leaves without its cooperation: it does not answer"),
+            text: match wished.known.world().member(operator).is_some_and(|member| member.uncooperative) {
+                true => format!("{operator} leaves without its cooperation: it takes no updates"),
+                false => format!("{operator} leaves without its cooperation: it does not answer"),
+            },
             at,
         };
         self.store().control_transition(name, &control).await.map_err(of_store)
@@ -256,8 +273,10 @@ pub(super) fn wanted(members: &BTreeMap<String, MemberRecord>, group: &Group) ->
     let names = members.keys().chain(group.keys());
     let each = names.map(|name| {
         let wanted = group.get(name).copied().unwrap_or(Standing::Outside);
-        let given_up = members.get(name).is_some_and(|member| member.unreachable);
-        (name.clone(), MemberRecord { wanted, unreachable: given_up && wanted == Standing::Outside })
+        let before = members.get(name).filter(|_| wanted == Standing::Outside);
+        let unreachable = before.is_some_and(|member| member.unreachable);
+        let uncooperative = before.is_some_and(|member| member.uncooperative);
+        (name.clone(), MemberRecord { wanted, unreachable, uncooperative })
     });
     each.collect()
 }

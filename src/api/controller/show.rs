@@ -13,8 +13,8 @@ use crate::model::dns::{
     plain_of_stored, rdata_text, unhex,
 };
 use crate::model::group::{
-    Group, KeyRole, PARENT_SERVES_ZONE, ParentMode, Phase, Rolling, Standing, Step, World, algorithm_name, is_by_hand,
-    pending_requests, rolling, wanted_addresses,
+    GLUE_DIFFERS, Group, KeyRole, PARENT_SERVES_ZONE, ParentMode, Phase, REGISTRAR_PENDING, Rolling, Standing, Step,
+    UNCOOPERATIVE, World, algorithm_name, has_already, is_by_hand, pending_requests, rolling, wanted_addresses,
 };
 use crate::model::history::{Failure, Kind, RegistrarRequest, Server, Who};
 use crate::model::parent::ParentProfile;
@@ -34,6 +34,7 @@ pub(super) fn zone(known: &Picture, status: &Status, last: Option<&TransitionRec
         standing: on_the_wire(status.standings.get(operator).copied().unwrap_or(Standing::Outside)),
         wanted: on_the_wire(member.wanted),
         unreachable: member.unreachable,
+        uncooperative: member.uncooperative,
         silent: failing.get(operator.as_str()).map(ToString::to_string),
     });
     let transition = match (&known.transition, last) {
@@ -111,9 +112,15 @@ fn next(known: &Picture, status: &Status) -> Option<String> {
         wire::TransitionState::WaitingParent if wait.code == PARENT_SERVES_ZONE => Some(
             "goes on when the copy of the zone at the parent is gone or new, or the delegation is confirmed".into(),
         ),
+        wire::TransitionState::WaitingParent if wait.code == REGISTRAR_PENDING => {
+            Some("goes on when the parent's servers have been seen".into())
+        }
         wire::TransitionState::WaitingParent => Some("the parent's next scan".into()),
         wire::TransitionState::WaitingGuard => wait.until.map(|until| format!("goes on by itself at {until}")),
         wire::TransitionState::Blocked => Some("goes on when the reason above is gone".into()),
+        wire::TransitionState::WaitingOperator if wait.code == UNCOOPERATIVE => {
+            Some("get the operator to cease to serve the zone: then it goes on by itself".into())
+        }
         wire::TransitionState::WaitingOperator if wait.code == "algorithm-operator" => {
             Some(by_hand(wait.step, transition.aim).into())
         }
@@ -302,21 +309,27 @@ fn servers(known: &Picture) -> Vec<wire::ServerShow> {
 }
 
 fn hand_to_registrar(world: &World<'_>, status: &Status) -> Option<wire::HandToRegistrar> {
-    status.waiting.iter().find(|wait| is_by_hand(&wait.code, world.parent))?;
+    status.waiting.iter().find(|wait| is_by_hand(&wait.code, wait.until, world.parent))?;
     let read = |texts: &[String]| -> RecordSet {
         texts.iter().filter_map(|hex| unhex(hex)).map(Rdata::from_canonical).collect()
     };
-    let ds = cds_for(world.zone, &read(&status.parent_ds), &[2]);
+    // Whoever is shown what the parent has already may hand it in when it has something else.
+    let missing = |kind, set: RecordSet| if has_already(world, kind, &set) { RecordSet::new() } else { set };
+    let ds = missing(Kind::Ds, cds_for(world.zone, &read(&status.parent_ds), &[2]));
     let ns = read(&status.parent_ns);
     let inside = ns.iter().filter_map(|ns| ns_name(ns).ok()).filter(|host| world.zone.zone_of(host));
     let glue = inside.flat_map(|host| {
         let addresses = wanted_addresses(world, &host).into_iter();
         addresses.map(move |address| format!("{} {} {address}", name_text(&host), address_type(address)))
     });
+    let ns_missing = missing(Kind::Delegation, ns.clone());
+    if ds.is_empty() && ns_missing.is_empty() && !status.waiting.iter().any(|wait| wait.code == GLUE_DIFFERS) {
+        return None;
+    }
     Some(wire::HandToRegistrar {
         ds: ds.iter().map(|ds| rdata_text(RecordType::DS, ds)).collect(),
         glue: glue.collect(),
-        ns: hosts(&ns),
+        ns: hosts(&ns_missing),
     })
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// `{"set": ["a", "b"]}`, `{"join": "b"}`, `{"leave": "a"}`, `{"leave-unreachable": "a"}`,
+/// `{"leave-uncooperative": "a"}`,
 /// `{"algorithm": "ecdsap256sha256"}`,
 /// `{"replace": {"old": "a", "new": "b"}}`, `"undo"` or `"stop"`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -20,6 +21,10 @@ pub enum Change {
     /// until it fell silent.
     #[serde(rename = "leave-unreachable")]
     LeaveUnreachable(String),
+    /// Leave, by an operator that answers and takes no updates: nothing is written there, and what it serves counts as served
+    /// until nobody can query it.
+    #[serde(rename = "leave-uncooperative")]
+    LeaveUncooperative(String),
     Replace {
         old: String,
         new: String,

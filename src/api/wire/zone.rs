@@ -140,6 +140,9 @@ pub struct OperatorStanding {
     /// A person has said that it does not come back.
     #[serde(default)]
     pub unreachable: bool,
+    /// A person has said that it takes no updates any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uncooperative: bool,
     /// The address of the operator that failed first, how it failed, and since when: one sentence. `None` while every
     /// address answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -402,8 +405,9 @@ pub struct ServerShow {
 /// For a parent of mode `manual`, as long as it differs from what should be there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HandToRegistrar {
-    /// RDATA in presentation format.
+    /// RDATA in presentation format. Empty: the parent has what it is to have.
     pub ds: Vec<String>,
+    /// Empty: the parent has what it is to have.
     pub ns: Vec<String>,
     /// Address records for the name servers inside the zone, in presentation format: resolvers find those by glue alone
     /// (RFC 9471).

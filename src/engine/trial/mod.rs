@@ -177,6 +177,7 @@ impl Engine {
             found: BTreeSet::new(),
             wanted: Standing::Serving,
             unreachable: false,
+            uncooperative: false,
             placements: BTreeMap::new(),
         };
         let (members, lifetimes) =

@@ -97,7 +97,8 @@ impl<'a> Ladder<'a> {
         // at what it did: a DS set that appears while the old CDS set may still have been there could be taken back for it.
         let mut present = self.present();
         present.sort_by_key(|(name, _)| is_admitted(world, name));
-        let silent = self.silent_before_the_parent(&present);
+        let heard = self.heard_by_the_parent(&present);
+        let silent = self.silent_before_the_parent(&heard);
         for (name, member) in present.iter().copied() {
             let Some(ToAsk { keys, cds, cdnskey, missing, sets }) = self.to_ask(name, member, ds_keys) else {
                 continue;
@@ -109,7 +110,7 @@ impl<'a> Ladder<'a> {
             }
             asked = false;
             let why = format!("CDS and CDNSKEY for {}", key_list(&keys));
-            match silent.as_ref().filter(|_| !self.others_say(&present, name, &cds, &cdnskey)) {
+            match silent.as_ref().filter(|_| !self.others_say(&heard, name, &cds, &cdnskey)) {
                 Some((silent, server, trouble)) => {
                     let text = format!(
                         "{why}, to be written at {name}, have to wait: {silent}: {server} {trouble}, and a parent that asks it \
@@ -168,6 +169,13 @@ impl<'a> Ladder<'a> {
         })
     }
 
+    /// Those that take part, and those that a person has said to take no updates: the parent may ask these, too.
+    fn heard_by_the_parent(&self, present: &[(&'a String, &'a Member)]) -> Vec<(&'a String, &'a Member)> {
+        let world = &self.world;
+        let untold = world.members.iter().filter(|(name, _)| world.takes_no_updates(name) && !world.is_lost(name));
+        present.iter().copied().chain(untold).collect()
+    }
+
     /// An operator that the parent may ask and that cannot be told anything now. A parent may act on what a single operator
     /// serves (RFC 9975 is young): a signer that sees the DS of its new key gives the old one up, and the set that the silent
     /// one goes on serving would ask for the old one again. So all are told, or none.
@@ -178,6 +186,9 @@ impl<'a> Ladder<'a> {
         asked.flat_map(|(name, member)| [Kind::Cds, Kind::Cdnskey].map(|kind| (name, member, kind))).find_map(
             |(name, member, kind)| match world.shown(&member.servers, kind, |_, _| true) {
                 Shown::Unknown(server, trouble) => Some((*name, server, trouble)),
+                _ if world.takes_no_updates(name) => {
+                    Some((*name, member.servers.first()?.clone(), "takes no updates".to_owned()))
+                }
                 _ => None,
             },
         )

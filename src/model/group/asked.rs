@@ -56,7 +56,7 @@ pub(super) fn ds_keys(set: &RecordSet) -> BTreeSet<(u16, u8)> {
 
 /// The set that every address of every operator serves, and since when all do.
 fn served_by_all<'a>(world: &World<'a>, kind: Kind) -> Option<(&'a RecordSet, Time)> {
-    let present = world.members.iter().filter(|(name, _)| is_present(world, name) && !world.is_lost(name));
+    let present = world.members.iter().filter(|(name, _)| is_present(world, name) && !world.takes_no_updates(name));
     let servers: Vec<&Server> = present.flat_map(|(_, member)| &member.servers).collect();
     let set = &world.history.current(servers.first()?, kind)?.served.records;
     let since: Option<Vec<Time>> =

@@ -1,4 +1,4 @@
-//! Leavers that do not answer when they are to leave: whether a leave is begun that could not end.
+//! Leavers that do not answer, or do not help, when they are to leave: whether a leave is begun that could not end.
 //!
 //! Invariant: only the beginning of a transition is refused. One that is under way goes on, and waits for a leaver that has
 //! fallen silent since.
@@ -9,11 +9,39 @@ use super::preflight::Refused;
 use super::view::World;
 use crate::model::history::Kind;
 
+/// What waits and refusals say of an operator that answers and takes no updates.
+pub const UNCOOPERATIVE: &str = "leaver-uncooperative";
+
+/// A refusal for each leaver that takes no updates, where no other operator that stays is queried already: who holds the leaver's
+/// DNSKEY RRset could not validate a newcomer's answers, and the leaver cannot be given the newcomer's keys (RFC 6781 §4.3.5.2).
+pub fn leavers_without_help(world: &World<'_>) -> Vec<(String, Refused)> {
+    let stays = world.serving().any(|operator| is_admitted(world, operator));
+    let leavers = world.members.iter().filter(|(name, member)| {
+        member.wanted == Standing::Outside && member.uncooperative && is_present(world, name) && !world.is_silent(name)
+    });
+    let refused = |(name, _): (&String, _)| {
+        let zone = crate::model::dns::plain_text(world.zone);
+        let refused = Refused {
+            code: UNCOOPERATIVE,
+            text: format!(
+                "{name} takes no updates, and no other operator of {zone} is queried by resolvers yet: those that hold the DNSKEY \
+                 RRset of {name} could not validate the answers of a newcomer"
+            ),
+            fix: format!(
+                "get {name} to serve the newcomer's keys in its DNSKEY RRset, and let it leave without --uncooperative; or give up \
+                 DNSSEC for the change: let the registrar remove the DS, wait until no cache has it, and change the delegation then"
+            ),
+        };
+        (name.clone(), refused)
+    };
+    leavers.filter(|_| !stays).map(refused).collect()
+}
+
 /// A refusal for each leaver that resolvers can query, that answers at none of its addresses, and that no user has declared
 /// unreachable: it could not be given the NS RRset without itself.
 pub fn dead_leavers(world: &World<'_>) -> Vec<(String, Refused)> {
     let dead = world.members.iter().filter(|(name, member)| {
-        let leaves = member.wanted == Standing::Outside && !member.unreachable;
+        let leaves = member.wanted == Standing::Outside && !member.unreachable && !member.uncooperative;
         leaves && is_present(world, name) && world.is_silent(name)
     });
     dead.map(|(name, member)| {

@@ -38,7 +38,7 @@ fn sets(world: &World<'_>, leaver: &str) -> Vec<(Kind, u32, Change)> {
     if !may_be_written
         || own.is_empty()
         || is_present(world, leaver)
-        || world.is_lost(leaver)
+        || world.takes_no_updates(leaver)
         || world.is_silent(leaver)
     {
         return Vec::new();

@@ -68,7 +68,7 @@ pub struct Forecast {
 pub fn forecast(world: &World<'_>) -> Forecast {
     let memo = Memo::of(world.members);
     let world = &World { memo: Some(&memo), ..*world };
-    let present = world.members.keys().filter(|op| is_present(world, op) && !world.is_lost(op)).collect();
+    let present = world.members.keys().filter(|op| is_present(world, op) && !world.takes_no_updates(op)).collect();
     let imagined = Imagined::of(world);
     let mut plan = Plan { world, present, imagined, steps: Vec::new(), leaves: false, at: world.now };
     let everywhere = |op: &String| {

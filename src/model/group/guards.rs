@@ -24,6 +24,8 @@ pub const REGISTRAR_PENDING: &str = "registrar-pending";
 pub struct Guard {
     /// Stable, kebab-case.
     pub code: &'static str,
+    /// The code where nothing with a code of its own decides.
+    own: &'static str,
     /// From when on the step is allowed. `None`: not before something else has been seen.
     pub from: Option<Time>,
     /// A clause: which version decides, with its TTL, where and when it was last seen.
@@ -54,7 +56,7 @@ fn is_later(old: Option<Time>, new: Option<Time>) -> bool {
 
 impl Guard {
     pub fn open(code: &'static str) -> Guard {
-        Guard { code, from: Some(Time::MIN), because: String::new(), causes: Vec::new() }
+        Guard { code, own: code, from: Some(Time::MIN), because: String::new(), causes: Vec::new() }
     }
 
     pub fn is_open(&self, now: Time) -> bool {
@@ -96,6 +98,7 @@ impl Guard {
         let cause = Cause { kind, from, because: because() };
         if is_later(self.from, from) {
             self.from = from;
+            self.code = self.own;
             self.because.clone_from(&cause.because);
         }
         match known.and_then(|known| self.causes.get_mut(known)) {
@@ -237,7 +240,7 @@ pub fn may_lose_ds(world: &World<'_>, leaver: &str) -> Guard {
     if world.leaves_out(Switch::LeaverDnskey) {
         return guard;
     }
-    guard.code = "guard-ttl";
+    (guard.code, guard.own) = ("guard-ttl", "guard-ttl");
     for (server, span) in spans_of(world, leaver, Kind::Dnskey) {
         if span.since.unwrap_or(Time::MIN) >= last_asked {
             continue;

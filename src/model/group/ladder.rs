@@ -249,7 +249,7 @@ impl<'a> Ladder<'a> {
     }
 
     pub(super) fn present(&self) -> Vec<(&'a String, &'a Member)> {
-        let takes_part = |name: &str| is_present(&self.world, name) && !self.world.is_lost(name);
+        let takes_part = |name: &str| is_present(&self.world, name) && !self.world.takes_no_updates(name);
         self.world.members.iter().filter(|(name, _)| takes_part(name)).collect()
     }
 
@@ -343,6 +343,15 @@ impl<'a> Ladder<'a> {
                         "parent-manual",
                         "the parent does not process CSYNC: you have to tell the registrar; until the parent's",
                     ),
+                    ParentMode::Scan if self.uncooperative_and_delegated().is_some() => {
+                        let leaver = self.uncooperative_and_delegated().unwrap_or_default();
+                        let text = format!(
+                            "the parent asks {leaver} as well, which takes no updates, and does not act as long as {leaver} asks for \
+                             nothing: you have to tell the registrar; until the parent's {what} {wanted}; not yet at {}",
+                            at.join(", ")
+                        );
+                        return self.wait(step, "parent-manual", text, None);
+                    }
                     ParentMode::Scan => match self.silent_and_delegated() {
                         Some(text) => {
                             let text =
@@ -383,6 +392,16 @@ impl<'a> Ladder<'a> {
             "the parent asks {silent} as well, which does not answer: it tries again for an hour or more before it goes on \
              without it, or never does (RFC 9975 §3)"
         ))
+    }
+
+    /// An operator that takes no updates, and that the parent asks beside others for CDS and CSYNC: what all of them serve has to
+    /// be the same (RFC 9975 §3).
+    fn uncooperative_and_delegated(&self) -> Option<&'a str> {
+        let takes_none = |name: &&String| {
+            let refuses = self.world.takes_no_updates(name) && !self.world.is_lost(name);
+            refuses && self.is_delegated_to(name)
+        };
+        self.world.members.keys().find(takes_none).map(String::as_str)
     }
 
     /// Whether nobody answers whom the parent could ask for CDS and CSYNC (RFC 9975 §3).

@@ -60,7 +60,7 @@ pub use cds::{
 };
 pub use cds_waits::ds_not_usable;
 pub use course::way;
-pub use dead_leavers::dead_leavers;
+pub use dead_leavers::{UNCOOPERATIVE, dead_leavers, leavers_without_help};
 pub use decision::{Change, Decision, Step, Wait, Write};
 pub use desired::digest_types;
 pub use farewell::has_copies;
@@ -73,7 +73,7 @@ pub use parents::PARENT_SERVES_ZONE;
 pub use preflight::{Refused, preflight};
 pub use reachable::{Known, known_by, reachable};
 pub use reached::{NO_ROUTE, NO_ROUTE_FIX, UDP_UNANSWERED};
-pub use registrar::{is_by_hand, pending_requests, shown_for_registrar};
+pub use registrar::{has_already, is_by_hand, pending_requests, shown_for_registrar};
 pub use repair::{REPAIRS_MAX, WITHIN, held_until};
 pub use rest::{Group, Rest, forecast_to, nearest_rest, parent_latency, wanting};
 pub(crate) use roles::{UNSUPPORTED, UNSUPPORTED_FIX};

@@ -4,6 +4,7 @@
 //! and the parent is asked only for what every operator serves.
 
 use super::Standing;
+use super::dead_leavers::UNCOOPERATIVE;
 use super::decision::{Change, Step};
 use super::desired::csync;
 use super::guards::{last_question, may_lose_ds, may_serve};
@@ -12,7 +13,7 @@ use super::say::{host_list, names};
 use super::signatures::signatures_last;
 use super::strangers::stranger;
 use super::view::{Member, Shown};
-use crate::model::dns::{RecordSet, ns_name};
+use crate::model::dns::{RecordSet, ns_name, plain_text};
 use crate::model::history::{Kind, Server};
 use crate::model::switches::Switch;
 
@@ -155,12 +156,17 @@ impl Ladder<'_> {
                 } else if self.writes.is_empty() && self.waits.is_empty() {
                     // Mostly an earlier step says what is missing. Where none does, silence would pass for being settled,
                     // and the leaver be forgotten while it is asked.
-                    self.wait(
-                        Step::AwaitLastQuestion,
-                        last.code,
-                        format!("Waiting until resolvers no longer query {leaver}: {}", last.because),
-                        None,
-                    );
+                    let mut text = format!("Waiting until resolvers no longer query {leaver}: {}", last.because);
+                    let mut code = last.code;
+                    if world.takes_no_updates(leaver) {
+                        code = UNCOOPERATIVE;
+                        text.push_str(&format!(
+                            "; {leaver} takes no updates, and resolvers that hold its NS RRset may query it again and again: its keys \
+                             and its DS stay, and the zone is valid for everybody, until {leaver} no longer serves {}",
+                            plain_text(world.zone)
+                        ));
+                    }
+                    self.wait(Step::AwaitLastQuestion, code, text, None);
                 }
             } else if !ds.is_open(world.now) {
                 let text = format!("Keeping the DS of {leaver}: {}", ds.because);

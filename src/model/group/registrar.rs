@@ -10,18 +10,21 @@ use super::view::{ParentMode, World};
 use crate::model::dns::{RecordSet, cds_for};
 use crate::model::history::{Kind, RegistrarRequest, is_same_request};
 use crate::model::switches::Switch;
+use crate::model::time::Time;
 
 /// What a wait says for a parent that a person has to tell.
 const BY_HAND: [&str; 2] = ["parent-manual", "parent-silent-server"];
 
-/// Whether a wait with this code shows a person what to hand in at the registrar.
-pub fn is_by_hand(code: &str, parent: ParentMode) -> bool {
-    BY_HAND.contains(&code) || parent == ParentMode::Manual && [GLUE_DIFFERS, PARENT_SERVES_ZONE].contains(&code)
+/// Whether a wait with this code shows a person what to hand in at the registrar. `until`: its end, if time alone ends it.
+pub fn is_by_hand(code: &str, until: Option<Time>, parent: ParentMode) -> bool {
+    let asks =
+        BY_HAND.contains(&code) || parent == ParentMode::Manual && [GLUE_DIFFERS, PARENT_SERVES_ZONE].contains(&code);
+    asks && until.is_none()
 }
 
 /// What this decision shows a person for the registrar and the parent does not have: of each kind a set, where there is one.
 pub fn shown_for_registrar(world: &World<'_>, decision: &Decision) -> Vec<(Kind, RecordSet)> {
-    if !decision.waits.iter().any(|wait| is_by_hand(wait.code, world.parent)) {
+    if !decision.waits.iter().any(|wait| is_by_hand(wait.code, wait.until, world.parent)) {
         return Vec::new();
     }
     let ds = cds_for(world.zone, &decision.parent_ds_keys, &[2]);
@@ -41,8 +44,8 @@ pub fn pending_requests<'a>(world: &World<'a>) -> Vec<RegistrarRequest<'a>> {
     requests.filter(|request| request.until.is_some() && may_live(request.kind, request.since)).collect()
 }
 
-/// Whether each of the parent's servers had it when it was last seen: there is nothing to hand in.
-fn has_already(world: &World<'_>, kind: Kind, records: &RecordSet) -> bool {
+/// Whether each of the parent's servers had this set when it was last seen: there is nothing to hand in.
+pub fn has_already(world: &World<'_>, kind: Kind, records: &RecordSet) -> bool {
     let mut seen = world.parent_servers.iter().filter_map(|server| world.history.current(server, kind)).peekable();
     seen.peek().is_some() && seen.all(|span| is_same_request(kind, &span.served.records, records))
 }

@@ -40,6 +40,9 @@ pub struct Member {
     /// A person has said that it does not come back: while none of its addresses answers it is not written to, and what it
     /// served counts as served until it fell silent, and no longer.
     pub unreachable: bool,
+    /// A person has said that it takes no updates any more: the credential is lost, the contract has ended, or it is not trusted. It
+    /// is not written to, and what it serves counts as served until nobody can query it.
+    pub uncooperative: bool,
     /// What Chorus put, or was about to put, into its zone.
     pub placements: BTreeMap<Kind, RecordSet>,
 }
@@ -164,9 +167,16 @@ impl<'a> World<'a> {
         self.members.get(operator)
     }
 
-    /// Whether an operator that a person has said to be gone for good does not answer at any of its addresses.
+    /// Whether an operator that a person has said to be gone for good, or not to help any more, does not answer at any of its
+    /// addresses.
     pub fn is_lost(&self, operator: &str) -> bool {
-        self.member(operator).is_some_and(|member| member.unreachable) && self.is_silent(operator)
+        let given_up = self.member(operator).is_some_and(|member| member.unreachable || member.uncooperative);
+        given_up && self.is_silent(operator)
+    }
+
+    /// Whether nothing can be written to an operator any more, so a person says.
+    pub fn takes_no_updates(&self, operator: &str) -> bool {
+        self.member(operator).is_some_and(|member| member.uncooperative) || self.is_lost(operator)
     }
 
     /// Whether an operator does not answer at any of its addresses. Of one that cannot be reached from here that is not known.

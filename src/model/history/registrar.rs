@@ -8,6 +8,7 @@
 
 use super::{History, Kind, Served, Server, Span, Track, Who};
 use crate::model::dns::{Ds, RecordSet};
+use crate::model::policy::DELEGATION_TTL_UNSEEN_S;
 use crate::model::time::Time;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -44,34 +45,36 @@ impl History {
         };
         let mut changed = false;
         let mut is_shown = false;
-        for open in spans.iter_mut().filter(|span| span.until.is_none()) {
-            if records == Some(&open.served.records) {
+        for span in spans.iter_mut() {
+            if records == Some(&span.served.records) {
+                // One that is shown again is the same request: what was shown since it was first shown is newer.
                 is_shown = true;
-                open.last_seen = open.last_seen.max(at);
-                if open.served.ttl_s < ttl_s {
-                    Arc::make_mut(&mut open.served).ttl_s = ttl_s;
-                    changed = true;
-                }
-            } else {
-                open.last_seen = open.last_seen.max(at);
-                open.until = Some(at.plus(acts_within));
+                changed |= span.until.take().is_some() || span.served.ttl_s < ttl_s;
+                Arc::make_mut(&mut span.served).ttl_s = span.served.ttl_s.max(ttl_s);
+                span.last_seen = span.last_seen.max(at);
+            } else if span.until.is_none() {
+                span.last_seen = span.last_seen.max(at);
+                span.until = Some(at.plus(acts_within));
                 changed = true;
             }
         }
         let Some(records) = records.filter(|_| !is_shown) else { return changed };
         // Spans of one track begin at moments of their own.
-        let first = spans.last().map_or(at, |before| at.max(Time(before.first_seen.0 + 1)));
+        let newest = spans.iter().map(|span| span.first_seen).max();
+        let first = newest.map_or(at, |newest| at.max(Time(newest.0 + 1)));
         let served = Served { records: records.clone(), ttl_s, signers: BTreeSet::new(), expires: None };
         let (since, served) = (Some(first), Arc::new(served));
         spans.push(Span { served, since, first_seen: first, last_seen: first, until: None, gaps: Vec::new() });
         true
     }
 
-    /// Forgets what every server of the parent was seen with, and what was shown before that. Says whether there was any.
-    pub fn forget_enacted_requests(&mut self, parents: &[Server]) -> bool {
+    /// Forgets the requests of a kind with whose set each of these servers of the parent was seen, and what was shown before them.
+    /// Says whether there was any.
+    pub fn forget_enacted_requests(&mut self, of: Kind, parents: &[Server]) -> bool {
         let enacted: Vec<(Kind, Time)> = self
             .registrar_requests()
-            .filter(|handed| !parents.is_empty() && parents.iter().all(|parent| self.has(parent, handed)))
+            .filter(|handed| handed.kind == of && !parents.is_empty())
+            .filter(|handed| parents.iter().all(|parent| self.has(parent, handed)))
             .map(|handed| (handed.kind, handed.since))
             .collect();
         self.forget_requests(|handed| {
@@ -103,7 +106,13 @@ impl History {
     }
 
     /// How long each set counts after it was shown for the last time, in their order.
-    pub(super) fn remaining_times(&self) -> Vec<Option<Duration>> {
+    pub(super) fn remaining_times(&mut self) -> Vec<Option<Duration>> {
+        for kind in Kind::PARENT {
+            // A store gives them back in the order of their ends.
+            if let Some(track) = self.track_mut(&Server::registrar(), kind) {
+                track.spans.sort_by_key(|span| span.first_seen);
+            }
+        }
         let tracks = Kind::PARENT.into_iter().filter_map(|kind| self.track(&Server::registrar(), kind));
         let spans = tracks.flat_map(|track| &track.spans);
         spans.map(|span| Some(span.last_seen.until(span.until?))).collect()
@@ -130,7 +139,8 @@ impl History {
 
     fn largest_ttl_s(&self, kind: Kind) -> u32 {
         let of_parent = self.spans(kind).filter(|(server, _)| server.who == Who::Parent);
-        of_parent.map(|(_, span)| span.served.ttl_s).max().unwrap_or(0)
+        let largest = of_parent.map(|(_, span)| span.served.ttl_s).max();
+        largest.unwrap_or(if kind == Kind::Delegation { DELEGATION_TTL_UNSEEN_S } else { 0 })
     }
 }
 

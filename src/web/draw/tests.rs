@@ -45,6 +45,7 @@ fn zone(operators: &[&str], addresses: usize) -> ZoneShow {
         standing: Standing::Serving,
         wanted: Standing::Serving,
         unreachable: false,
+        uncooperative: false,
         silent: None,
     };
     ZoneShow {

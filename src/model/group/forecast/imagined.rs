@@ -29,7 +29,7 @@ impl<'w, 'a> Imagined<'w, 'a> {
     /// Every address of an operator shows these records from `at` on. What is new among them counts as placed there by
     /// Chorus.
     pub fn operator_shows(&mut self, operator: &str, kind: Kind, records: &RecordSet, at: Time) {
-        if self.world.is_lost(operator) {
+        if self.world.takes_no_updates(operator) {
             return;
         }
         let served = self.ask(|world| world.served(operator, kind));

@@ -1,0 +1,102 @@
+//! A leaver that answers and takes no updates: the credential is lost, or the contract has ended.
+
+use crate::world::{World, child};
+use chorus::api::wire;
+use chorus::model::history::{Failure, Kind};
+use chorus_providers::{Doing, ProviderError};
+
+fn refused() -> ProviderError {
+    ProviderError::Refused {
+        server: "192.0.2.1:53".parse().unwrap(),
+        zone: child().to_string(),
+        doing: Doing::Updating,
+        rtype: None,
+        keys_apart: false,
+        signed: true,
+    }
+}
+
+/// a and b serve the zone; the interface of a refuses everything.
+async fn a_refuses() -> World {
+    let world = World::adopted().await;
+    world.join("b").await;
+    world.comes_to_rest().await;
+    world.lock().operator("a").refuses = Some(refused());
+    world.lock().parent.acts_after_ms = None;
+    world
+}
+
+fn keys_at_b(world: &World) -> usize {
+    world.lock().operators["b"].addresses[0].shows.records(Kind::Dnskey).len()
+}
+
+/// Until the delegation to b alone is to be handed in; then it is.
+async fn registrar_delegates_to_b(world: &World) {
+    let text = world.waits_for("parent-manual").await;
+    assert!(text.contains("asks a as well, which takes no updates"), "{text}");
+    let hand = world.shown().await.hand_to_registrar.unwrap();
+    assert!(hand.ns.iter().all(|host| host.contains(".b.")), "{hand:?}");
+    assert!(hand.ds.is_empty(), "the DS of a stays: {hand:?}");
+    let ns = world.lock().operators["b"].ns();
+    world.lock().parent.set(Kind::Delegation, ns);
+}
+
+#[tokio::test]
+async fn f24_uncooperative_leaver_keeps_its_keys_and_ds_until_it_no_longer_serves() {
+    let world = a_refuses().await;
+    let sent = world.lock().operator("a").sent;
+    world.change(wire::Change::LeaveUncooperative("a".into())).await.unwrap();
+    registrar_delegates_to_b(&world).await;
+    let text = world.waits_for("leaver-uncooperative").await;
+    assert!(text.contains("until a no longer serves child.example"), "{text}");
+    world.keeps_waiting_for("leaver-uncooperative", 600_000).await;
+    assert_eq!((keys_at_b(&world), world.lock().parent.ds().len()), (4, 2), "for as long as it may be queried");
+
+    for address in &mut world.lock().operator("a").addresses {
+        address.failure = Some(Failure::Refused);
+    }
+    world.lock().parent.acts_after_ms = Some(500);
+    world.comes_to_rest().await;
+    assert_eq!((keys_at_b(&world), world.lock().parent.ds().len()), (2, 1));
+    assert_eq!(world.lock().operator("a").sent, sent, "nothing is sent to it");
+}
+
+#[tokio::test]
+async fn f24_lost_credential_in_mid_leave_offers_to_go_on_without_help() {
+    let world = a_refuses().await;
+    world.lock().operator("a").refuses = None;
+    world.change(wire::Change::Leave("a".into())).await.unwrap();
+    world.lock().operator("a").refuses = Some(refused());
+    let text = world.waits_for("update-refused").await;
+    assert!(text.contains("`chorus zone leave child.example a --uncooperative`"), "{text}");
+    world.change(wire::Change::LeaveUncooperative("a".into())).await.unwrap();
+    registrar_delegates_to_b(&world).await;
+    world.waits_for("leaver-uncooperative").await;
+    assert!(world.shown().await.operators.iter().any(|one| one.operator == "a" && one.uncooperative));
+    world.assert_nobody_failed().await;
+}
+
+#[tokio::test]
+async fn f24_sole_operator_that_takes_no_updates_is_not_replaced_and_the_reason_is_told() {
+    let world = World::adopted().await;
+    world.join("b").await;
+    world.until("the keys are shared", async |world| keys_at_b(world) == 4).await;
+    let refused = world.change(wire::Change::LeaveUncooperative("a".into())).await.unwrap_err();
+    assert_eq!(refused.code, "leaver-uncooperative", "{refused:?}");
+    assert!(refused.text.contains("could not validate the answers of a newcomer"), "{refused:?}");
+    assert!(refused.fix.unwrap().contains("give up DNSSEC"), "what it takes is told");
+}
+
+/// The check, which shares no code with the guards, agrees: b changes no CDS while a, which the parent asks, goes on with the old.
+#[tokio::test]
+async fn f24_no_cds_changes_while_the_parent_asks_an_uncooperative_leaver() {
+    let world = a_refuses().await;
+    world.change(wire::Change::LeaveUncooperative("a".into())).await.unwrap();
+    world.waits_for("parent-manual").await;
+    let cds = |world: &World| world.lock().operators["b"].addresses[0].shows.records(Kind::Cds).clone();
+    let before = cds(&world);
+    assert_eq!(before.len(), 2);
+    world.keeps_waiting_for("parent-manual", 120_000).await;
+    assert_eq!(cds(&world), before);
+    world.assert_nobody_failed().await;
+}
