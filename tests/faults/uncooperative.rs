@@ -52,9 +52,16 @@ async fn f24_uncooperative_leaver_keeps_its_keys_and_ds_until_it_no_longer_serve
     world.keeps_waiting_for("leaver-uncooperative", 600_000).await;
     assert_eq!((keys_at_b(&world), world.lock().parent.ds().len()), (4, 2), "for as long as it may be queried");
 
-    for address in &mut world.lock().operator("a").addresses {
-        address.failure = Some(Failure::Refused);
-    }
+    // That Chorus gets no answer says nothing of resolvers.
+    let answers = |world: &World, failure: Failure| {
+        world.lock().operator("a").addresses.iter_mut().for_each(|address| address.failure = Some(failure.clone()));
+    };
+    answers(&world, Failure::Silent);
+    let advises = async |world: &World| world.waiting().await.iter().any(|(_, text)| text.contains("a --unreachable`"));
+    world.until("the way out is told", advises).await;
+    world.keeps_waiting_for("leaver-uncooperative", 600_000).await;
+    assert_eq!((keys_at_b(&world), world.lock().parent.ds().len()), (4, 2), "resolvers may reach it");
+    answers(&world, Failure::Refused);
     world.lock().parent.acts_after_ms = Some(500);
     world.comes_to_rest().await;
     assert_eq!((keys_at_b(&world), world.lock().parent.ds().len()), (2, 1));

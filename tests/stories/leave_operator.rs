@@ -2,6 +2,7 @@
 
 use hickory_proto::rr::RecordType;
 
+use crate::bad_days::{SOON, text};
 use crate::lab::{CHILD, in_own_network};
 use crate::stage::{Agent, BIND, BIND_CSK, Cast, KNOT, KNOT_CSK, LIMIT, Player, Stage};
 
@@ -58,6 +59,10 @@ fn f24_leaver_that_takes_no_updates_is_left_without_anybody_noticing() {
         }
         stage.lab.tell("a ceases to serve the zone");
         stage.operators[0].kill9();
+        let advice = format!("`chorus zone leave {} a --unreachable`", CHILD.trim_end_matches('.'));
+        let what = "that a does not answer, and the way out, are told";
+        stage.chorus.shown_until(CHILD, what, SOON, |shown| text(shown).contains(&advice)).await;
+        stage.chorus.ok(&["zone", "leave", CHILD, "a", "--unreachable"]).await;
         stage.chorus.comes_to_rest().await;
         stage.assert_group(&["b"]).await;
         stage.chorus.judge_the_last_end(CHILD);

@@ -165,6 +165,12 @@ impl Ladder<'_> {
                              and its DS stay, and the zone is valid for everybody, until {leaver} no longer serves {}",
                             plain_text(world.zone)
                         ));
+                        if world.is_silent(leaver) {
+                            text.push_str(&format!(
+                                "; it does not answer now: if it is gone for good, run `chorus zone leave {} {leaver} --unreachable`",
+                                plain_text(world.zone)
+                            ));
+                        }
                     }
                     self.wait(Step::AwaitLastQuestion, code, text, None);
                 }
