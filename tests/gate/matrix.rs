@@ -32,7 +32,7 @@ const CHANGE: &str = r#"{"change":{"join":"b"}}"#;
 const ZONE: &str = r#"{"zone":"example.org","operator":"a","parent":"scan"}"#;
 
 /// Whoever adds a route says here, too, who may go there.
-const CALLS: [Call; 38] = [
+const CALLS: [Call; 39] = [
     call("GET /operators", OperatorsRead, Everything, "", 200),
     call("POST /operators", OperatorsWrite, Everything, OPERATOR, 201),
     call("GET /operators/{name}", OperatorsRead, Everything, "", 200),
@@ -60,6 +60,7 @@ const CALLS: [Call; 38] = [
     call("POST /zones/{zone}/undo", TransitionsRun, Named, "{}", 200),
     call("POST /zones/{zone}/try-now", TransitionsRun, Named, "{}", 200),
     call("POST /zones/{zone}/repair", TransitionsRun, Named, "{}", 200),
+    call("POST /zones/{zone}/registrar-cancelled", TransitionsRun, Named, "{}", 200),
     call("GET /zones/{zone}/history", ZonesRead, Named, "", 200),
     call("GET /zones/{zone}/certificate", ZonesRead, Named, "", 200),
     call("GET /accounts", Admin, Everything, "", 200),
@@ -198,7 +199,7 @@ fn no_call_is_left_out_of_the_table_here() {
 }
 
 /// `None`: open to everybody.
-const PAGES: [(&str, Option<Permission>); 56] = [
+const PAGES: [(&str, Option<Permission>); 58] = [
     ("GET /static/{file}", None),
     ("GET /sign-in", None),
     ("POST /sign-in", None),
@@ -229,6 +230,8 @@ const PAGES: [(&str, Option<Permission>); 56] = [
     ("POST /zones/{zone}/try-now", Some(TransitionsRun)),
     ("GET /zones/{zone}/repair", Some(TransitionsRun)),
     ("POST /zones/{zone}/repair", Some(TransitionsRun)),
+    ("GET /zones/{zone}/registrar-cancelled", Some(TransitionsRun)),
+    ("POST /zones/{zone}/registrar-cancelled", Some(TransitionsRun)),
     ("GET /operators", Some(OperatorsRead)),
     ("GET /operators/add", Some(OperatorsWrite)),
     ("POST /operators/add", Some(OperatorsWrite)),
