@@ -62,6 +62,8 @@ async fn f24_uncooperative_leaver_keeps_its_keys_and_ds_until_it_no_longer_serve
     world.keeps_waiting_for("leaver-uncooperative", 600_000).await;
     assert_eq!((keys_at_b(&world), world.lock().parent.ds().len()), (4, 2), "resolvers may reach it");
     answers(&world, Failure::Refused);
+    world.keeps_waiting_for("leaver-uncooperative", 60_000).await;
+    world.change(wire::Change::LeaveUnreachable("a".into())).await.unwrap();
     world.lock().parent.acts_after_ms = Some(500);
     world.comes_to_rest().await;
     assert_eq!((keys_at_b(&world), world.lock().parent.ds().len()), (2, 1));

@@ -301,7 +301,9 @@ impl Controller {
         if let Some(GivenUp { operator, answers }) = given_up
             && let Some(member) = members.get_mut(&operator)
         {
-            (member.unreachable, member.uncooperative) = (!answers, answers);
+            member.unreachable = !answers;
+            // One that is gone as well is written to no more than before if it comes back.
+            member.uncooperative |= answers;
         }
         let all = members.iter().map(|(op, member)| (op.clone(), *member));
         let operators = self.engine.ports().operators(all).await.map_err(of_engine)?;

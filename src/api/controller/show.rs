@@ -119,7 +119,7 @@ fn next(known: &Picture, status: &Status) -> Option<String> {
         wire::TransitionState::WaitingGuard => wait.until.map(|until| format!("goes on by itself at {until}")),
         wire::TransitionState::Blocked => Some("goes on when the reason above is gone".into()),
         wire::TransitionState::WaitingOperator if wait.code == UNCOOPERATIVE => {
-            Some("get the operator to cease to serve the zone: then it goes on by itself".into())
+            Some("get the operator to cease to serve the zone, then let it leave with --unreachable".into())
         }
         wire::TransitionState::WaitingOperator if wait.code == "algorithm-operator" => {
             Some(by_hand(wait.step, transition.aim).into())

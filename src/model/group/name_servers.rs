@@ -162,7 +162,7 @@ impl Ladder<'_> {
                         code = UNCOOPERATIVE;
                         text.push_str(&format!(
                             "; {leaver} takes no updates, and resolvers that hold its NS RRset may query it again and again: its keys \
-                             and its DS stay, and the zone is valid for everybody, until {leaver} no longer serves {}",
+                             and its DS stay, and no other operator may roll keys, until {leaver} no longer serves {}",
                             plain_text(world.zone)
                         ));
                         if world.is_silent(leaver) {

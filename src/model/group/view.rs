@@ -7,7 +7,7 @@ use super::Standing;
 use super::guards::Guard;
 use super::scope::Scope;
 use crate::model::dns::{Name, Rdata, RecordSet, key_that_ds_belongs_to, ns_name, ns_rdata};
-use crate::model::history::{Failure, History, Kind, Lifetimes, Server, Span, Track, Who};
+use crate::model::history::{History, Kind, Lifetimes, Server, Span, Track, Who};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
@@ -167,24 +167,10 @@ impl<'a> World<'a> {
         self.members.get(operator)
     }
 
-    /// Whether an operator serves the zone no more: none of its addresses answers, and a person has said that it is gone for good;
-    /// or each of them says that it does not have the zone, and a person has said that it takes no updates. That Chorus gets no
-    /// answer from one that is only uncooperative says nothing of resolvers.
+    /// Whether an operator that a person has said to be gone for good does not answer at any of its addresses. One that is only
+    /// uncooperative is never taken for gone: what Chorus is answered, or not, says nothing of resolvers.
     pub fn is_lost(&self, operator: &str) -> bool {
-        let Some(member) = self.member(operator) else { return false };
-        member.unreachable && self.is_silent(operator) || member.uncooperative && self.has_ceased_to_serve(member)
-    }
-
-    /// Whether each address says that it does not have the zone.
-    fn has_ceased_to_serve(&self, member: &Member) -> bool {
-        let denies = |server: &Server, kind| {
-            let trouble = self.history.trouble(server, kind);
-            trouble.is_some_and(|trouble| {
-                matches!(trouble.failure, Failure::Refused | Failure::NotAuthoritative | Failure::NxDomain)
-            })
-        };
-        let mut servers = member.servers.iter();
-        !member.servers.is_empty() && servers.all(|server| Kind::OPERATOR.iter().all(|kind| denies(server, *kind)))
+        self.member(operator).is_some_and(|member| member.unreachable) && self.is_silent(operator)
     }
 
     /// Whether nothing can be written to an operator any more, so a person says.
