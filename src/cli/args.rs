@@ -430,7 +430,7 @@ Example:
         /// It does not answer any more: go on without writing there. Refused while it answers
         #[arg(long)]
         unreachable: bool,
-        /// It answers and takes no updates: go on without writing there. Its keys and DS stay until it no longer serves the zone
+        /// It answers and takes no updates: go on without writing there. Its keys and DS stay until you declare it --unreachable
         #[arg(long, conflicts_with = "unreachable")]
         uncooperative: bool,
         #[command(flatten)]

@@ -26,7 +26,7 @@ pub const CHECK_OBJECTS: &str = "invariant-refused";
 /// The code of a change that is stored and not served.
 const UNPUBLISHED: &str = "update-unpublished";
 
-/// Whether an operator is to leave and somebody stays that could do without it.
+/// Whether an operator is to leave while another one stays.
 fn leaves(known: &Picture, operator: &str) -> bool {
     let leaves = known.members.get(operator).is_some_and(|member| member.wanted == Standing::Outside);
     leaves && known.members.values().any(|member| member.wanted == Standing::Serving)

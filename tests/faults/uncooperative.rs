@@ -1,5 +1,6 @@
 //! A leaver that answers and takes no updates: the credential is lost, or the contract has ended.
 
+use crate::places::key;
 use crate::world::{World, child};
 use chorus::api::wire;
 use chorus::model::history::{Failure, Kind};
@@ -107,5 +108,43 @@ async fn f24_no_cds_changes_while_the_parent_asks_an_uncooperative_leaver() {
     assert_eq!(before.len(), 2);
     world.keeps_waiting_for("parent-manual", 120_000).await;
     assert_eq!(cds(&world), before);
+    world.assert_nobody_failed().await;
+}
+
+#[tokio::test]
+async fn f24_no_leave_without_help_begins_while_another_operator_joins() {
+    let world = World::adopted().await;
+    world.join("b").await;
+    world.comes_to_rest().await;
+    world.join("c").await;
+    world.until("the keys of c are shared", async |world| keys_at_b(world) == 6).await;
+    let refused = world.change(wire::Change::LeaveUncooperative("a".into())).await.unwrap_err();
+    assert_eq!(refused.code, "leaver-uncooperative", "{refused:?}");
+    assert!(refused.text.contains("resolvers do not query c yet"), "{refused:?}");
+    assert!(refused.fix.unwrap().starts_with("run `chorus zone undo child.example`"), "the way out is told");
+}
+
+#[tokio::test]
+async fn f24_key_that_an_uncooperative_leaver_lacks_is_named_before_anybody_signs_with_it() {
+    let world = a_refuses().await;
+    world.change(wire::Change::LeaveUncooperative("a".into())).await.unwrap();
+    registrar_delegates_to_b(&world).await;
+    world.waits_for("leaver-uncooperative").await;
+    {
+        let mut state = world.lock();
+        let b = state.operator("b");
+        let mut keys = b.zone.records(Kind::Dnskey).clone();
+        keys.insert(key(256, 13, "the next zsk of b"));
+        b.zone.set(Kind::Dnskey, keys);
+        state.publish("b");
+    }
+    let told = async |world: &World| {
+        world
+            .waiting()
+            .await
+            .iter()
+            .any(|(code, text)| code == "leaver-uncooperative" && text.contains("b must not sign"))
+    };
+    world.until("the key is named", told).await;
     world.assert_nobody_failed().await;
 }

@@ -302,7 +302,7 @@ impl Controller {
             && let Some(member) = members.get_mut(&operator)
         {
             member.unreachable = !answers;
-            // One that is gone as well is written to no more than before if it comes back.
+            // An uncooperative operator that is declared unreachable, and answers again, still takes no updates.
             member.uncooperative |= answers;
         }
         let all = members.iter().map(|(op, member)| (op.clone(), *member));

@@ -21,8 +21,8 @@ pub enum Change {
     /// until it fell silent.
     #[serde(rename = "leave-unreachable")]
     LeaveUnreachable(String),
-    /// Leave, by an operator that answers and takes no updates: nothing is written there, and what it serves counts as served
-    /// until nobody can query it.
+    /// Leave, by an operator that answers and takes no updates. Chorus writes nothing there, and counts what it serves until a
+    /// user declares the operator unreachable.
     #[serde(rename = "leave-uncooperative")]
     LeaveUncooperative(String),
     Replace {

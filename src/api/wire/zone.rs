@@ -405,9 +405,9 @@ pub struct ServerShow {
 /// For a parent of mode `manual`, as long as it differs from what should be there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HandToRegistrar {
-    /// RDATA in presentation format. Empty: the parent has what it is to have.
+    /// RDATA in presentation format. Empty where the parent has these DS records already.
     pub ds: Vec<String>,
-    /// Empty: the parent has what it is to have.
+    /// Host names. Empty where the parent has this NS RRset already.
     pub ns: Vec<String>,
     /// Address records for the name servers inside the zone, in presentation format: resolvers find those by glue alone
     /// (RFC 9471).

@@ -45,7 +45,7 @@ fn coming<'a>(scene: &Scene<'a>) -> impl Iterator<Item = Item<'a>> {
     })
 }
 
-/// What was shown for the registrar, and the parent may publish any moment.
+/// The DS and NS sets that Chorus showed for the registrar: the parent may publish them at any moment.
 fn shown_for_registrar<'a>(scene: &Scene<'a>) -> impl Iterator<Item = Item<'a>> {
     let counts = !scene.lifetimes.without.leaves_out(Switch::RegistrarPending);
     let tracks = scene.history.tracks().filter(move |(server, _, _)| counts && !server.is_observed());

@@ -6,35 +6,49 @@
 use super::Standing;
 use super::ladder::{is_admitted, is_present};
 use super::preflight::Refused;
+use super::say::names;
 use super::view::World;
 use crate::model::history::Kind;
 
 /// What waits and refusals say of an operator that answers and takes no updates.
 pub const UNCOOPERATIVE: &str = "leaver-uncooperative";
 
-/// A refusal for each leaver that takes no updates, where no other operator that stays is queried already: who holds the leaver's
-/// DNSKEY RRset could not validate a newcomer's answers, and the leaver cannot be given the newcomer's keys (RFC 6781 §4.3.5.2).
+/// A refusal for each leaver that takes no updates while an operator that is to stay is not queried yet: resolvers that hold the
+/// leaver's DNSKEY RRset could not validate a newcomer's answers, and Chorus cannot give the leaver the newcomer's keys (RFC 6781
+/// §4.3.5.2).
 pub fn leavers_without_help(world: &World<'_>) -> Vec<(String, Refused)> {
-    let stays = world.serving().any(|operator| is_admitted(world, operator));
-    let leavers = world.members.iter().filter(|(name, member)| {
-        member.wanted == Standing::Outside && member.uncooperative && is_present(world, name) && !world.is_silent(name)
-    });
+    let zone = crate::model::dns::plain_text(world.zone);
+    let (queried, newcomers): (Vec<&String>, Vec<&String>) =
+        world.serving().partition(|operator| is_admitted(world, operator));
+    if newcomers.is_empty() && !queried.is_empty() {
+        return Vec::new();
+    }
+    let leavers = world
+        .members
+        .iter()
+        .filter(|(name, member)| member.wanted == Standing::Outside && member.uncooperative && is_present(world, name));
     let refused = |(name, _): (&String, _)| {
-        let zone = crate::model::dns::plain_text(world.zone);
-        let refused = Refused {
-            code: UNCOOPERATIVE,
-            text: format!(
-                "{name} takes no updates, and no other operator of {zone} is queried by resolvers yet: those that hold the DNSKEY \
-                 RRset of {name} could not validate the answers of a newcomer"
-            ),
-            fix: format!(
+        let why = match newcomers.as_slice() {
+            [] => "no operator would stay".to_owned(),
+            newcomers => format!("resolvers do not query {} yet", names(newcomers)),
+        };
+        let text = format!(
+            "{name} takes no updates, and {why}: resolvers that hold the DNSKEY RRset of {name} could not validate the answers of a \
+             newcomer"
+        );
+        let fix = match queried.is_empty() {
+            true => format!(
                 "get {name} to serve the newcomer's keys in its DNSKEY RRset, and let it leave without --uncooperative; or give up \
                  DNSSEC for the change: let the registrar remove the DS, wait until no cache has it, and change the delegation then"
             ),
+            false => format!(
+                "run `chorus zone undo {zone}`, let {name} leave with --uncooperative, and let {} join after that",
+                names(&newcomers)
+            ),
         };
-        (name.clone(), refused)
+        (name.clone(), Refused { code: UNCOOPERATIVE, text, fix })
     };
-    leavers.filter(|_| !stays).map(refused).collect()
+    leavers.map(refused).collect()
 }
 
 /// A refusal for each leaver that resolvers can query, that answers at none of its addresses, and that no user has declared

@@ -33,7 +33,7 @@ pub fn shown_for_registrar(world: &World<'_>, decision: &Decision) -> Vec<(Kind,
     sets
 }
 
-/// The sets that a person was shown, and is shown no more, that the parent may still publish, or that caches may have from it.
+/// The sets that Chorus showed for the registrar and no longer shows, and that the parent may still publish or caches may hold.
 pub fn pending_requests<'a>(world: &World<'a>) -> Vec<RegistrarRequest<'a>> {
     let may_live = |kind, since| {
         let mut spans =
@@ -51,8 +51,8 @@ pub fn has_already(world: &World<'_>, kind: Kind, records: &RecordSet) -> bool {
 }
 
 impl Ladder<'_> {
-    /// Where nothing else is left to do: a set that was shown for the registrar, and is not the wanted one, may still be handed in,
-    /// and would undo what is done.
+    /// A user may still hand in a set that Chorus showed for the registrar. Unless it is the wanted set, the transition does not
+    /// end before that time is over.
     pub(super) fn wait_for_the_registrar(&mut self, ds_keys: &RecordSet, ns: &RecordSet) {
         let world = self.world;
         if world.leaves_out(Switch::RegistrarPending) {
@@ -73,7 +73,7 @@ impl Ladder<'_> {
                 _ => (Step::AwaitDelegation, "to name servers that are not wanted any more"),
             };
             let why = outlived(&world, server, kind, span, which);
-            let text = format!("Waiting until the parent can no longer publish what is not wanted any more: {why}");
+            let text = format!("Waiting until the parent can no longer publish an unwanted DS or NS set: {why}");
             self.wait(step, REGISTRAR_PENDING, text, Some(until));
         }
     }

@@ -40,7 +40,7 @@ pub struct Loss {
 /// by itself (`operator-strips-cds`), and keys that another operator's synchronisation put there.
 pub fn losses(world: &World<'_>, told: Time, in_flight: &[(String, Kind, Sent)], before: &[Loss]) -> Vec<Loss> {
     let seen = Seen { world, told, in_flight };
-    // What somebody else changes where Chorus may not write any more is nobody's competition.
+    // Chorus writes nothing at these operators, so no other writer competes with it there.
     let written = world.members.keys().filter(|operator| !world.takes_no_updates(operator));
     let each = written.flat_map(|operator| WRITTEN.map(|kind| (operator, kind)));
     let stands = |(operator, kind): (&String, Kind)| {

@@ -73,25 +73,25 @@ impl History {
     pub fn forget_enacted_requests(&mut self, of: Kind, parents: &[Server]) -> bool {
         let enacted: Vec<(Kind, Time)> = self
             .registrar_requests()
-            .filter(|handed| handed.kind == of && !parents.is_empty())
-            .filter(|handed| parents.iter().all(|parent| self.has(parent, handed)))
-            .map(|handed| (handed.kind, handed.since))
+            .filter(|request| request.kind == of && !parents.is_empty())
+            .filter(|request| parents.iter().all(|parent| self.has(parent, request)))
+            .map(|request| (request.kind, request.since))
             .collect();
-        self.forget_requests(|handed| {
-            enacted.iter().any(|(kind, since)| *kind == handed.kind && handed.since <= *since)
+        self.forget_requests(|request| {
+            enacted.iter().any(|(kind, since)| *kind == request.kind && request.since <= *since)
         })
     }
 
     /// A person says that what Chorus showed and shows no more will not be handed in. Says whether there was any.
     pub fn cancel_registrar_requests(&mut self) -> bool {
-        self.forget_requests(|handed| handed.until.is_some())
+        self.forget_requests(|request| request.until.is_some())
     }
 
     /// What a person was given, and the parent may still publish, as far as is known.
     pub fn registrar_requests(&self) -> impl Iterator<Item = RegistrarRequest<'_>> {
         let of = |kind| self.track(&Server::registrar(), kind).map(|track| (kind, track));
         let tracks = Kind::PARENT.into_iter().filter_map(of);
-        tracks.flat_map(|(kind, track)| track.spans.iter().map(move |span| handed(kind, span)))
+        tracks.flat_map(|(kind, track)| track.spans.iter().map(move |span| request(kind, span)))
     }
 
     fn forget_requests(&mut self, which: impl Fn(RegistrarRequest<'_>) -> bool) -> bool {
@@ -99,7 +99,7 @@ impl History {
         for kind in Kind::PARENT {
             let Some(Track { spans, .. }) = self.track_mut(&Server::registrar(), kind) else { continue };
             let before = spans.len();
-            spans.retain(|span| !which(handed(kind, span)));
+            spans.retain(|span| !which(request(kind, span)));
             found |= spans.len() < before;
         }
         found
@@ -130,10 +130,12 @@ impl History {
     }
 
     /// Whether a server of the parent shows the set, and did so after the person was given it.
-    fn has(&self, parent: &Server, handed: &RegistrarRequest<'_>) -> bool {
-        let Some(track) = self.track(parent, handed.kind).filter(|track| track.trouble.is_none()) else { return false };
+    fn has(&self, parent: &Server, request: &RegistrarRequest<'_>) -> bool {
+        let Some(track) = self.track(parent, request.kind).filter(|track| track.trouble.is_none()) else {
+            return false;
+        };
         track.current().is_some_and(|span| {
-            span.last_seen > handed.since && is_same_request(handed.kind, &span.served.records, handed.records)
+            span.last_seen > request.since && is_same_request(request.kind, &span.served.records, request.records)
         })
     }
 
@@ -155,6 +157,6 @@ pub fn is_same_request(kind: Kind, of_parent: &RecordSet, asked: &RecordSet) -> 
     }
 }
 
-fn handed(kind: Kind, span: &Span) -> RegistrarRequest<'_> {
+fn request(kind: Kind, span: &Span) -> RegistrarRequest<'_> {
     RegistrarRequest { kind, records: &span.served.records, since: span.first_seen, until: span.until }
 }

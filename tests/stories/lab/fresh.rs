@@ -169,20 +169,23 @@ fn questions(zone: &str) -> [(String, RecordType, ResponseCode); 4] {
 fn asked(resolver: &'static str, ip: IpAddr, zone: &str) -> Vec<Failed> {
     let zone = if zone.ends_with('.') { zone.to_owned() } else { format!("{zone}.") };
     let failure = |(name, rtype, rcode): (String, RecordType, ResponseCode)| {
-        let why = match ask(ip, &name, rtype, PATIENT) {
+        let (why, is_answered) = match ask(ip, &name, rtype, PATIENT) {
             Ok(answer) if is_right(&answer, rtype, rcode) => return None,
-            Ok(answer) => format!(
-                "{}, AD {}, {} records, {:?}",
-                answer.rcode,
-                answer.authentic,
-                dns::rrset(&answer.answers, rtype).0.len(),
-                answer.extended_errors
+            Ok(answer) => (
+                format!(
+                    "{}, AD {}, {} records, {:?}",
+                    answer.rcode,
+                    answer.authentic,
+                    dns::rrset(&answer.answers, rtype).0.len(),
+                    answer.extended_errors
+                ),
+                true,
             ),
-            Err(error) => error,
+            Err(error) => (error, false),
         };
         // Without validation: what is answered now was only refused for its signatures.
         let unchecked = ask(ip, &name, rtype, Ask { checking_disabled: true, ..PATIENT });
-        let is_certain = unchecked.is_ok_and(|answer| answer.rcode != ResponseCode::ServFail);
+        let is_certain = is_answered && unchecked.is_ok_and(|answer| answer.rcode != ResponseCode::ServFail);
         Some(Failed { resolver, question: format!("{name} {rtype}"), why, is_certain })
     };
     questions(&zone).into_iter().filter_map(failure).collect()
