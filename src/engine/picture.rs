@@ -329,7 +329,7 @@ fn assemble(
             uncooperative,
             placements: record.placements.get(&operator.name).cloned().unwrap_or_default(),
         };
-        members.insert(operator.name, member);
+        members.insert(operator.name, member.wanted(wanted));
     }
     let named =
         members.iter().flat_map(|(op, m): (&String, &Member)| m.hosts.iter().map(move |h| (h.clone(), op.clone())));

@@ -9,7 +9,7 @@ use super::status::{Status, WaitingFor, WrittenLately};
 use super::turn::Engine;
 use crate::model::chain::{Planned, Scene, check};
 use crate::model::dns::{Rdata, RecordSet, plain_text};
-use crate::model::group::{Change, Decision, Standing, Step, WITHIN, Write};
+use crate::model::group::{Change, Decision, Standing, Step, WITHIN, World, Write, leavers_without_help};
 use crate::model::history::{Kind, LAG_MAX, Sent as InFlight, Server};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
@@ -26,10 +26,14 @@ pub const CHECK_OBJECTS: &str = "invariant-refused";
 /// The code of a change that is stored and not served.
 const UNPUBLISHED: &str = "update-unpublished";
 
-/// Whether an operator is to leave while another one stays.
-fn leaves(known: &Picture, operator: &str) -> bool {
-    let leaves = known.members.get(operator).is_some_and(|member| member.wanted == Standing::Outside);
-    leaves && known.members.values().any(|member| member.wanted == Standing::Serving)
+/// Whether `zone leave --uncooperative` would be accepted for an operator that is to leave.
+fn may_leave_without_help(known: &Picture, operator: &str) -> bool {
+    let mut members = known.members.clone();
+    let Some(member) = members.get_mut(operator).filter(|member| member.wanted == Standing::Outside) else {
+        return false;
+    };
+    member.uncooperative = true;
+    leavers_without_help(&World { members: &members, memo: None, ..known.world() }).is_empty()
 }
 
 /// What came of a round's writes.
@@ -165,7 +169,7 @@ impl Engine {
                     let at_least = Duration::from_secs(u64::from(e.retry_after_s().unwrap_or_default())).min(LAG_MAX);
                     let until = e.retry_after_s().map(|_| now.plus(at_least));
                     let mut said = format!("{}: {e}; {}", write.operator, e.advice());
-                    if e.category() == Category::AskHuman && leaves(known, &write.operator) {
+                    if e.category() == Category::AskHuman && may_leave_without_help(known, &write.operator) {
                         said.push_str(&format!(
                             "; if it will not help any more: `chorus zone leave {} {} --uncooperative`",
                             plain_text(&known.record.name),

@@ -336,6 +336,12 @@ impl Store {
         }
         end_step(&mut tx, &transition.id, at).await?;
         sqlx::query("DELETE FROM members WHERE zone = $1 AND wanted = 'Outside'").bind(&key).execute(&mut *tx).await?;
+        // What was declared of an operator that stays after all was declared for this transition.
+        sqlx::query("UPDATE members SET unreachable = $2, uncooperative = $2 WHERE zone = $1")
+            .bind(&key)
+            .bind(false)
+            .execute(&mut *tx)
+            .await?;
         let (zone, id, kind) = (Some(key.as_str()), Some(transition.id.as_str()), format!("transition-{state}"));
         self.tell(&mut tx, at, Told { kind: &kind, text, zone, transition: id, operator: None }).await?;
         summaries::put(&mut tx, &key, summary).await?;

@@ -148,3 +148,73 @@ async fn f24_key_that_an_uncooperative_leaver_lacks_is_named_before_anybody_sign
     world.until("the key is named", told).await;
     world.assert_nobody_failed().await;
 }
+
+fn is_uncooperative(shown: &wire::ZoneShow) -> bool {
+    shown.operators.iter().any(|one| one.operator == "a" && one.uncooperative)
+}
+
+#[tokio::test]
+async fn f24_undo_that_is_taken_back_still_sends_nothing_to_an_uncooperative_leaver() {
+    let world = a_refuses().await;
+    world.change(wire::Change::LeaveUncooperative("a".into())).await.unwrap();
+    registrar_delegates_to_b(&world).await;
+    world.waits_for("leaver-uncooperative").await;
+    world.control(wire::Verb::Undo).await.unwrap();
+    world.until("b names a again", async |world| world.is_named("b", "a")).await;
+    assert!(!is_uncooperative(&world.shown().await), "who is wanted has to take updates");
+    world.control(wire::Verb::Resume).await.unwrap();
+    let sent = world.lock().operator("a").sent;
+    assert!(is_uncooperative(&world.shown().await), "what was declared is not forgotten");
+    registrar_delegates_to_b(&world).await;
+    world.waits_for("leaver-uncooperative").await;
+    assert!(!world.is_named("b", "a"));
+    assert_eq!(world.lock().operator("a").sent, sent, "nothing is sent to it");
+    world.assert_nobody_failed().await;
+}
+
+#[tokio::test]
+async fn f24_undo_writes_to_a_leaver_that_takes_updates_again() {
+    let world = a_refuses().await;
+    world.change(wire::Change::LeaveUncooperative("a".into())).await.unwrap();
+    world.waits_for("parent-manual").await;
+    world.lock().operator("a").refuses = None;
+    world.control(wire::Verb::Undo).await.unwrap();
+    // The delegation to b alone was shown, and may still be handed in.
+    world.waits_for("registrar-pending").await;
+    world.control(wire::Verb::RegistrarCancelled).await.unwrap();
+    world.comes_to_rest().await;
+    assert!(!is_uncooperative(&world.shown().await));
+    // What was declared for that transition does not count in the next one.
+    let sent = world.lock().operator("a").sent;
+    world.lock().parent.acts_after_ms = Some(500);
+    world.leave("a").await;
+    world.comes_to_rest().await;
+    assert!(world.lock().operator("a").sent > sent, "it is written to");
+    world.assert_nobody_failed().await;
+}
+
+#[tokio::test]
+async fn f24_stop_rests_where_nothing_has_to_be_written_to_an_uncooperative_leaver() {
+    let world = a_refuses().await;
+    let sent = world.lock().operator("a").sent;
+    world.change(wire::Change::LeaveUncooperative("a".into())).await.unwrap();
+    registrar_delegates_to_b(&world).await;
+    world.waits_for("leaver-uncooperative").await;
+    world.control(wire::Verb::Stop).await.unwrap();
+    assert!(is_uncooperative(&world.shown().await), "the rest state is the group without a");
+    world.keeps_waiting_for("leaver-uncooperative", 60_000).await;
+    assert_eq!(world.lock().operator("a").sent, sent, "nothing is sent to it");
+}
+
+#[tokio::test]
+async fn f24_leaver_that_gives_up_its_signatures_is_taken_out_all_the_same() {
+    let world = a_refuses().await;
+    world.change(wire::Change::LeaveUncooperative("a".into())).await.unwrap();
+    {
+        let mut state = world.lock();
+        state.operator("a").zone.set(Kind::Dnskey, Default::default());
+        state.publish("a");
+    }
+    world.until("b no longer names a", async |world| !world.is_named("b", "a")).await;
+    registrar_delegates_to_b(&world).await;
+}

@@ -268,12 +268,13 @@ fn after(verb: Verb, running: &TransitionRecord, known: &Picture) -> Option<Tran
     }
 }
 
-/// The zone's operators, wanted as the group has them. Whoever is wanted is not given up.
+/// The zone's operators, wanted as the group has them. That one was declared unreachable or uncooperative stays on record until
+/// the transition ends: an undo that is taken back finds it again.
 pub(super) fn wanted(members: &BTreeMap<String, MemberRecord>, group: &Group) -> BTreeMap<String, MemberRecord> {
     let names = members.keys().chain(group.keys());
     let each = names.map(|name| {
         let wanted = group.get(name).copied().unwrap_or(Standing::Outside);
-        let before = members.get(name).filter(|_| wanted == Standing::Outside);
+        let before = members.get(name);
         let unreachable = before.is_some_and(|member| member.unreachable);
         let uncooperative = before.is_some_and(|member| member.uncooperative);
         (name.clone(), MemberRecord { wanted, unreachable, uncooperative })

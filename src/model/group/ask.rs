@@ -6,6 +6,7 @@
 use super::algorithm::asked_at;
 use super::cds::asks_to_delete;
 use super::cds_waits::{DS_UNUSABLE_FIX, unusable_ds};
+use super::dead_leavers::UNCOOPERATIVE;
 use super::decision::{Change, Step};
 use super::desired::{asked_in_a_pause, cds_and_cdnskey, is_asked_by};
 use super::ladder::{Ladder, TTL_UNKNOWN_S, is_admitted};
@@ -13,7 +14,7 @@ use super::say::{key_list, names};
 use super::strangers::strange_ds;
 use super::view::{Member, Shown};
 use crate::model::dns::{Rdata, RecordSet, key_that_ds_belongs_to, key_that_ds_validates};
-use crate::model::history::{Kind, Server};
+use crate::model::history::Kind;
 use crate::model::switches::Switch;
 
 /// The CDS and CDNSKEY sets that an operator is to serve, and does not yet.
@@ -111,12 +112,12 @@ impl<'a> Ladder<'a> {
             asked = false;
             let why = format!("CDS and CDNSKEY for {}", key_list(&keys));
             match silent.as_ref().filter(|_| !self.others_say(&heard, name, &cds, &cdnskey)) {
-                Some((silent, server, trouble)) => {
+                Some((code, trouble)) => {
                     let text = format!(
-                        "{why}, to be written at {name}, have to wait: {silent}: {server} {trouble}, and a parent that asks it \
-                         later must not take back what it was asked for elsewhere"
+                        "{why}, to be written at {name}, have to wait: {trouble}, and a parent that asks it later must not take \
+                         back what it was asked for elsewhere"
                     );
-                    self.wait(step, "operator-unreachable", text, None);
+                    self.wait(step, code, text, None);
                     held = true;
                 }
                 None => self.bring_about(step, name, missing, sets, why),
@@ -159,7 +160,7 @@ impl<'a> Ladder<'a> {
     /// tells the parent nothing new.
     fn others_say(&self, present: &[(&String, &Member)], name: &str, cds: &RecordSet, cdnskey: &RecordSet) -> bool {
         let world = &self.world;
-        let others = present.iter().filter(|(other, _)| *other != name && is_admitted(world, other));
+        let others = present.iter().filter(|(other, _)| *other != name && self.may_be_heard(other));
         let mut servers = others.flat_map(|(_, member)| &member.servers);
         servers.all(|server| {
             let says = |kind, wanted: &RecordSet| {
@@ -179,19 +180,27 @@ impl<'a> Ladder<'a> {
     /// An operator that the parent may ask and that cannot be told anything now. A parent may act on what a single operator
     /// serves (RFC 9975 is young): a signer that sees the DS of its new key gives the old one up, and the set that the silent
     /// one goes on serving would ask for the old one again. So all are told, or none.
-    fn silent_before_the_parent(&self, present: &[(&'a String, &'a Member)]) -> Option<(&'a String, Server, String)> {
+    fn silent_before_the_parent(&self, heard: &[(&'a String, &'a Member)]) -> Option<(&'static str, String)> {
         let world = &self.world;
-        let asked =
-            present.iter().filter(|(name, _)| is_admitted(world, name) && !world.leaves_out(Switch::ToldTogether));
+        let asked = heard.iter().filter(|(name, _)| self.may_be_heard(name) && !world.leaves_out(Switch::ToldTogether));
         asked.flat_map(|(name, member)| [Kind::Cds, Kind::Cdnskey].map(|kind| (name, member, kind))).find_map(
             |(name, member, kind)| match world.shown(&member.servers, kind, |_, _| true) {
-                Shown::Unknown(server, trouble) => Some((*name, server, trouble)),
-                _ if world.takes_no_updates(name) => {
-                    Some((*name, member.servers.first()?.clone(), "takes no updates".to_owned()))
+                _ if world.takes_no_updates(name) => Some((UNCOOPERATIVE, format!("{name} takes no updates"))),
+                Shown::Unknown(server, trouble) => {
+                    Some(("operator-unreachable", format!("{name}: {server} {trouble}")))
                 }
                 _ => None,
             },
         )
+    }
+
+    /// Whether the parent may ask an operator for CDS. What an operator that takes no updates says in its own NS RRset, or caches
+    /// hold of that, leads no parent to it.
+    fn may_be_heard(&self, name: &str) -> bool {
+        match self.world.takes_no_updates(name) {
+            true => self.world.is_delegated_to(name),
+            false => is_admitted(&self.world, name),
+        }
     }
 
     /// A CDS set that would take out a DS which is wanted is put back whatever else is waited for: nobody else's trouble is a

@@ -125,7 +125,8 @@ struct Plan<'w, 'a> {
 impl<'w> Plan<'w, '_> {
     fn delegation(&mut self, target: &RecordSet) {
         let shown = self.imagined.ask(|world| world.delegation_shown(|span| span.served.records == *target));
-        let parent = if self.world.parent_follows_csync() { "parent" } else { "you" };
+        let follows = self.world.parent_follows_csync() && self.world.uncooperative_and_delegated().is_none();
+        let parent = if follows { "parent" } else { "you" };
         let mut writes = Vec::new();
         if parent == "parent" && shown != Shown::Everywhere {
             let wanted = csync(self.world.zone, target.iter().filter_map(|ns| ns_name(ns).ok()));

@@ -19,7 +19,7 @@ use super::standing::standing;
 use super::view::{Member, Memo, ParentMode, Shown, World};
 use super::whose::shared_keys;
 use crate::model::dns::{RecordSet, plain_text};
-use crate::model::history::{Failure, Kind, Server};
+use crate::model::history::{Kind, Server};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -143,7 +143,9 @@ impl<'a> Ladder<'a> {
     /// could be written would be right (RFC 4035 §2.2).
     fn every_member_is_signed(&mut self) -> bool {
         let mut algorithms: BTreeMap<BTreeSet<u8>, &str> = BTreeMap::new();
-        for (name, member) in self.world.members {
+        // What an operator that takes no updates does with its own zone must not keep Chorus from taking it out.
+        let written = self.world.members.iter().filter(|(name, _)| !self.world.takes_no_updates(name));
+        for (name, member) in written {
             let own = self.world.own_keys(name);
             // Nothing was ever seen of a newcomer that is not wanted any more, and nobody is going to ask it.
             if own.is_empty() && !is_present(&self.world, name) {
@@ -334,7 +336,7 @@ impl<'a> Ladder<'a> {
             Shown::NotAt(servers) => {
                 let at: Vec<String> = servers.iter().map(Server::to_string).collect();
                 let (code, who) = match self.world.parent {
-                    ParentMode::Scan if self.delegation_is_silent() => (
+                    ParentMode::Scan if self.world.delegation_is_silent() => (
                         "parent-manual",
                         "none of the name servers that the parent delegates to answers, and it asks no others: you have to tell \
                          the registrar; until the parent's",
@@ -343,8 +345,8 @@ impl<'a> Ladder<'a> {
                         "parent-manual",
                         "the parent does not process CSYNC: you have to tell the registrar; until the parent's",
                     ),
-                    ParentMode::Scan if self.uncooperative_and_delegated().is_some() => {
-                        let leaver = self.uncooperative_and_delegated().unwrap_or_default();
+                    ParentMode::Scan if self.world.uncooperative_and_delegated().is_some() => {
+                        let leaver = self.world.uncooperative_and_delegated().unwrap_or_default();
                         let text = format!(
                             "the parent asks {leaver} as well, which takes no updates, and does not act as long as {leaver} asks for \
                              nothing: you have to tell the registrar; until the parent's {what} {wanted}; not yet at {}",
@@ -352,7 +354,7 @@ impl<'a> Ladder<'a> {
                         );
                         return self.wait(step, "parent-manual", text, None);
                     }
-                    ParentMode::Scan => match self.silent_and_delegated() {
+                    ParentMode::Scan => match self.world.silent_and_delegated() {
                         Some(text) => {
                             let text =
                                 format!("{text}; until the parent's {what} {wanted}; not yet at {}", at.join(", "));
@@ -365,50 +367,6 @@ impl<'a> Ladder<'a> {
                 self.wait(step, code, format!("{who} {what} {wanted}; not yet at {}", at.join(", ")), None);
             }
         }
-    }
-
-    /// Whether any server of the parent names it now, as far as they were seen last.
-    pub(super) fn is_delegated_to(&self, operator: &str) -> bool {
-        let world = &self.world;
-        let mut delegations =
-            world.parent_servers.iter().filter_map(|server| world.history.current(server, Kind::Delegation));
-        delegations.any(|span| world.names(&span.served.records, operator))
-    }
-
-    /// An address that the parent asks beside others for CDS and CSYNC, and that does not answer: the parent tries again for an
-    /// hour or more before it goes on without it, if it does at all (RFC 9975 §3).
-    fn silent_and_delegated(&self) -> Option<String> {
-        let world = &self.world;
-        let delegated = world.members.iter().filter(|(name, _)| self.is_delegated_to(name));
-        let mut servers = delegated.flat_map(|(_, member)| &member.servers);
-        let is_silent = |server: &&Server| {
-            Kind::OPERATOR.iter().all(|kind| {
-                let trouble = world.history.trouble(server, *kind);
-                trouble.is_some_and(|trouble| trouble.failure == Failure::Silent)
-            })
-        };
-        let silent = servers.find(is_silent)?;
-        Some(format!(
-            "the parent asks {silent} as well, which does not answer: it tries again for an hour or more before it goes on \
-             without it, or never does (RFC 9975 §3)"
-        ))
-    }
-
-    /// An operator that takes no updates, and that the parent asks beside others for CDS and CSYNC: what all of them serve has to
-    /// be the same (RFC 9975 §3).
-    fn uncooperative_and_delegated(&self) -> Option<&'a str> {
-        let takes_none = |name: &&String| {
-            let refuses = self.world.takes_no_updates(name) && !self.world.is_lost(name);
-            refuses && self.is_delegated_to(name)
-        };
-        self.world.members.keys().find(takes_none).map(String::as_str)
-    }
-
-    /// Whether nobody answers whom the parent could ask for CDS and CSYNC (RFC 9975 §3).
-    fn delegation_is_silent(&self) -> bool {
-        let world = &self.world;
-        let mut delegated = world.members.keys().filter(|name| self.is_delegated_to(name)).peekable();
-        delegated.peek().is_some() && delegated.all(|name| world.is_silent(name))
     }
 
     /// Of several guards of one step the one that lasts longest is told.

@@ -21,6 +21,7 @@ mod cds_waits;
 mod course;
 mod dead_leavers;
 mod decision;
+mod delegated;
 mod denied;
 mod desired;
 mod farewell;

@@ -122,7 +122,7 @@ impl Ladder<'_> {
         // Whom the parent does not ask yet comes first, as with CDS: it acts when the last of those whom it asks is written,
         // and no write may be left half done then, by a crash, that nobody wants any more once it has acted.
         let mut present = self.present();
-        present.sort_by_key(|(name, _)| self.is_delegated_to(name));
+        present.sort_by_key(|(name, _)| world.is_delegated_to(name));
         for (name, member) in present {
             let shown = world.shown(&member.servers, Kind::Csync, |_, span| span.served.records == wanted);
             if shown != Shown::Everywhere {

@@ -27,7 +27,7 @@ pub struct Rest {
 /// The world's members, wanted as this group has them.
 pub fn wanting(members: &BTreeMap<String, Member>, group: &Group) -> BTreeMap<String, Member> {
     let wanted = |name: &String| group.get(name).copied().unwrap_or(Standing::Outside);
-    members.iter().map(|(name, member)| (name.clone(), Member { wanted: wanted(name), ..member.clone() })).collect()
+    members.iter().map(|(name, member)| (name.clone(), member.clone().wanted(wanted(name)))).collect()
 }
 
 /// The way from what is observed to another group.
@@ -64,6 +64,13 @@ pub fn nearest_rest(world: &World<'_>, from: &Group, to: &Group) -> Rest {
     });
     let rests = rests.filter(|group| group.values().any(|standing| *standing == Standing::Serving));
     let rests = rests.map(|group| Rest { forecast: forecast_to(world, &group), group });
+    // An operator that takes no updates stays what it was, and only where nothing has to be written to it.
+    let rests = rests.filter(|rest| {
+        let writes_to =
+            |name: &String| rest.forecast.steps.iter().flat_map(|step| &step.writes).any(|w| w.operator == *name);
+        let mut given_up = rest.group.keys().filter(|name| world.takes_no_updates(name));
+        given_up.all(|name| rest.group.get(name) == from.get(name) && !writes_to(name))
+    });
     // The first of equals is kept: `to`, then `from`.
     let nearest = rests.reduce(|best, rest| if rest.forecast.ends < best.forecast.ends { rest } else { best });
     nearest.unwrap_or_else(|| Rest { group: to.clone(), forecast: forecast_to(world, to) })

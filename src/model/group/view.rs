@@ -103,6 +103,15 @@ pub enum Shown {
 /// looked like a CDS of its own was put there by somebody.
 const CDS_OVERDUE: Duration = Duration::from_secs(86_400);
 
+impl Member {
+    /// The same operator, wanted otherwise. That it was declared unreachable or uncooperative counts while it is to leave: whoever
+    /// is wanted in the group has to answer and to take updates.
+    pub fn wanted(self, wanted: Standing) -> Member {
+        let leaves = wanted == Standing::Outside;
+        Member { wanted, unreachable: self.unreachable && leaves, uncooperative: self.uncooperative && leaves, ..self }
+    }
+}
+
 impl<'a> World<'a> {
     /// Whether every server shows, at its last answer, a set that `good` accepts.
     pub fn shown(&self, servers: &[Server], kind: Kind, good: impl Fn(&Server, &Span) -> bool) -> Shown {
