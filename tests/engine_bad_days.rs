@@ -147,7 +147,7 @@ impl Set {
             members: members.iter().map(|name| ((*name).to_owned(), MemberRecord::wanted(Standing::Serving))).collect(),
             placements: BTreeMap::new(),
             in_flight: Vec::new(),
-            zone_ttls_s: BTreeMap::new(),
+            zone_ttls: BTreeMap::new(),
             due_at,
             status: status.write(),
             created_at: NOW,

@@ -634,7 +634,7 @@ pub struct PolicyArgs {
     /// How long resolvers may use what has expired [default: 3d]
     #[arg(long, value_name = "DURATION", value_parser = input::seconds)]
     pub stale: Option<u64>,
-    /// The largest TTL in the zone; 0s: what a zone transfer shows [default: what a zone transfer shows, else 1d]
+    /// The largest TTL in the zone, unless a zone transfer shows a longer one; 0s takes it back [default: what a zone transfer shows, else 1d]
     #[arg(long, value_name = "DURATION", value_parser = input::seconds)]
     pub data_ttl_max: Option<u64>,
     /// From the parent's scan until its servers show the outcome [default: 48h]

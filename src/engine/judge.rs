@@ -113,7 +113,12 @@ pub(super) fn certificate(
     not_looked_at.extend(looks.too_long);
     not_looked_at.extend(judged.strangers.iter().map(ToString::to_string));
     let verdict = verdict(&judged.exposures, judged.pairs, &not_looked_at);
-    let data: Vec<String> = known.members.keys().map(|op| format!("{op} {}", known.lifetimes.data_ttl(op))).collect();
+    let listed = |operator: &String| {
+        let shown_at = status.listed.get(operator).and_then(|listed| listed.shown_at);
+        shown_at.map(|at| format!("; listed last at {at}")).unwrap_or_default()
+    };
+    let data = known.members.keys().map(|op| format!("{op} {}{}", known.lifetimes.data_ttl(op), listed(op)));
+    let data: Vec<String> = data.collect();
     let assumptions = vec![
         format!(
             "resolvers keep records for no longer than their TTL and at most {} s, and serve them stale for at most {} s more",

@@ -56,6 +56,9 @@ impl Engine {
                 return Ok(false);
             }
         };
+        for (operator, ttl) in known.record.zone_ttls.clone() {
+            known.listing_showed(&operator, ttl.largest_s);
+        }
         let text = format!("the clock of this machine {what}");
         tracing::warn!(zone = %known.record.name, "{text}");
         let wall = now.wall;

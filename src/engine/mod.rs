@@ -17,6 +17,7 @@ mod evidence;
 mod fresh;
 mod judge;
 mod jumps;
+mod listings;
 mod looks;
 mod measures;
 mod newcomers;

@@ -12,7 +12,7 @@ use crate::model::group::{Member, Memo, ParentMode, Scope, World, has_copies, is
 use crate::model::history::{History, Kind, Lifetimes, Sent, Server, Who};
 use crate::model::time::Time;
 use crate::observe::resolve::DNS_PORT;
-use crate::store::{MemberRecord, OperatorRecord, StoreError, TransitionRecord, ZoneRecord};
+use crate::store::{MemberRecord, OperatorRecord, StoreError, TransitionRecord, ZoneRecord, ZoneTtl};
 use futures::future::{join, join_all};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -48,6 +48,12 @@ pub struct Picture {
 }
 
 impl Picture {
+    /// A listing of an operator's zone showed this as its largest TTL.
+    pub fn listing_showed(&mut self, operator: &str, ttl_s: u32) {
+        let largest = self.lifetimes.zone_ttls_s.entry(operator.to_owned()).or_insert(ttl_s);
+        *largest = ttl_s.max(*largest);
+    }
+
     pub fn world(&self) -> World<'_> {
         World {
             zone: &self.record.name,
@@ -300,6 +306,15 @@ impl Ports {
     }
 }
 
+/// The TTLs that listings showed. A user may say that there is none so long any more: that counts from when no cache can have a
+/// record with the TTL that was seen last.
+fn ttls_that_count(record: &ZoneRecord, lifetimes: &Lifetimes, now: Time) -> BTreeMap<String, u32> {
+    let said_s = record.policy.data_ttl_max_s;
+    let may_be_cached = |ttl: &ZoneTtl| ttl.seen_at.plus(lifetimes.outlives_ttl(ttl.largest_s.into())) > now;
+    let each = record.zone_ttls.iter().filter(|(_, ttl)| said_s.is_none() || may_be_cached(ttl));
+    each.map(|(operator, ttl)| (operator.clone(), ttl.largest_s)).collect()
+}
+
 fn assemble(
     mut record: ZoneRecord,
     history: History,
@@ -335,7 +350,7 @@ fn assemble(
         members.iter().flat_map(|(op, m): (&String, &Member)| m.hosts.iter().map(move |h| (h.clone(), op.clone())));
     let hosts = named.collect();
     let mut lifetimes = Lifetimes::new(record.policy.clone());
-    lifetimes.zone_ttls_s = record.zone_ttls_s.clone();
+    lifetimes.zone_ttls_s = ttls_that_count(&record, &lifetimes, observed_at);
     lifetimes.policy.know_parent(&places.parent_zone);
     let (is_contested, stored_keys) = (false, BTreeMap::new());
     let mut picture = Picture {

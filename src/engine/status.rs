@@ -2,6 +2,7 @@
 
 use super::clock::Reading;
 use super::course::Reached;
+use super::listings::Listed;
 use super::looks::LongestGap;
 use super::sampling::Sampling;
 use crate::model::chain::Exposure;
@@ -110,6 +111,8 @@ pub struct Status {
     pub longest_gap: Option<LongestGap>,
     /// The operators of which it was told that signatures are about to end.
     pub ending: BTreeSet<String>,
+    /// When the operators' zones were listed last.
+    pub listed: BTreeMap<String, Listed>,
 }
 
 impl Default for Status {
@@ -139,6 +142,7 @@ impl Default for Status {
             reached: None,
             longest_gap: None,
             ending: BTreeSet::new(),
+            listed: BTreeMap::new(),
         }
     }
 }

@@ -221,7 +221,8 @@ impl Engine {
                 decision.writes.retain_mut(Write::leave_keys_only);
             }
             Engine::tell_of_the_second_writer(&memory.status, &mut decision);
-            let is_old = managed && self.validate_newcomers(&known, &mut decision, &mut memory.validated).await;
+            let mut is_old = self.learn_ttls(&mut known, &mut memory.status, &decision).await?;
+            is_old |= managed && self.validate_newcomers(&known, &mut decision, &mut memory.validated).await;
             memory.judged.look(&known);
             let told_at = self.tell(zone, memory, &known, &decision).await?;
             memory.status.told_at = Some(told_at);
@@ -428,6 +429,7 @@ impl Engine {
             reached: memory.status.reached.take(),
             longest_gap: longest,
             ending: std::mem::take(&mut memory.status.ending),
+            listed: std::mem::take(&mut memory.status.listed),
         };
         memory.status.reached = known.transition.as_ref().and_then(|transition| {
             let before = memory.status.reached.take();

@@ -58,7 +58,7 @@ pub fn adopt(memory: &Memory, world: &World) {
             .collect(),
         placements: BTreeMap::new(),
         in_flight: Vec::new(),
-        zone_ttls_s: BTreeMap::new(),
+        zone_ttls: BTreeMap::new(),
         due_at: at,
         status: status.write(),
         created_at: at,

@@ -13,7 +13,7 @@ use crate::model::time::Time;
 use crate::store::{
     AuditFilter, AuditRecord, Control, Event, FillRandom, MemberRecord, OperatorRecord, PageFrom, ParentMeasures, Past,
     Records, Signature, StoreError, StoredOverview, Summary, TransitionRecord, TransitionState, Trial, Verified,
-    ZoneFilter, ZonePage, ZoneRecord, ZoneRow, ZoneState,
+    ZoneFilter, ZonePage, ZoneRecord, ZoneRow, ZoneState, ZoneTtl,
 };
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -251,10 +251,11 @@ impl Records for Memory {
         .await
     }
 
-    async fn saw_zone_ttl(&self, zone: &Name, operator: &str, ttl_s: u32) -> Result<(), StoreError> {
+    async fn saw_zone_ttl(&self, zone: &Name, operator: &str, largest_s: u32, at: Time) -> Result<(), StoreError> {
         self.commit(|tables| {
-            let largest = zone_of(tables, &zone.to_string())?.zone_ttls_s.entry(operator.to_owned()).or_insert(ttl_s);
-            *largest = ttl_s.max(*largest);
+            let ttls = &mut zone_of(tables, &zone.to_string())?.zone_ttls;
+            let seen = ttls.get(operator).map_or(ZoneTtl { largest_s, seen_at: at }, |seen| seen.and(largest_s, at));
+            ttls.insert(operator.to_owned(), seen);
             Ok(())
         })
         .await
@@ -325,6 +326,7 @@ impl Records for Memory {
             let zone = zone_of(tables, &zone.to_string())?;
             zone.in_flight = in_flight.to_vec();
             zone.due_at = due_at;
+            zone.zone_ttls.values_mut().for_each(|ttl| ttl.seen_at = due_at);
             status.clone_into(&mut zone.status);
             Ok(())
         })

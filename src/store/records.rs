@@ -64,7 +64,7 @@ records! {
     async fn zone_overview(&self, below: Option<&str>, guards_until: Time, limit: u32) -> StoredOverview;
     async fn zone(&self, zone: &Name) -> Option<ZoneRecord>;
     async fn set_policy(&self, zone: &Name, policy: &Policy, at: Time, text: &str) -> ();
-    async fn saw_zone_ttl(&self, zone: &Name, operator: &str, ttl_s: u32) -> ();
+    async fn saw_zone_ttl(&self, zone: &Name, operator: &str, largest_ttl_s: u32, at: Time) -> ();
     async fn due(&self, now: Time, furthest: Time, limit: i64) -> (Vec<String>, Option<Time>);
     async fn set_due(&self, zone: &str, due_at: Time) -> ();
     async fn set_status(&self, zone: &Name, due_at: Time, status: &str, summary: &Summary) -> ();

@@ -38,6 +38,21 @@ impl MemberRecord {
     }
 }
 
+/// The largest TTL that a listing of an operator's zone ever showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ZoneTtl {
+    pub largest_s: u32,
+    /// When a listing showed it last.
+    pub seen_at: Time,
+}
+
+impl ZoneTtl {
+    /// After another listing.
+    pub fn and(self, largest_s: u32, seen_at: Time) -> ZoneTtl {
+        if largest_s < self.largest_s { self } else { ZoneTtl { largest_s, seen_at } }
+    }
+}
+
 /// A zone as stored; its history is read apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZoneRecord {
@@ -48,7 +63,8 @@ pub struct ZoneRecord {
     pub placements: BTreeMap<String, BTreeMap<Kind, RecordSet>>,
     /// What was sent to operators and is not served everywhere yet, in the order in which it was sent.
     pub in_flight: Vec<(String, Kind, Sent)>,
-    pub zone_ttls_s: BTreeMap<String, u32>,
+    /// By operator.
+    pub zone_ttls: BTreeMap<String, ZoneTtl>,
     pub due_at: Time,
     /// What the last turn found: JSON for whoever asks.
     pub status: String,
@@ -126,10 +142,15 @@ impl Store {
             Ok((operator, read_kind(&key, &kind)?, read_json("in flight", &key, &sent)?))
         });
         let in_flight = sent.collect::<Result<Vec<_>, StoreError>>()?;
-        let ttls: Vec<(String, i64)> = sqlx::query_as("SELECT operator, largest_ttl_s FROM zone_ttls WHERE zone = $1")
-            .bind(&key)
-            .fetch_all(&mut *tx)
-            .await?;
+        let ttls: Vec<(String, i64, i64)> =
+            sqlx::query_as("SELECT operator, largest_ttl_s, seen_at FROM zone_ttls WHERE zone = $1")
+                .bind(&key)
+                .fetch_all(&mut *tx)
+                .await?;
+        let ttls = ttls.into_iter().map(|(operator, ttl_s, seen_at)| {
+            let largest_s = u32::try_from(ttl_s).unwrap_or(u32::MAX);
+            (operator, ZoneTtl { largest_s, seen_at: Time(seen_at) })
+        });
         Ok(Some(ZoneRecord {
             name: zone.clone(),
             parent: read_json("zone", &key, &parent)?,
@@ -137,7 +158,7 @@ impl Store {
             members: read_members(&key, members)?,
             placements,
             in_flight,
-            zone_ttls_s: ttls.into_iter().map(|(op, ttl)| (op, u32::try_from(ttl).unwrap_or(u32::MAX))).collect(),
+            zone_ttls: ttls.collect(),
             due_at: Time(due_at),
             status,
             created_at: Time(created_at),
@@ -218,6 +239,12 @@ impl Store {
         for (operator, kind, sent) in in_flight {
             write_in_flight(&mut tx, &key, operator, *kind, sent).await?;
         }
+        // `due_at` is now: no cache is to have forgotten a long TTL earlier because the clock was set.
+        sqlx::query("UPDATE zone_ttls SET seen_at = $2 WHERE zone = $1")
+            .bind(&key)
+            .bind(due_at.0)
+            .execute(&mut *tx)
+            .await?;
         write_status(&mut tx, &key, due_at, status, summary).await?;
         tx.commit().await?;
         Ok(())
@@ -324,16 +351,24 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps the largest TTL that was ever seen in an operator's zone.
-    pub async fn saw_zone_ttl(&self, zone: &Name, operator: &str, ttl_s: u32) -> Result<(), StoreError> {
+    /// Keeps the largest TTL that was ever seen in an operator's zone, and when it was seen last.
+    pub async fn saw_zone_ttl(
+        &self,
+        zone: &Name,
+        operator: &str,
+        largest_ttl_s: u32,
+        at: Time,
+    ) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO zone_ttls (zone, operator, largest_ttl_s) VALUES ($1, $2, $3)
-             ON CONFLICT (zone, operator) DO UPDATE SET largest_ttl_s = excluded.largest_ttl_s
-             WHERE zone_ttls.largest_ttl_s < excluded.largest_ttl_s",
+            "INSERT INTO zone_ttls (zone, operator, largest_ttl_s, seen_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (zone, operator) DO UPDATE
+             SET largest_ttl_s = excluded.largest_ttl_s, seen_at = excluded.seen_at
+             WHERE zone_ttls.largest_ttl_s <= excluded.largest_ttl_s",
         )
         .bind(stored(zone))
         .bind(operator)
-        .bind(i64::from(ttl_s))
+        .bind(i64::from(largest_ttl_s))
+        .bind(at.0)
         .execute(&self.pool)
         .await?;
         Ok(())

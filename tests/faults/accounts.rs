@@ -97,7 +97,7 @@ async fn with_zones(count: usize) -> World {
             members: BTreeMap::from([("a".to_owned(), MemberRecord::wanted(Standing::Serving))]),
             placements: BTreeMap::new(),
             in_flight: Vec::new(),
-            zone_ttls_s: BTreeMap::new(),
+            zone_ttls: BTreeMap::new(),
             due_at: START,
             status: Status::default().write(),
             created_at: START,

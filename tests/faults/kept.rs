@@ -28,7 +28,7 @@ async fn zone(store: &Store, zone: &str, mode: ParentMode, pipeline_s: u64, stat
         members: BTreeMap::new(),
         placements: BTreeMap::new(),
         in_flight: Vec::new(),
-        zone_ttls_s: BTreeMap::new(),
+        zone_ttls: BTreeMap::new(),
         due_at: Time(0),
         status: status.into(),
         created_at: Time(0),

@@ -8,6 +8,7 @@ mod credentials;
 mod groups;
 mod kept;
 mod left_out;
+mod listings;
 mod lists;
 mod measures;
 mod no_time_is_lost;

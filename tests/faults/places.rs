@@ -120,6 +120,8 @@ pub struct Operator {
     pub puts_off: VecDeque<u32>,
     /// The keys that its interface says are not its own; `None`: it does not tell.
     pub foreign: Option<RecordSet>,
+    /// What a listing of its zone shows; `None`: it may not be listed.
+    pub largest_ttl_s: Option<u32>,
 }
 
 /// A key that differs from all others.
@@ -163,6 +165,7 @@ impl Operator {
             refuses_in: BTreeSet::new(),
             puts_off: VecDeque::new(),
             foreign: None,
+            largest_ttl_s: None,
         };
         let own = RecordSet::from([operator.ksk.clone(), operator.zsk.clone()]);
         let (ksk, zsk) = (operator.ksk.clone(), operator.zsk.clone());

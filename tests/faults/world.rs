@@ -482,7 +482,7 @@ impl Provider for Interface {
     }
 
     async fn largest_ttl_s(&self, _: &Name) -> Result<Option<u32>, ProviderError> {
-        Ok(None)
+        Ok(self.outside.lock().operator(&self.operator).largest_ttl_s)
     }
 }
 
@@ -573,7 +573,7 @@ impl World {
             members: BTreeMap::from([("a".to_owned(), MemberRecord::wanted(Standing::Serving))]),
             placements: BTreeMap::new(),
             in_flight: Vec::new(),
-            zone_ttls_s: BTreeMap::new(),
+            zone_ttls: BTreeMap::new(),
             due_at: START,
             status: status.write(),
             created_at: START,

@@ -149,8 +149,8 @@ impl Controller {
         if !refused.is_empty() {
             return Err(refusal(name, refused));
         }
-        for (operator, ttl_s) in &known.lifetimes.zone_ttls_s {
-            ports.store.saw_zone_ttl(name, operator, *ttl_s).await.map_err(of_store)?;
+        for (operator, ttl_s) in &inspection.ttls_s {
+            ports.store.saw_zone_ttl(name, operator, *ttl_s, ports.clock.now()).await.map_err(of_store)?;
         }
         ports.store.record(name, &known.history, known.observed_at).await.map_err(of_store)?;
         let mut id = [0; 8];

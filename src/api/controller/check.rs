@@ -68,7 +68,7 @@ impl Controller {
     /// it sees what the largest TTL in each zone is.
     pub(super) async fn inspect(&self, known: &mut Picture) -> Result<Inspection, Refusal> {
         let zone = known.record.name.clone();
-        let (mut listings, mut unlisted) = (BTreeMap::new(), BTreeMap::new());
+        let (mut listings, mut unlisted, mut ttls_s) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for (operator, provider) in self.providers(known).await? {
             let tells_own_keys = provider.capabilities().tells_own_keys;
             let (ttl_s, listed) = match provider.list(&zone).await {
@@ -95,8 +95,8 @@ impl Controller {
                 });
             }
             if let Some(ttl_s) = ttl_s {
-                let largest = known.lifetimes.zone_ttls_s.entry(operator.name.clone()).or_insert(ttl_s);
-                *largest = ttl_s.max(*largest);
+                known.listing_showed(&operator.name, ttl_s);
+                ttls_s.insert(operator.name.clone(), ttl_s);
             }
             listings.extend(listed.map(|listed| (operator.name, listed)));
         }
@@ -107,7 +107,7 @@ impl Controller {
         let servers: Vec<_> = present.flat_map(|(_, member)| member.servers.iter().cloned()).collect();
         let ports = self.engine.ports();
         let mut inspection = ports.observe.inspect(&zone, &servers, listings).await;
-        inspection.unlisted = unlisted;
+        (inspection.unlisted, inspection.ttls_s) = (unlisted, ttls_s);
         inspection.given = known.places.given.clone();
         let inside = known.hosts_inside();
         let at = servers.first().into_iter().flat_map(|server| inside.iter().map(move |host| (host, server)));

@@ -282,8 +282,7 @@ async fn learn_ttls(engine: &Engine, known: &mut Picture) -> Result<(), Refusal>
         let provider = engine.ports().providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
         // Whoever does not show its zone leaves the policy's value in force.
         if let Ok(Some(ttl_s)) = provider.largest_ttl_s(&known.record.name).await {
-            let largest = known.lifetimes.zone_ttls_s.entry(operator.name).or_insert(ttl_s);
-            *largest = ttl_s.max(*largest);
+            known.listing_showed(&operator.name, ttl_s);
         }
     }
     Ok(())

@@ -375,9 +375,9 @@ pub(super) fn policy(known: &Picture) -> wire::ZonePolicy {
         data_ttl_max_s: policy.data_ttl_max_s,
         data_ttl_max_used_s: used,
         data_ttl_max_from: match (policy.data_ttl_max_s, seen) {
-            (Some(_), _) => "as set",
-            (None, true) => "zone transfer",
+            (Some(said), _) if said >= used => "as set",
             (None, false) => "default",
+            _ => "zone transfer",
         }
         .into(),
         parent_pipeline_s: policy.parent_pipeline_s,

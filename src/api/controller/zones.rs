@@ -48,7 +48,7 @@ impl Controller {
             members: names.iter().map(|name| (name.clone(), MemberRecord::wanted(Standing::Serving))).collect(),
             placements: BTreeMap::new(),
             in_flight: Vec::new(),
-            zone_ttls_s: BTreeMap::new(),
+            zone_ttls: BTreeMap::new(),
             due_at: ports.clock.now(),
             status: Status::default().write(),
             created_at: ports.clock.now(),
@@ -80,7 +80,7 @@ impl Controller {
         self.store().add_zone(&known.record).await.map_err(of_store)?;
         ports.store.record(&name, &known.history, known.observed_at).await.map_err(of_store)?;
         for (operator, ttl_s) in &known.lifetimes.zone_ttls_s {
-            ports.store.saw_zone_ttl(&name, operator, *ttl_s).await.map_err(of_store)?;
+            ports.store.saw_zone_ttl(&name, operator, *ttl_s, ports.clock.now()).await.map_err(of_store)?;
         }
         if known.members.len() > 1 {
             // What the members have of each other is looked after as if Chorus had placed it.

@@ -152,7 +152,7 @@ fn unmanaged(zone: &Name, engine: &Engine) -> ZoneRecord {
         members: BTreeMap::new(),
         placements: BTreeMap::new(),
         in_flight: Vec::new(),
-        zone_ttls_s: BTreeMap::new(),
+        zone_ttls: BTreeMap::new(),
         due_at: now,
         status: String::new(),
         created_at: now,

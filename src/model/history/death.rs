@@ -68,10 +68,11 @@ impl Lifetimes {
         }
     }
 
-    /// The largest TTL of ordinary data at an operator: said by the policy, else seen, else one day.
+    /// The largest TTL of ordinary data at an operator: the larger of what the policy says and what was seen, else one day.
     pub fn data_ttl(&self, operator: &str) -> DataTtl {
         let seen = self.zone_ttls_s.get(operator).copied().map(u64::from);
         match (self.policy.data_ttl_max_s, seen) {
+            (Some(said), Some(seen)) if seen > said => DataTtl::Seen(seen),
             (Some(said), _) => DataTtl::Said(said),
             (None, Some(seen)) => DataTtl::Seen(seen),
             (None, None) if self.without.leaves_out(Switch::ListingFailed) => DataTtl::Assumed(0),

@@ -128,6 +128,8 @@ pub struct Inspection {
     pub servers: Vec<Inspected>,
     /// Of operators that let their zone be listed.
     pub listings: BTreeMap<String, Contents>,
+    /// The largest TTL that each listing showed, even of a zone that is too large to compare.
+    pub ttls_s: BTreeMap<String, u32>,
     /// The others.
     pub unlisted: BTreeMap<String, Unlisted>,
     /// What was seen of each operator, here or elsewhere.

@@ -18,18 +18,19 @@ pub(super) fn findings(scene: Scene<'_>) -> Vec<Finding> {
             let assumed = matches!(ttl, DataTtl::Assumed(_));
             findings.push(if assumed { warning(code, text, &*unlisted.fix) } else { note(code, text, &*unlisted.fix) });
         }
-        let seen = world.lifetimes.zone_ttls_s.get(operator).copied().map(u64::from);
-        if let (DataTtl::Said(said), Some(seen)) = (ttl, seen)
+        if let (DataTtl::Seen(seen), Some(said)) = (ttl, world.lifetimes.policy.data_ttl_max_s)
             && said < seen
         {
-            findings.push(warning(
+            findings.push(note(
                 "data-ttl-too-small",
                 format!(
-                    "{operator}: a listing of its zone showed a TTL of {}, and the policy says that none is longer than {}",
+                    "{operator}: a listing of its zone showed a TTL of {}, and the policy says that none is longer than {}: Chorus \
+                     counts with {} until caches cannot have such a record any more",
                     seconds(seen),
-                    seconds(said)
+                    seconds(said),
+                    seconds(seen)
                 ),
-                "leave it to what is seen: `chorus zone policy ZONE --data-ttl-max 0s`",
+                "nothing has to be done; `chorus zone policy ZONE --data-ttl-max 0s` leaves it to what listings show",
             ));
         }
     }

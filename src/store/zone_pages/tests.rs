@@ -42,7 +42,7 @@ async fn add(store: &Store, zone: &str, operators: &[&str]) {
         members: members(operators),
         placements: BTreeMap::new(),
         in_flight: Vec::new(),
-        zone_ttls_s: BTreeMap::new(),
+        zone_ttls: BTreeMap::new(),
         due_at: Time(0),
         status: "{}".into(),
         created_at: Time(0),
