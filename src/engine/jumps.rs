@@ -56,9 +56,13 @@ impl Engine {
                 return Ok(false);
             }
         };
-        for (operator, ttl) in known.record.zone_ttls.clone() {
-            known.listing_showed(&operator, ttl.largest_s);
-        }
+        known
+            .record
+            .zone_ttls
+            .values_mut()
+            .filter_map(|ttl| ttl.lower.as_mut())
+            .for_each(|(_, since)| *since = now.wall);
+        known.count_listed_ttls(now.wall);
         let text = format!("the clock of this machine {what}");
         tracing::warn!(zone = %known.record.name, "{text}");
         let wall = now.wall;

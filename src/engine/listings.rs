@@ -1,23 +1,26 @@
-//! While a transition is under way, Chorus lists the operators' zones again: somebody may have added a record with a longer TTL
-//! since it began.
+//! The operators' zones are listed again: somebody may have added a record with a longer TTL since the last listing.
 //!
-//! Invariant: no write that takes anything away is sent while the last attempt to list a zone is older than [`BEFORE_WRITES`]. A
-//! TTL that was seen once counts from then on; an operator whose zone cannot be listed now keeps it.
+//! Invariant: no write that waited for answers to leave the caches is sent while the last attempt to list a zone is older than
+//! [`BEFORE_WRITES`]. An operator whose zone cannot be listed now keeps the TTL that was seen, and the certificate says so.
 
+use super::attempts::Attempts;
 use super::picture::{EngineError, Picture};
 use super::status::Status;
 use super::turn::Engine;
 use crate::model::group::{Change, Decision, Standing};
 use crate::model::history::Kind;
 use crate::model::time::Time;
-use crate::store::MemberRecord;
+use crate::store::{MemberRecord, OperatorRecord};
+use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How often a zone is listed in a transition, whatever is waited for.
 const EVERY: Duration = Duration::from_secs(86_400);
-/// How old a listing may be when something is taken away.
+/// How old a listing may be before a write that rests on it.
 const BEFORE_WRITES: Duration = Duration::from_secs(3_600);
+/// After an attempt that failed, where an earlier one succeeded.
+const AGAIN: Duration = Duration::from_secs(600);
 
 /// When an operator's zone was to be listed last, and when that succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,49 +29,87 @@ pub struct Listed {
     pub shown_at: Option<Time>,
 }
 
+impl Listed {
+    fn is_due(&self, age_max: Duration, now: Time) -> bool {
+        // A moment that lies ahead was said by another clock.
+        let is_past = |at: Time, age: Duration| at > now || at.until(now) >= age;
+        match self.shown_at {
+            Some(shown_at) => is_past(shown_at, age_max) && is_past(self.tried_at, AGAIN),
+            None => is_past(self.tried_at, age_max),
+        }
+    }
+}
+
 impl Engine {
-    /// Lists the zones that are due. Says whether one of them has a longer TTL than was known: then what was decided is old.
+    /// Lists the zones that are due. Says whether what was decided is old by now: a longer TTL was seen, or it took long.
     pub(super) async fn learn_ttls(
         &self,
         known: &mut Picture,
         status: &mut Status,
+        attempts: &Attempts,
         decision: &Decision,
     ) -> Result<bool, EngineError> {
-        if known.transition.is_none() {
+        let began = self.ports.clock.now();
+        let rests = rests_on_listings(known, decision, attempts, began);
+        if known.transition.is_none() && !rests {
             return Ok(false);
         }
-        let age_max = if takes_away(decision) { BEFORE_WRITES } else { EVERY };
-        let now = self.ports.clock.now();
-        // A moment that lies ahead was said by another clock.
-        let is_due = |operator: &String| {
-            let listed = status.listed.get(operator);
-            listed.is_none_or(|listed| listed.tried_at > now || listed.tried_at.until(now) >= age_max)
-        };
+        let age_max = if rests { BEFORE_WRITES } else { EVERY };
         let world = known.world();
-        let due = known.members.keys().filter(|operator| !world.is_lost(operator) && is_due(operator));
+        let is_due = |operator: &&String| status.listed.get(*operator).is_none_or(|one| one.is_due(age_max, began));
+        let due = known.members.keys().filter(|operator| !world.is_lost(operator)).filter(is_due);
         let due: Vec<_> = due.map(|operator| (operator.clone(), MemberRecord::wanted(Standing::Serving))).collect();
-        let mut longer = false;
-        for (operator, _) in self.ports.operators(due.into_iter()).await? {
-            let provider = self.ports.providers.provider(&operator).await?;
-            let shown = provider.largest_ttl_s(&known.record.name).await.ok().flatten();
-            let before = status.listed.get(&operator.name).and_then(|listed| listed.shown_at);
-            let tried_at = self.ports.clock.now();
-            let shown_at = if shown.is_some() { Some(tried_at) } else { before };
-            status.listed.insert(operator.name.clone(), Listed { tried_at, shown_at });
-            let Some(ttl_s) = shown else { continue };
-            let counted_s = known.lifetimes.data_ttl_s(&operator.name);
-            known.listing_showed(&operator.name, ttl_s);
-            longer |= known.lifetimes.data_ttl_s(&operator.name) > counted_s;
-            self.ports.store.saw_zone_ttl(&known.record.name, &operator.name, ttl_s, tried_at).await?;
+        if due.is_empty() {
+            return Ok(false);
         }
-        Ok(longer)
+        let operators = self.ports.operators(due.into_iter()).await?;
+        let shown = join_all(operators.iter().map(|operator| self.largest_ttl_s(known, &operator.0))).await;
+        let mut longer = false;
+        for ((OperatorRecord { name, .. }, _), ttl_s) in operators.iter().zip(shown) {
+            let before = status.listed.get(name).and_then(|listed| listed.shown_at);
+            let tried_at = self.ports.clock.now();
+            status.listed.insert(name.clone(), Listed { tried_at, shown_at: ttl_s.map(|_| tried_at).or(before) });
+            let Some(ttl_s) = ttl_s else { continue };
+            let counted_s = known.lifetimes.data_ttl_s(name);
+            let listed = known.listing_showed(name, ttl_s, tried_at);
+            longer |= known.lifetimes.data_ttl_s(name) > counted_s;
+            self.ports.store.set_zone_ttl(&known.record.name, name, listed).await?;
+        }
+        Ok(longer || began.until(self.ports.clock.now()) > self.ports.pace.quickest)
+    }
+
+    /// `None` where the zone cannot be listed now, whatever the reason: the trouble of one operator is none of the others.
+    async fn largest_ttl_s(&self, known: &Picture, operator: &OperatorRecord) -> Option<u32> {
+        let provider = self.ports.providers.provider(operator).await.ok()?;
+        provider.largest_ttl_s(&known.record.name).await.ok().flatten()
     }
 }
 
-/// Whether a decision writes anything but additional keys: only keys that come in can do no harm to answers in caches.
-fn takes_away(decision: &Decision) -> bool {
-    decision.writes.iter().flat_map(|write| &write.sets).any(|(kind, _, change)| match change {
-        Change::Partly { without, .. } => *kind != Kind::Dnskey || !without.is_empty(),
-        Change::Exactly(_) => true,
+/// Whether a decision has a write that is about to be sent and waited for answers to leave the caches: one that takes keys out,
+/// and in a roll to another algorithm each of keys.
+fn rests_on_listings(known: &Picture, decision: &Decision, attempts: &Attempts, now: Time) -> bool {
+    let rolls_algorithm = known.world().algorithm.is_some();
+    let sent = decision.writes.iter().filter(|write| attempts.still_waiting(write, now).is_none());
+    sent.flat_map(|write| &write.sets).any(|(kind, _, change)| {
+        let takes_out = match change {
+            Change::Partly { without, .. } => !without.is_empty(),
+            Change::Exactly(_) => true,
+        };
+        *kind == Kind::Dnskey && (takes_out || rolls_algorithm)
     })
+}
+
+/// The zones that were listed once and could not be listed since: one sentence each.
+pub(super) fn not_listed_since(known: &Picture, status: &Status) -> Vec<String> {
+    let failed = known.members.keys().filter_map(|operator| {
+        let listed = status.listed.get(operator)?;
+        Some((operator, listed.shown_at.filter(|shown_at| *shown_at < listed.tried_at)?))
+    });
+    let text = |(operator, shown_at)| {
+        format!(
+            "the zone at {operator} could not be listed since {shown_at}; a record with a longer TTL that was added after that is not \
+             known"
+        )
+    };
+    failed.map(text).collect()
 }

@@ -9,10 +9,10 @@ use super::status::Status;
 use super::trial::placed;
 use crate::model::dns::{Name, RecordSet, name_text, ns_name, read_name, stored};
 use crate::model::group::{Member, Memo, ParentMode, Scope, World, has_copies, is_present, reachable};
-use crate::model::history::{History, Kind, Lifetimes, Sent, Server, Who};
+use crate::model::history::{History, Kind, Lifetimes, ListedTtl, Sent, Server, Who};
 use crate::model::time::Time;
 use crate::observe::resolve::DNS_PORT;
-use crate::store::{MemberRecord, OperatorRecord, StoreError, TransitionRecord, ZoneRecord, ZoneTtl};
+use crate::store::{MemberRecord, OperatorRecord, StoreError, TransitionRecord, ZoneRecord};
 use futures::future::{join, join_all};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -48,10 +48,25 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// A listing of an operator's zone showed this as its largest TTL.
-    pub fn listing_showed(&mut self, operator: &str, ttl_s: u32) {
-        let largest = self.lifetimes.zone_ttls_s.entry(operator.to_owned()).or_insert(ttl_s);
-        *largest = ttl_s.max(*largest);
+    /// Counts with what a listing of an operator's zone showed as its largest TTL at `now`, and returns what all have shown.
+    pub fn listing_showed(&mut self, operator: &str, ttl_s: u32, now: Time) -> ListedTtl {
+        let before = self.record.zone_ttls.get(operator).copied();
+        let listed = before.map_or(ListedTtl::first(ttl_s), |before| self.counted(before, now).after(ttl_s, now));
+        self.record.zone_ttls.insert(operator.to_owned(), listed);
+        self.count_listed_ttls(now);
+        listed
+    }
+
+    /// A TTL that counted when a transition began counts to its end: its certificate is worked out from one largest TTL.
+    fn counted(&self, listed: ListedTtl, now: Time) -> ListedTtl {
+        let at = self.transition.as_ref().map_or(now, |transition| transition.started_at.min(now));
+        listed.at(at, |ttl_s| self.lifetimes.outlives_ttl(ttl_s.into()))
+    }
+
+    pub(super) fn count_listed_ttls(&mut self, now: Time) {
+        let each = self.record.zone_ttls.iter();
+        let each = each.map(|(operator, listed)| (operator.clone(), self.counted(*listed, now).largest_s));
+        self.lifetimes.zone_ttls_s = each.collect();
     }
 
     pub fn world(&self) -> World<'_> {
@@ -70,10 +85,17 @@ impl Picture {
         }
     }
 
+    /// Whether a transition without a way back was stopped or undone: the zone is left as it is. An operator that is to leave has
+    /// to be gone before that.
+    pub(super) fn is_given_up(&self) -> bool {
+        let leaves = self.members.values().any(Member::leaves);
+        !leaves && self.transition.as_ref().is_some_and(TransitionRecord::is_given_up)
+    }
+
     fn scope(&self) -> Scope {
         if self.is_contested {
             Scope::NewKeys
-        } else if self.transition.as_ref().is_some_and(|transition| !transition.is_given_up()) {
+        } else if self.transition.is_some() && !self.is_given_up() {
             Scope::Transition
         } else {
             Scope::Rest
@@ -228,6 +250,7 @@ impl Ports {
         };
         let observed_at = status.observed_at.unwrap_or(record.created_at);
         let mut picture = assemble(record, history, operators, transition, places, observed_at)?;
+        picture.count_listed_ttls(self.clock.now());
         picture.is_contested = status.second_writer.is_some();
         Ok((picture, status))
     }
@@ -300,19 +323,11 @@ impl Ports {
         places.leave_out(self.transport.as_ref());
         places.given = places.operators.values().flatten().cloned().collect();
         let mut picture = assemble(record, history, operators, transition, places, Time::MIN)?;
+        picture.count_listed_ttls(self.clock.now());
         picture.lifetimes.without = self.switches.without;
         picture.add_reachable(self.clock.now());
         Ok(picture)
     }
-}
-
-/// The TTLs that listings showed. A user may say that there is none so long any more: that counts from when no cache can have a
-/// record with the TTL that was seen last.
-fn ttls_that_count(record: &ZoneRecord, lifetimes: &Lifetimes, now: Time) -> BTreeMap<String, u32> {
-    let said_s = record.policy.data_ttl_max_s;
-    let may_be_cached = |ttl: &ZoneTtl| ttl.seen_at.plus(lifetimes.outlives_ttl(ttl.largest_s.into())) > now;
-    let each = record.zone_ttls.iter().filter(|(_, ttl)| said_s.is_none() || may_be_cached(ttl));
-    each.map(|(operator, ttl)| (operator.clone(), ttl.largest_s)).collect()
 }
 
 fn assemble(
@@ -344,13 +359,12 @@ fn assemble(
             uncooperative,
             placements: record.placements.get(&operator.name).cloned().unwrap_or_default(),
         };
-        members.insert(operator.name, member.wanted(wanted));
+        members.insert(operator.name, member);
     }
     let named =
         members.iter().flat_map(|(op, m): (&String, &Member)| m.hosts.iter().map(move |h| (h.clone(), op.clone())));
     let hosts = named.collect();
     let mut lifetimes = Lifetimes::new(record.policy.clone());
-    lifetimes.zone_ttls_s = ttls_that_count(&record, &lifetimes, observed_at);
     lifetimes.policy.know_parent(&places.parent_zone);
     let (is_contested, stored_keys) = (false, BTreeMap::new());
     let mut picture = Picture {

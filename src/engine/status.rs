@@ -181,11 +181,14 @@ impl Status {
             .iter_mut()
             .flat_map(|awaited| std::iter::once(&mut awaited.since).chain(&mut awaited.told_at));
         let of_data = self.sampling.bogus.iter_mut().map(|bogus| &mut bogus.since).chain(&mut self.sampling.at);
+        let of_listings =
+            self.listed.values_mut().flat_map(|one| std::iter::once(&mut one.tried_at).chain(&mut one.shown_at));
         let of_end = self.failing.iter_mut().map(|failing| &mut failing.since);
         let of_requests = self.parent_asked.iter_mut().map(|asked| &mut asked.at);
         of_writes
             .chain(of_data)
             .chain(of_end)
+            .chain(of_listings)
             .chain(of_failures)
             .chain(of_requests)
             .chain(of_parent)

@@ -221,7 +221,7 @@ impl Engine {
                 decision.writes.retain_mut(Write::leave_keys_only);
             }
             Engine::tell_of_the_second_writer(&memory.status, &mut decision);
-            let mut is_old = self.learn_ttls(&mut known, &mut memory.status, &decision).await?;
+            let mut is_old = self.learn_ttls(&mut known, &mut memory.status, &memory.attempts, &decision).await?;
             is_old |= managed && self.validate_newcomers(&known, &mut decision, &mut memory.validated).await;
             memory.judged.look(&known);
             let told_at = self.tell(zone, memory, &known, &decision).await?;
@@ -251,8 +251,7 @@ impl Engine {
                 memory.attempts = Attempts::default();
                 self.note(memory, &known, &decision, &Written::default());
             }
-            let given_up = known.transition.as_ref().is_some_and(TransitionRecord::is_given_up);
-            if (decision.is_settled() || given_up)
+            if (decision.is_settled() || known.is_given_up())
                 && known.transition.is_some()
                 && let Some(again) = self.end(&mut known, &mut memory.status, decision.is_settled()).await?
             {

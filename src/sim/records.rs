@@ -7,13 +7,13 @@ use super::crash::Crashes;
 use crate::model::ability::{Ability, Known};
 use crate::model::dns::{Name, RecordSet};
 use crate::model::group::{Standing, Step};
-use crate::model::history::{History, Kind, Sent};
+use crate::model::history::{History, Kind, ListedTtl, Sent};
 use crate::model::policy::Policy;
 use crate::model::time::Time;
 use crate::store::{
     AuditFilter, AuditRecord, Control, Event, FillRandom, MemberRecord, OperatorRecord, PageFrom, ParentMeasures, Past,
     Records, Signature, StoreError, StoredOverview, Summary, TransitionRecord, TransitionState, Trial, Verified,
-    ZoneFilter, ZonePage, ZoneRecord, ZoneRow, ZoneState, ZoneTtl,
+    ZoneFilter, ZonePage, ZoneRecord, ZoneRow, ZoneState,
 };
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -251,11 +251,9 @@ impl Records for Memory {
         .await
     }
 
-    async fn saw_zone_ttl(&self, zone: &Name, operator: &str, largest_s: u32, at: Time) -> Result<(), StoreError> {
+    async fn set_zone_ttl(&self, zone: &Name, operator: &str, listed: ListedTtl) -> Result<(), StoreError> {
         self.commit(|tables| {
-            let ttls = &mut zone_of(tables, &zone.to_string())?.zone_ttls;
-            let seen = ttls.get(operator).map_or(ZoneTtl { largest_s, seen_at: at }, |seen| seen.and(largest_s, at));
-            ttls.insert(operator.to_owned(), seen);
+            zone_of(tables, &zone.to_string())?.zone_ttls.insert(operator.to_owned(), listed);
             Ok(())
         })
         .await
@@ -326,7 +324,7 @@ impl Records for Memory {
             let zone = zone_of(tables, &zone.to_string())?;
             zone.in_flight = in_flight.to_vec();
             zone.due_at = due_at;
-            zone.zone_ttls.values_mut().for_each(|ttl| ttl.seen_at = due_at);
+            zone.zone_ttls.values_mut().filter_map(|ttl| ttl.lower.as_mut()).for_each(|(_, since)| *since = due_at);
             status.clone_into(&mut zone.status);
             Ok(())
         })
@@ -428,7 +426,9 @@ impl Records for Memory {
             running.certificate = Some(certificate.to_owned());
             running.evidence.clone_from(&transition.evidence);
             let kind = format!("transition-{}", running.state.as_str());
-            zone_of(tables, &zone.to_string())?.members.retain(|_, member| member.wanted != Standing::Outside);
+            let members = &mut zone_of(tables, &zone.to_string())?.members;
+            members.retain(|_, member| member.wanted != Standing::Outside);
+            members.values_mut().for_each(|member| *member = MemberRecord::wanted(member.wanted));
             tables.found(summary);
             tables.tell(at, &kind, text, Some(&transition.id), None);
             Ok(())

@@ -38,7 +38,7 @@ pub use tokens::TokenRecord;
 pub use transitions::{Aim, AlgorithmChange, Control, TransitionRecord, TransitionState};
 pub use trials::{Before, Trial};
 pub use zone_pages::{InState, PageFrom, StoredOverview, ZoneFilter, ZonePage, ZoneRow};
-pub use zones::{MemberRecord, ParentRecord, ZoneRecord, ZoneTtl};
+pub use zones::{MemberRecord, ParentRecord, ZoneRecord};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use std::path::Path;

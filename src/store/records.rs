@@ -10,7 +10,7 @@ use super::{
 use crate::model::ability::{Ability, Known};
 use crate::model::dns::{Name, RecordSet};
 use crate::model::group::Step;
-use crate::model::history::{History, Kind, Sent};
+use crate::model::history::{History, Kind, ListedTtl, Sent};
 use crate::model::policy::Policy;
 use crate::model::time::Time;
 use async_trait::async_trait;
@@ -64,7 +64,7 @@ records! {
     async fn zone_overview(&self, below: Option<&str>, guards_until: Time, limit: u32) -> StoredOverview;
     async fn zone(&self, zone: &Name) -> Option<ZoneRecord>;
     async fn set_policy(&self, zone: &Name, policy: &Policy, at: Time, text: &str) -> ();
-    async fn saw_zone_ttl(&self, zone: &Name, operator: &str, largest_ttl_s: u32, at: Time) -> ();
+    async fn set_zone_ttl(&self, zone: &Name, operator: &str, listed: ListedTtl) -> ();
     async fn due(&self, now: Time, furthest: Time, limit: i64) -> (Vec<String>, Option<Time>);
     async fn set_due(&self, zone: &str, due_at: Time) -> ();
     async fn set_status(&self, zone: &Name, due_at: Time, status: &str, summary: &Summary) -> ();

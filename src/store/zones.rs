@@ -6,7 +6,7 @@ use super::summaries::{self, Summary};
 use super::{Store, StoreError, damaged, json, read_json};
 use crate::model::dns::{Name, Rdata, RecordSet, hex, read_name, stored, unhex};
 use crate::model::group::{ParentMode, Standing};
-use crate::model::history::{History, Kind, Sent, Server, Span, Who};
+use crate::model::history::{History, Kind, ListedTtl, Sent, Server, Span, Who};
 use crate::model::policy::Policy;
 use crate::model::time::Time;
 use serde::{Deserialize, Serialize};
@@ -38,21 +38,6 @@ impl MemberRecord {
     }
 }
 
-/// The largest TTL that a listing of an operator's zone ever showed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ZoneTtl {
-    pub largest_s: u32,
-    /// When a listing showed it last.
-    pub seen_at: Time,
-}
-
-impl ZoneTtl {
-    /// After another listing.
-    pub fn and(self, largest_s: u32, seen_at: Time) -> ZoneTtl {
-        if largest_s < self.largest_s { self } else { ZoneTtl { largest_s, seen_at } }
-    }
-}
-
 /// A zone as stored; its history is read apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZoneRecord {
@@ -64,7 +49,7 @@ pub struct ZoneRecord {
     /// What was sent to operators and is not served everywhere yet, in the order in which it was sent.
     pub in_flight: Vec<(String, Kind, Sent)>,
     /// By operator.
-    pub zone_ttls: BTreeMap<String, ZoneTtl>,
+    pub zone_ttls: BTreeMap<String, ListedTtl>,
     pub due_at: Time,
     /// What the last turn found: JSON for whoever asks.
     pub status: String,
@@ -142,14 +127,15 @@ impl Store {
             Ok((operator, read_kind(&key, &kind)?, read_json("in flight", &key, &sent)?))
         });
         let in_flight = sent.collect::<Result<Vec<_>, StoreError>>()?;
-        let ttls: Vec<(String, i64, i64)> =
-            sqlx::query_as("SELECT operator, largest_ttl_s, seen_at FROM zone_ttls WHERE zone = $1")
+        let ttls: Vec<(String, i64, Option<i64>, Option<i64>)> =
+            sqlx::query_as("SELECT operator, largest_ttl_s, lower_ttl_s, lower_since FROM zone_ttls WHERE zone = $1")
                 .bind(&key)
                 .fetch_all(&mut *tx)
                 .await?;
-        let ttls = ttls.into_iter().map(|(operator, ttl_s, seen_at)| {
-            let largest_s = u32::try_from(ttl_s).unwrap_or(u32::MAX);
-            (operator, ZoneTtl { largest_s, seen_at: Time(seen_at) })
+        let ttls = ttls.into_iter().map(|(operator, largest_s, lower_s, since)| {
+            let ttl_s = |ttl_s: i64| u32::try_from(ttl_s).unwrap_or(u32::MAX);
+            let lower = lower_s.map(ttl_s).zip(since.map(Time));
+            (operator, ListedTtl { largest_s: ttl_s(largest_s), lower })
         });
         Ok(Some(ZoneRecord {
             name: zone.clone(),
@@ -240,7 +226,7 @@ impl Store {
             write_in_flight(&mut tx, &key, operator, *kind, sent).await?;
         }
         // `due_at` is now: no cache is to have forgotten a long TTL earlier because the clock was set.
-        sqlx::query("UPDATE zone_ttls SET seen_at = $2 WHERE zone = $1")
+        sqlx::query("UPDATE zone_ttls SET lower_since = $2 WHERE zone = $1 AND lower_since IS NOT NULL")
             .bind(&key)
             .bind(due_at.0)
             .execute(&mut *tx)
@@ -351,24 +337,18 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps the largest TTL that was ever seen in an operator's zone, and when it was seen last.
-    pub async fn saw_zone_ttl(
-        &self,
-        zone: &Name,
-        operator: &str,
-        largest_ttl_s: u32,
-        at: Time,
-    ) -> Result<(), StoreError> {
+    /// Puts what listings of an operator's zone showed in the place of what is stored of that.
+    pub async fn set_zone_ttl(&self, zone: &Name, operator: &str, listed: ListedTtl) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO zone_ttls (zone, operator, largest_ttl_s, seen_at) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (zone, operator) DO UPDATE
-             SET largest_ttl_s = excluded.largest_ttl_s, seen_at = excluded.seen_at
-             WHERE zone_ttls.largest_ttl_s <= excluded.largest_ttl_s",
+            "INSERT INTO zone_ttls (zone, operator, largest_ttl_s, lower_ttl_s, lower_since) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (zone, operator) DO UPDATE SET largest_ttl_s = excluded.largest_ttl_s,
+                 lower_ttl_s = excluded.lower_ttl_s, lower_since = excluded.lower_since",
         )
         .bind(stored(zone))
         .bind(operator)
-        .bind(i64::from(largest_ttl_s))
-        .bind(at.0)
+        .bind(i64::from(listed.largest_s))
+        .bind(listed.lower.map(|(ttl_s, _)| i64::from(ttl_s)))
+        .bind(listed.lower.map(|(_, since)| since.0))
         .execute(&self.pool)
         .await?;
         Ok(())

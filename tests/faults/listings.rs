@@ -4,7 +4,7 @@ use crate::world::{TTL_S, World};
 use chorus::api::service::Service;
 use chorus::model::history::Kind;
 
-const LONG_S: u32 = 3_600;
+const LONG_S: u32 = 1_800;
 
 async fn largest_ttl_s(world: &World) -> u64 {
     world.shown().await.policy.data_ttl_max_used_s
@@ -33,12 +33,31 @@ async fn both_serve() -> World {
     world
 }
 
+/// a is to leave, and the parent does nothing for more than an hour: the next listing is due.
+async fn a_leaves_slowly(world: &World) {
+    world.lock().parent.acts_after_ms = None;
+    // What it was asked for before is over.
+    world.lock().pass(1_000);
+    world.leave("a").await;
+    world.waits_for("parent-pending").await;
+    world.lock().pass(2 * 3_600_000);
+    world.look().await;
+}
+
+fn parent_acts(world: &World) {
+    let mut state = world.lock();
+    state.parent.acts_after_ms = Some(500);
+    state.at_once();
+}
+
 #[tokio::test]
 async fn f25_record_with_a_longer_ttl_that_is_added_in_mid_leave_is_waited_for() {
     let world = both_serve().await;
-    world.leave("a").await;
-    world.until("the parent delegates to b alone", is_delegated_to_b_alone).await;
+    a_leaves_slowly(&world).await;
+    assert_eq!(largest_ttl_s(&world).await, u64::from(TTL_S));
     lists(&world, "a", LONG_S);
+    parent_acts(&world);
+    world.until("the parent delegates to b alone", is_delegated_to_b_alone).await;
     let begun = world.elapsed();
     world.comes_to_rest().await;
     let took_s = (world.elapsed() - begun) / 1000;
@@ -50,31 +69,43 @@ async fn f25_record_with_a_longer_ttl_that_is_added_in_mid_leave_is_waited_for()
     world.assert_nobody_failed().await;
     let certificate = world.controller.certificate("child.example", None, false).await.unwrap();
     let said = certificate.assumptions.iter().find(|text| text.contains("longer TTL than")).unwrap();
-    assert!(said.contains("b 10 s") && said.contains("listed last at"), "{said}");
+    assert!(said.contains(&format!("b {TTL_S} s")) && said.contains("listed last at"), "{said}");
 }
 
 #[tokio::test]
 async fn f25_zone_that_cannot_be_listed_any_more_keeps_the_longest_ttl_that_was_seen() {
     let world = both_serve().await;
     lists(&world, "a", LONG_S);
-    world.leave("a").await;
+    a_leaves_slowly(&world).await;
     assert_eq!(largest_ttl_s(&world).await, u64::from(LONG_S));
     world.lock().operator("a").largest_ttl_s = None;
+    world.lock().operator("b").largest_ttl_s = None;
+    parent_acts(&world);
     world.until("the parent delegates to b alone", is_delegated_to_b_alone).await;
-    world.keeps_waiting_for("guard-ttl", i64::from(LONG_S) * 900).await;
-    assert_eq!(keys_at_b(&world), 4);
+    let begun = world.elapsed();
+    world.comes_to_rest().await;
+    assert!(world.elapsed() - begun >= i64::from(LONG_S) * 1000);
+    let certificate = world.controller.certificate("child.example", None, false).await.unwrap();
+    assert!(certificate.verdict.contains("the zone at b could not be listed since"), "{}", certificate.verdict);
 }
 
 #[tokio::test]
-async fn f25_policy_that_says_less_than_was_seen_counts_when_caches_have_let_it_go() {
+async fn f25_ttl_that_was_lowered_counts_when_caches_have_let_the_old_one_go() {
     let world = both_serve().await;
+    let check = async || world.controller.check("child.example", None).await.unwrap();
     lists(&world, "a", LONG_S);
-    world.leave("a").await;
+    let codes: Vec<String> = check().await.findings.into_iter().map(|finding| finding.code).collect();
+    assert!(codes.iter().any(|code| code == "data-ttl-too-small"), "the policy says {TTL_S} s: {codes:?}");
     lists(&world, "a", TTL_S);
-    assert_eq!(world.stored().await.policy.data_ttl_max_s, Some(u64::from(TTL_S)));
+    check().await;
     assert_eq!(largest_ttl_s(&world).await, u64::from(LONG_S), "what was seen counts");
-    world.until("the policy counts", async |world| largest_ttl_s(world).await == u64::from(TTL_S)).await;
-    assert!(world.elapsed() >= i64::from(LONG_S) * 1000);
+    let begun = world.elapsed();
+    world.until("the lower one counts", async |world| largest_ttl_s(world).await == u64::from(TTL_S)).await;
+    assert!(world.elapsed() - begun >= i64::from(LONG_S) * 1000);
+    // Before a transition, so that it is short.
+    let begun = world.elapsed();
+    world.leave("a").await;
     world.comes_to_rest().await;
+    assert!(world.elapsed() - begun < 60_000, "{} ms", world.elapsed() - begun);
     world.assert_nobody_failed().await;
 }

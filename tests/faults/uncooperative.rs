@@ -217,4 +217,51 @@ async fn f24_leaver_that_gives_up_its_signatures_is_taken_out_all_the_same() {
     }
     world.until("b no longer names a", async |world| !world.is_named("b", "a")).await;
     registrar_delegates_to_b(&world).await;
+    // It may sign again with its old keys, and resolvers may still query it.
+    world.keeps_waiting_for("leaver-uncooperative", 600_000).await;
+    assert_eq!(world.lock().operators["b"].zone.records(Kind::Cds).len(), 2, "its DS stays");
+}
+
+/// c is delegated to when its join is undone, and takes no updates from then on.
+#[tokio::test]
+async fn f24_newcomer_that_takes_no_updates_in_an_undo_stays_until_it_is_gone() {
+    let world = World::adopted().await;
+    world.join("b").await;
+    world.comes_to_rest().await;
+    world.join("c").await;
+    world.until("c is named", async |world| world.is_named("a", "c") && world.is_named("b", "c")).await;
+    world.waits_for("parent-pending").await;
+    world.lock().operator("c").refuses = Some(refused());
+    // The parent has delegated to c, and its CSYNC cannot be withdrawn.
+    world.waits_for("update-refused").await;
+    world.lock().parent.acts_after_ms = None;
+    world.lock().pass(1_000);
+    world.control(wire::Verb::Undo).await.unwrap();
+    world.change(wire::Change::LeaveUncooperative("c".into())).await.unwrap();
+    world.waits_for("parent-manual").await;
+    world.keeps_waiting_for("parent-manual", 600_000).await;
+    assert_eq!(keys_at_b(&world), 6, "resolvers query c");
+    world.assert_nobody_failed().await;
+}
+
+#[tokio::test]
+async fn f24_new_algorithm_of_an_uncooperative_leaver_is_asked_of_nobody() {
+    let world = a_refuses().await;
+    world.change(wire::Change::LeaveUncooperative("a".into())).await.unwrap();
+    let foreign = key(257, 15, "another algorithm");
+    {
+        let mut state = world.lock();
+        let a = state.operator("a");
+        let keys = [foreign.clone()].into_iter().chain(a.zone.records(Kind::Dnskey).clone()).collect();
+        a.zone.set(Kind::Dnskey, keys);
+        for kind in [Kind::Dnskey, Kind::Ns, Kind::Data] {
+            a.zone.0.entry(kind).and_modify(|served| served.signers.extend([foreign.clone()]));
+        }
+        state.publish("a");
+    }
+    registrar_delegates_to_b(&world).await;
+    world.waits_for("leaver-uncooperative").await;
+    world.keeps_waiting_for("leaver-uncooperative", 600_000).await;
+    assert_eq!(keys_at_b(&world), 4, "b does not sign with that algorithm");
+    assert_eq!(world.lock().operators["b"].zone.records(Kind::Cds).len(), 2, "and the parent is asked for no DS of it");
 }

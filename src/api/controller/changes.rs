@@ -149,8 +149,8 @@ impl Controller {
         if !refused.is_empty() {
             return Err(refusal(name, refused));
         }
-        for (operator, ttl_s) in &inspection.ttls_s {
-            ports.store.saw_zone_ttl(name, operator, *ttl_s, ports.clock.now()).await.map_err(of_store)?;
+        for (operator, listed) in &known.record.zone_ttls {
+            ports.store.set_zone_ttl(name, operator, *listed).await.map_err(of_store)?;
         }
         ports.store.record(name, &known.history, known.observed_at).await.map_err(of_store)?;
         let mut id = [0; 8];
@@ -315,7 +315,7 @@ impl Controller {
     /// none that refuses: what it permits shows when the first write to it comes through.
     async fn probe(&self, known: &Picture) -> Result<(), Refusal> {
         // Whoever is gone is not written to.
-        let there = known.members.iter().filter(|(_, member)| !member.unreachable && !member.uncooperative);
+        let there = known.members.iter().filter(|(_, member)| !member.is_given_up());
         let names = there.map(|(name, _)| (name.clone(), MemberRecord::wanted(Standing::Serving)));
         for (operator, _) in self.engine.ports().operators(names).await.map_err(of_engine)? {
             let provider = self.engine.ports().providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;

@@ -43,6 +43,7 @@ impl Controller {
         };
         self.engine.look(&mut known, Protocol::Tcp).await;
         let inspection = self.inspect(&mut known).await?;
+        self.keep_listed_ttls(name, &inspection).await?;
         let mut findings = findings(&World { algorithm: roll, ..known.world() }, &inspection);
         findings.extend(self.shared_interfaces(&known).await?);
         let begins = begins && known.transition.is_none();
@@ -62,6 +63,18 @@ impl Controller {
             addresses: u32::try_from(inspection.servers.len()).unwrap_or(u32::MAX),
             now: wire::At::clock(self.engine.ports().clock.now()),
         })
+    }
+
+    /// Keeps what the listings of a check showed: whoever has lowered TTLs runs one, and waits until the old ones are dead.
+    async fn keep_listed_ttls(&self, name: &Name, inspection: &Inspection) -> Result<(), Refusal> {
+        let memory = self.engine.memory(name);
+        let _holding = memory.lock().await;
+        let (mut stored, _) = self.engine.ports().recall(name).await.map_err(of_engine)?;
+        for (operator, ttl_s) in &inspection.ttls_s {
+            let listed = stored.listing_showed(operator, *ttl_s, self.engine.ports().clock.now());
+            self.engine.ports().store.set_zone_ttl(name, operator, listed).await.map_err(super::of_store)?;
+        }
+        Ok(())
     }
 
     /// Looks at every address of whoever is in the zone or comes in, and lists the zones of those that allow it. On the way
@@ -95,7 +108,7 @@ impl Controller {
                 });
             }
             if let Some(ttl_s) = ttl_s {
-                known.listing_showed(&operator.name, ttl_s);
+                known.listing_showed(&operator.name, ttl_s, self.engine.ports().clock.now());
                 ttls_s.insert(operator.name.clone(), ttl_s);
             }
             listings.extend(listed.map(|listed| (operator.name, listed)));
@@ -103,7 +116,8 @@ impl Controller {
         let world = known.world();
         // What nobody can ask any more is compared with nothing.
         listings.retain(|operator, _| is_present(&world, operator));
-        let present = known.members.iter().filter(|(operator, m)| is_present(&world, operator) && !m.unreachable);
+        let present =
+            known.members.iter().filter(|(operator, m)| is_present(&world, operator) && !(m.unreachable && m.leaves()));
         let servers: Vec<_> = present.flat_map(|(_, member)| member.servers.iter().cloned()).collect();
         let ports = self.engine.ports();
         let mut inspection = ports.observe.inspect(&zone, &servers, listings).await;
@@ -144,7 +158,7 @@ impl Controller {
 
     pub(super) async fn providers(&self, known: &Picture) -> Result<Vec<(OperatorRecord, Arc<dyn Provider>)>, Refusal> {
         // Whoever is said to be gone is not asked for anything.
-        let there = known.members.iter().filter(|(_, member)| !member.unreachable && !member.uncooperative);
+        let there = known.members.iter().filter(|(_, member)| !member.is_given_up());
         let names = there.map(|(name, member)| (name.clone(), MemberRecord::wanted(member.wanted)));
         let mut providers = Vec::new();
         for (operator, _) in self.engine.ports().operators(names).await.map_err(of_engine)? {

@@ -10,7 +10,7 @@ use crate::api::service::{Refusal, RefusalKind};
 use crate::api::wire::{self, Verb};
 use crate::engine::{Picture, Status, summary};
 use crate::model::dns::Name;
-use crate::model::group::{Group, Standing, leavers_without_help, nearest_rest};
+use crate::model::group::{Group, Standing, UNCOOPERATIVE, leavers_without_help, nearest_rest};
 use crate::store::{Aim, AlgorithmChange, Control, MemberRecord, TransitionRecord, TransitionState};
 use std::collections::BTreeMap;
 
@@ -187,6 +187,16 @@ impl Controller {
         if let Some((leaver, refused)) = leavers_without_help(&wished.known.world()).into_iter().next() {
             return Err(super::changes::refusal(name, vec![refused]).with_operator(leaver));
         }
+        let takes_none = wished.known.members.get(operator).is_some_and(|member| member.uncooperative);
+        if running.algorithm.is_some() && takes_none {
+            let text = format!(
+                "a roll of {} to another algorithm is under way, and needs {operator} to take part",
+                plain(name)
+            );
+            return Err(Refusal::new(RefusalKind::Conflict, UNCOOPERATIVE, text)
+                .with_fix(format!("run `chorus zone undo {}` first, and let {operator} leave after that", plain(name)))
+                .with_operator(operator.to_owned()));
+        }
         let without = |group: &Group| {
             let mut group = group.clone();
             group.remove(operator);
@@ -194,6 +204,8 @@ impl Controller {
         };
         let (to, rest) = (without(&running.to), running.rest.as_ref().map(without));
         let from = if running.aim == Aim::Undoing { without(&running.from) } else { running.from.clone() };
+        // Where the transition was to leave this operator alone, the others are what is left of it.
+        let to = if to.is_empty() { from.clone() } else { to };
         let transition = TransitionRecord { from, to, rest, ..running.clone() };
         let at = self.engine.ports().clock.now();
         let status = Status::read(&wished.known.record.status);
@@ -202,9 +214,9 @@ impl Controller {
             transition,
             members: wished.members.clone(),
             kind: "left-unreachable",
-            text: match wished.known.world().member(operator).is_some_and(|member| member.uncooperative) {
-                true => format!("{operator} leaves without its cooperation: it takes no updates"),
-                false => format!("{operator} leaves without its cooperation: it does not answer"),
+            text: match wished.known.world().member(operator).is_some_and(|member| member.unreachable) {
+                true => format!("{operator} leaves without its cooperation: it does not answer"),
+                false => format!("{operator} leaves without its cooperation: it takes no updates"),
             },
             at,
         };

@@ -282,7 +282,7 @@ async fn learn_ttls(engine: &Engine, known: &mut Picture) -> Result<(), Refusal>
         let provider = engine.ports().providers.provider(&operator).await.map_err(|e| of_engine(e.into()))?;
         // Whoever does not show its zone leaves the policy's value in force.
         if let Ok(Some(ttl_s)) = provider.largest_ttl_s(&known.record.name).await {
-            known.listing_showed(&operator.name, ttl_s);
+            known.listing_showed(&operator.name, ttl_s, engine.ports().clock.now());
         }
     }
     Ok(())

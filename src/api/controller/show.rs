@@ -33,8 +33,8 @@ pub(super) fn zone(known: &Picture, status: &Status, last: Option<&TransitionRec
         operator: operator.clone(),
         standing: on_the_wire(status.standings.get(operator).copied().unwrap_or(Standing::Outside)),
         wanted: on_the_wire(member.wanted),
-        unreachable: member.unreachable,
-        uncooperative: member.uncooperative,
+        unreachable: member.unreachable && member.leaves(),
+        uncooperative: member.uncooperative && member.leaves(),
         silent: failing.get(operator.as_str()).map(ToString::to_string),
     });
     let transition = match (&known.transition, last) {
@@ -118,7 +118,7 @@ fn next(known: &Picture, status: &Status) -> Option<String> {
         wire::TransitionState::WaitingParent => Some("the parent's next scan".into()),
         wire::TransitionState::WaitingGuard => wait.until.map(|until| format!("goes on by itself at {until}")),
         wire::TransitionState::Blocked => Some("goes on when the reason above is gone".into()),
-        wire::TransitionState::WaitingOperator if wait.code == UNCOOPERATIVE => {
+        wire::TransitionState::WaitingOperator if wait.code == UNCOOPERATIVE && wait.step > Step::AwaitDelegation => {
             Some("get the operator to cease to serve the zone, then let it leave with --unreachable".into())
         }
         wire::TransitionState::WaitingOperator if wait.code == "algorithm-operator" => {

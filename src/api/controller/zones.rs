@@ -79,8 +79,8 @@ impl Controller {
         let holding = memory.lock().await;
         self.store().add_zone(&known.record).await.map_err(of_store)?;
         ports.store.record(&name, &known.history, known.observed_at).await.map_err(of_store)?;
-        for (operator, ttl_s) in &known.lifetimes.zone_ttls_s {
-            ports.store.saw_zone_ttl(&name, operator, *ttl_s, ports.clock.now()).await.map_err(of_store)?;
+        for (operator, listed) in &known.record.zone_ttls {
+            ports.store.set_zone_ttl(&name, operator, *listed).await.map_err(of_store)?;
         }
         if known.members.len() > 1 {
             // What the members have of each other is looked after as if Chorus had placed it.

@@ -7,7 +7,7 @@ use super::algorithm::is_held_back;
 use super::cds::{insisting, stripped};
 use super::view::World;
 use crate::model::dns::{
-    Ds, Name, Rdata, RecordSet, USABLE_DIGEST_TYPES, cds_for, is_delete_request, key_that_ds_belongs_to,
+    Dnskey, Ds, Name, Rdata, RecordSet, USABLE_DIGEST_TYPES, cds_for, is_delete_request, key_that_ds_belongs_to,
 };
 use crate::model::history::Kind;
 use std::collections::BTreeSet;
@@ -23,9 +23,15 @@ pub(super) fn placed_keys(world: &World<'_>, at: &str) -> RecordSet {
     let served = world.served(at, Kind::Dnskey);
     // What is there already stays until nothing needs it.
     let is_held_back = is_held_back(world);
+    // No algorithm comes into a DNSKEY RRset whose operator does not sign with it (RFC 4035 §2.2). In a roll of the whole group
+    // to another algorithm that has an order of its own.
+    let algorithm = |key: &Rdata| Dnskey::read(key).map(|key| key.algorithm);
+    let has_algorithm: BTreeSet<Option<u8>> = served.iter().map(algorithm).collect();
+    let is_new_there = |key: &Rdata| world.algorithm.is_none() && !has_algorithm.contains(&algorithm(key));
     let of_other = |other: &String| {
         let in_use = world.keys_in_use(other);
-        let held_back = |key: &Rdata| !served.contains(key) && (is_held_back(key) || !in_use.contains(key));
+        let holds = |key: &Rdata| is_held_back(key) || !in_use.contains(key) || is_new_there(key);
+        let held_back = |key: &Rdata| !served.contains(key) && holds(key);
         world.own_keys(other).into_iter().filter(|key| !own.contains(key) && !held_back(key)).collect::<RecordSet>()
     };
     others.flat_map(of_other).collect()

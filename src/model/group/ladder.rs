@@ -18,7 +18,7 @@ use super::say::{describe_keys, key_label};
 use super::standing::standing;
 use super::view::{Member, Memo, ParentMode, Shown, World};
 use super::whose::shared_keys;
-use crate::model::dns::{RecordSet, plain_text};
+use crate::model::dns::{Dnskey, RecordSet, key_that_ds_validates, plain_text};
 use crate::model::history::{Kind, Server};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
@@ -87,12 +87,20 @@ pub(super) struct Ladder<'a> {
     pub(super) waits: Vec<Wait>,
 }
 
+/// What is written of the members' keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    /// Only what makes answers valid: while it is not known what an operator signs with, none of its keys goes.
+    Added,
+    AddedAndRemoved,
+}
+
 impl<'a> Ladder<'a> {
     fn climb(&mut self) -> (RecordSet, RecordSet) {
         let mut ds_keys = self.world.desired().flat_map(|op| self.world.key_signing_keys(op)).collect::<RecordSet>();
         for leaver in self.world.leavers() {
             if !may_lose_ds(&self.world, leaver).is_open(self.world.now) {
-                ds_keys.extend(self.world.key_signing_keys(leaver));
+                ds_keys.extend(self.ds_keys_of_leaver(leaver));
             }
         }
         if let Some(to) = self.world.algorithm {
@@ -101,10 +109,17 @@ impl<'a> Ladder<'a> {
         self.keep_what_vouches(&mut ds_keys);
         let ns = self.admitted();
         self.report_delete_requests();
-        if !self.every_member_is_signed() || !self.keys_are_apart() {
+        if !self.every_member_is_signed() {
+            // One operator's trouble is no reason that resolvers fail by a rollover of another one.
+            if shared_keys(&self.world).is_empty() {
+                self.share_keys(Keys::Added);
+            }
             return (ds_keys, ns);
         }
-        let keys_shared = self.share_keys();
+        if !self.keys_are_apart() {
+            return (ds_keys, ns);
+        }
+        let keys_shared = self.share_keys(Keys::AddedAndRemoved);
         if keys_shared || self.world.leaves_out(Switch::KeysShared) {
             let ds_complete = self.ask_for_ds(&ds_keys);
             let ns = self.name_servers(ds_complete);
@@ -114,6 +129,27 @@ impl<'a> Ladder<'a> {
         }
         self.put_back_cds(&ds_keys);
         (ds_keys, ns)
+    }
+
+    /// Those that the parent has to have a DS for while the leaver may be queried. Of an operator that takes no updates these are
+    /// the keys that the parent has a DS for, even if it does not serve them now, and no key of an algorithm that not all sign with
+    /// (RFC 4035 §2.2).
+    fn ds_keys_of_leaver(&self, leaver: &str) -> RecordSet {
+        let world = &self.world;
+        let mut keys = world.key_signing_keys(leaver);
+        if !world.takes_no_updates(leaver) {
+            return keys;
+        }
+        let placed = world.member(leaver).and_then(|member| member.placements.get(&Kind::Dnskey));
+        let of_leaver = world.history.spans(Kind::Dnskey).filter(|(server, _)| server.who.is_operator(leaver));
+        let seen: RecordSet = of_leaver.flat_map(|(_, span)| span.served.records.iter().cloned()).collect();
+        let sets = world.parent_servers.iter().filter_map(|server| world.history.current(server, Kind::Ds));
+        let with_ds =
+            sets.flat_map(|span| &span.served.records).filter_map(|ds| key_that_ds_validates(world.zone, ds, &seen));
+        keys.extend(with_ds.filter(|key| placed.is_none_or(|placed| !placed.contains(*key))).cloned());
+        let used: BTreeSet<u8> = world.desired().flat_map(|operator| algorithms_of(world, operator)).collect();
+        keys.retain(|key| Dnskey::read(key).is_some_and(|key| used.contains(&key.algorithm)));
+        keys
     }
 
     /// What a pause holds back is not done, though nothing is written and nothing else is waited for.
@@ -139,8 +175,8 @@ impl<'a> Ladder<'a> {
         }
     }
 
-    /// A zone that is not signed by all its operators, or with different algorithms, is left alone altogether: nothing that
-    /// could be written would be right (RFC 4035 §2.2).
+    /// In a zone that is not signed by all its operators, or with different algorithms, nothing is written but the keys of the
+    /// others: no CDS and no NS RRset would be right (RFC 4035 §2.2).
     fn every_member_is_signed(&mut self) -> bool {
         let mut algorithms: BTreeMap<BTreeSet<u8>, &str> = BTreeMap::new();
         // What an operator that takes no updates does with its own zone must not keep Chorus from taking it out.
@@ -180,7 +216,7 @@ impl<'a> Ladder<'a> {
             let each: Vec<String> =
                 algorithms.iter().map(|(algorithms, name)| format!("{name} signs with {}", used(algorithms))).collect();
             let text = format!(
-                "the operators use different algorithms: {}; nothing is written until all use the same",
+                "the operators use different algorithms: {}; until all use the same, nothing is written but keys, and those only where                  the DNSKEY RRset has a key of their algorithm already",
                 each.join(", ")
             );
             self.wait(Step::ShareKeys, "algorithm-mismatch", text, None);
@@ -200,10 +236,11 @@ impl<'a> Ladder<'a> {
 
     /// Puts every member's keys into every other's DNSKEY set, and takes out those that nothing needs any more. True when
     /// every address shows all of the keys.
-    fn share_keys(&mut self) -> bool {
+    fn share_keys(&mut self, keys: Keys) -> bool {
         let world = &self.world.clone();
         let mut shared = true;
-        for (name, member) in self.present() {
+        let signed = self.present().into_iter().filter(|(name, _)| !world.own_keys(name).is_empty());
+        for (name, member) in signed {
             let mut with = placed_keys(world, name);
             let mut without = RecordSet::new();
             let served = world.served(name, Kind::Dnskey);
@@ -216,7 +253,7 @@ impl<'a> Ladder<'a> {
                 let guard = may_lose_key(world, key, name);
                 if guard.is_open(world.now) {
                     with.remove(key);
-                    if self.world.paused {
+                    if self.world.paused || keys == Keys::Added {
                         continue;
                     }
                     if served.contains(key) && !world.own_keys(name).contains(key) {

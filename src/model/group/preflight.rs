@@ -43,7 +43,9 @@ pub fn preflight(world: &World<'_>) -> Vec<Refused> {
     let mut algorithms: BTreeMap<&String, BTreeSet<u8>> = BTreeMap::new();
     for (name, member) in world.members {
         let own = world.own_keys(name);
-        if !own.is_empty() {
+        // Nothing that a leaver without help signs with can be changed, and it has to go all the same.
+        let is_compared = !(member.leaves() && member.uncooperative);
+        if !own.is_empty() && is_compared {
             let used: BTreeSet<u8> =
                 algorithms_of(world, name).into_iter().filter(|used| Some(*used) != world.algorithm).collect();
             // In a roll of the whole group each comes to the new algorithm in its own time.

@@ -27,7 +27,7 @@ pub struct Rest {
 /// The world's members, wanted as this group has them.
 pub fn wanting(members: &BTreeMap<String, Member>, group: &Group) -> BTreeMap<String, Member> {
     let wanted = |name: &String| group.get(name).copied().unwrap_or(Standing::Outside);
-    members.iter().map(|(name, member)| (name.clone(), member.clone().wanted(wanted(name)))).collect()
+    members.iter().map(|(name, member)| (name.clone(), Member { wanted: wanted(name), ..member.clone() })).collect()
 }
 
 /// The way from what is observed to another group.

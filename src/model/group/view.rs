@@ -104,11 +104,15 @@ pub enum Shown {
 const CDS_OVERDUE: Duration = Duration::from_secs(86_400);
 
 impl Member {
-    /// The same operator, wanted otherwise. That it was declared unreachable or uncooperative counts while it is to leave: whoever
-    /// is wanted in the group has to answer and to take updates.
-    pub fn wanted(self, wanted: Standing) -> Member {
-        let leaves = wanted == Standing::Outside;
-        Member { wanted, unreachable: self.unreachable && leaves, uncooperative: self.uncooperative && leaves, ..self }
+    /// Whether it is to leave. What a user declared of it counts only then: whoever is wanted in the group has to answer and to
+    /// take updates.
+    pub fn leaves(&self) -> bool {
+        self.wanted == Standing::Outside
+    }
+
+    /// Whether it leaves without its cooperation.
+    pub fn is_given_up(&self) -> bool {
+        self.leaves() && (self.unreachable || self.uncooperative)
     }
 }
 
@@ -179,12 +183,12 @@ impl<'a> World<'a> {
     /// Whether an operator that a person has said to be gone for good does not answer at any of its addresses. One that is only
     /// uncooperative is never taken for gone: what Chorus is answered, or not, says nothing of resolvers.
     pub fn is_lost(&self, operator: &str) -> bool {
-        self.member(operator).is_some_and(|member| member.unreachable) && self.is_silent(operator)
+        self.member(operator).is_some_and(|member| member.leaves() && member.unreachable) && self.is_silent(operator)
     }
 
     /// Whether nothing can be written to an operator any more, so a person says.
     pub fn takes_no_updates(&self, operator: &str) -> bool {
-        self.member(operator).is_some_and(|member| member.uncooperative) || self.is_lost(operator)
+        self.member(operator).is_some_and(|member| member.leaves() && member.uncooperative) || self.is_lost(operator)
     }
 
     /// Whether an operator does not answer at any of its addresses. Of one that cannot be reached from here that is not known.

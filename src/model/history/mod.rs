@@ -14,6 +14,7 @@ mod failed;
 mod forget;
 mod gaps;
 mod lag;
+mod listed;
 mod registrar;
 mod track;
 mod tracks;
@@ -23,6 +24,7 @@ pub use coming::{Coming, LAG_MAX, Sent};
 pub use death::{DataTtl, Lifetimes};
 pub use failed::FailedSpan;
 pub use gaps::Gap;
+pub use listed::ListedTtl;
 pub use registrar::{RegistrarRequest, is_same_request};
 pub use track::{Changes, History, Span, Track, Trouble};
 
