@@ -3,7 +3,7 @@
 
 use super::Scene;
 use super::compat::{answer_validates, is_taken_for_unsigned, keys_validate};
-use super::lives::{Item, Life, lives, seen};
+use super::lives::{Item, Life, lives, seen, unseen_versions};
 use super::reach::reach;
 use super::strangers::{Stranger, strangers};
 use super::unseen::{Unseen, unseen};
@@ -105,8 +105,10 @@ impl Discord<'_> {
 
 /// All exposures of the history that reach beyond `from`, up to `now`.
 pub fn judge(scene: &Scene<'_>, from: Time, now: Time) -> Verdict {
-    // What may still be enacted has not been seen by any resolver: it counts for the check of a write, not here.
-    let seen = seen(scene);
+    // What may still be enacted has not been seen by any resolver: it counts for the check of a write, not here. What one of the
+    // parent's servers may have served while Chorus did not look may have been fetched.
+    let mut seen = seen(scene);
+    seen.extend(unseen_versions(scene));
     let reach = reach(scene, &seen);
     let lives = lives(scene, &seen, &reach);
     let mut verdict = Verdict {

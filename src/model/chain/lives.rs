@@ -56,7 +56,7 @@ fn shown_for_registrar<'a>(scene: &Scene<'a>) -> impl Iterator<Item = Item<'a>> 
 }
 
 /// What another server of the same owner showed, and this one may have.
-fn unseen<'a>(scene: &Scene<'a>) -> impl Iterator<Item = Item<'a>> {
+pub(super) fn unseen_versions<'a>(scene: &Scene<'a>) -> impl Iterator<Item = Item<'a>> {
     let tracks = scene.history.tracks();
     tracks.flat_map(|(server, kind, track)| track.unseen.iter().map(move |span| item(server, kind, span)))
 }
@@ -79,7 +79,7 @@ pub(super) fn items<'a>(scene: &Scene<'a>, planned: Vec<Item<'a>>) -> (Vec<Item<
     if !scene.lifetimes.without.leaves_out(Switch::InFlight) {
         items.extend(coming(scene));
     }
-    items.extend(unseen(scene));
+    items.extend(unseen_versions(scene));
     items.extend(shown_for_registrar(scene));
     items.extend(planned);
     let reach = reach::reach(scene, &items);
