@@ -180,7 +180,8 @@ pub trait Provider: Send + Sync {
         Ok(None)
     }
 
-    /// The largest TTL of any record in the zone, in seconds; `None` where the interface does not show all records.
+    /// The largest TTL of any record in the zone, in seconds, with or without DNSKEY, CDS and CDNSKEY, which the name servers are asked
+    /// for; `None` where the interface does not show all records.
     async fn largest_ttl_s(&self, zone: &Name) -> Result<Option<u32>, ProviderError>;
 
     /// What the writes in these zones, in this order, take out of a limited budget of requests; `None` where requests are not

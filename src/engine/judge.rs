@@ -112,7 +112,7 @@ pub(super) fn certificate(
     let looks = looks(&judged.unseen, status.longest_gap.as_ref(), gap_max, transition.started_at, now);
     let mut not_looked_at = not_looked_at(known);
     not_looked_at.extend(looks.too_long);
-    not_looked_at.extend(not_listed_since(known, status));
+    not_looked_at.extend(not_listed_since(known, status, transition.started_at, now));
     not_looked_at.extend(judged.strangers.iter().map(ToString::to_string));
     let verdict = verdict(&judged.exposures, judged.pairs, &not_looked_at);
     let listed = |operator: &String| {

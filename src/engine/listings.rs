@@ -7,7 +7,7 @@ use super::attempts::Attempts;
 use super::picture::{EngineError, Picture};
 use super::status::Status;
 use super::turn::Engine;
-use crate::model::group::{Change, Decision, Standing};
+use crate::model::group::{Change, Decision, Member, Standing};
 use crate::model::history::Kind;
 use crate::model::time::Time;
 use crate::store::{MemberRecord, OperatorRecord};
@@ -30,18 +30,20 @@ pub struct Listed {
 }
 
 impl Listed {
-    fn is_due(&self, age_max: Duration, now: Time) -> bool {
+    /// `rests`: whether a write that is about to be sent rests on it.
+    fn is_due(&self, rests: bool, now: Time) -> bool {
         // A moment that lies ahead was said by another clock.
         let is_past = |at: Time, age: Duration| at > now || at.until(now) >= age;
+        let (age_max, again) = if rests { (BEFORE_WRITES, AGAIN) } else { (EVERY, EVERY) };
         match self.shown_at {
-            Some(shown_at) => is_past(shown_at, age_max) && is_past(self.tried_at, AGAIN),
+            Some(shown_at) => is_past(shown_at, age_max) && is_past(self.tried_at, again),
             None => is_past(self.tried_at, age_max),
         }
     }
 }
 
 impl Engine {
-    /// Lists the zones that are due. Says whether what was decided is old by now: a longer TTL was seen, or it took long.
+    /// Lists the zones that are due, at most once an hour, and once a day where no write rests on it. Says whether what was decided is old by now: a longer TTL was seen, or it took long.
     pub(super) async fn learn_ttls(
         &self,
         known: &mut Picture,
@@ -54,11 +56,17 @@ impl Engine {
         if known.transition.is_none() && !rests {
             return Ok(false);
         }
-        let age_max = if rests { BEFORE_WRITES } else { EVERY };
-        let world = known.world();
-        let is_due = |operator: &&String| status.listed.get(*operator).is_none_or(|one| one.is_due(age_max, began));
-        let due = known.members.keys().filter(|operator| !world.is_lost(operator)).filter(is_due);
-        let due: Vec<_> = due.map(|operator| (operator.clone(), MemberRecord::wanted(Standing::Serving))).collect();
+        // Each transition begins with a listing.
+        let begun = known.transition.as_ref().map(|transition| transition.started_at);
+        let begun = begun.map(|at| Listed { tried_at: at, shown_at: Some(at) });
+        let is_due = |operator: &String| {
+            let listed = status.listed.get(operator).copied().into_iter().chain(begun).max_by_key(|one| one.tried_at);
+            listed.is_none_or(|listed| listed.is_due(rests, began))
+        };
+        // Whoever is given up is not asked for anything.
+        let due = known.members.iter().filter(|(operator, member)| !member.is_given_up() && is_due(operator));
+        let due: Vec<_> =
+            due.map(|(operator, _)| (operator.clone(), MemberRecord::wanted(Standing::Serving))).collect();
         if due.is_empty() {
             return Ok(false);
         }
@@ -99,17 +107,21 @@ fn rests_on_listings(known: &Picture, decision: &Decision, attempts: &Attempts, 
     })
 }
 
-/// The zones that were listed once and could not be listed since: one sentence each.
-pub(super) fn not_listed_since(known: &Picture, status: &Status) -> Vec<String> {
-    let failed = known.members.keys().filter_map(|operator| {
-        let listed = status.listed.get(operator)?;
-        Some((operator, listed.shown_at.filter(|shown_at| *shown_at < listed.tried_at)?))
-    });
-    let text = |(operator, shown_at)| {
-        format!(
-            "the zone at {operator} could not be listed since {shown_at}; a record with a longer TTL that was added after that is not \
-             known"
-        )
+/// The zones whose last listing is older than a day, though one was tried or the operator takes no updates: one sentence each.
+pub(super) fn not_listed_since(known: &Picture, status: &Status, started_at: Time, now: Time) -> Vec<String> {
+    let text = |(operator, member): (&String, &Member)| {
+        if !known.record.zone_ttls.contains_key(operator) {
+            return None;
+        }
+        let listed = status.listed.get(operator).copied();
+        let shown_at = listed.and_then(|listed| listed.shown_at).unwrap_or(started_at).max(started_at);
+        let failed = listed.is_some_and(|listed| listed.tried_at > shown_at);
+        ((failed || member.is_given_up()) && shown_at.until(now) > EVERY).then(|| {
+            format!(
+                "the zone at {operator} was not listed since {shown_at}; a record with a longer TTL that was added after that is not \
+                 known"
+            )
+        })
     };
-    failed.map(text).collect()
+    known.members.iter().filter_map(text).collect()
 }

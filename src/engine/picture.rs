@@ -9,7 +9,8 @@ use super::status::Status;
 use super::trial::placed;
 use crate::model::dns::{Name, RecordSet, name_text, ns_name, read_name, stored};
 use crate::model::group::{Member, Memo, ParentMode, Scope, World, has_copies, is_present, reachable};
-use crate::model::history::{History, Kind, Lifetimes, ListedTtl, Sent, Server, Who};
+use crate::model::history::{History, Kind, LAG_MAX, Lifetimes, ListedTtl, Sent, Server, Who};
+use crate::model::policy::DATA_TTL_MAX_UNKNOWN_S;
 use crate::model::time::Time;
 use crate::observe::resolve::DNS_PORT;
 use crate::store::{MemberRecord, OperatorRecord, StoreError, TransitionRecord, ZoneRecord};
@@ -50,8 +51,17 @@ pub struct Picture {
 impl Picture {
     /// Counts with what a listing of an operator's zone showed as its largest TTL at `now`, and returns what all have shown.
     pub fn listing_showed(&mut self, operator: &str, ttl_s: u32, now: Time) -> ListedTtl {
-        let before = self.record.zone_ttls.get(operator).copied();
-        let listed = before.map_or(ListedTtl::first(ttl_s), |before| self.counted(before, now).after(ttl_s, now));
+        // Its name servers may go on with the zone from before for as long as a secondary may lag.
+        let lower_since = now.plus(LAG_MAX);
+        let listed = match self.record.zone_ttls.get(operator) {
+            Some(before) => self.counted(*before, now).after(ttl_s, lower_since),
+            // Until now the default counted.
+            None if self.transition.is_some() => {
+                let assumed_s = u32::try_from(DATA_TTL_MAX_UNKNOWN_S).unwrap_or(u32::MAX);
+                ListedTtl::first(assumed_s.max(ttl_s)).after(ttl_s, lower_since)
+            }
+            None => ListedTtl::first(ttl_s),
+        };
         self.record.zone_ttls.insert(operator.to_owned(), listed);
         self.count_listed_ttls(now);
         listed

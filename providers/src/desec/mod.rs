@@ -332,7 +332,9 @@ impl Provider for Desec {
         let api = self.api(&zone)?;
         let whole = api.whole().await;
         api.settle().await;
-        let largest = |sets: Vec<RrsetText>| sets.iter().map(RrsetText::served_ttl_s).chain([ADDITIVE_TTL_S]).max();
+        // What deSEC adds records of its own to is asked of the name servers anyway, TTL and all.
+        let is_listed = |set: &&RrsetText| !set.apex_type().is_some_and(is_additive);
+        let largest = |sets: Vec<RrsetText>| sets.iter().filter(is_listed).map(RrsetText::served_ttl_s).max();
         Ok(whole?.and_then(largest))
     }
 

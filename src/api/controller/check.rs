@@ -1,6 +1,7 @@
 //! Preflight: everything that can be seen before a transition, gathered and judged by the model.
 //!
-//! Invariant: nothing is written but what changes nothing, nothing is stored. What an interface does not show is left out.
+//! Invariant: nothing is written but what changes nothing; of a check only the largest TTLs of the zones are stored. What an interface
+//! does not show is left out.
 
 use super::changes::Wished;
 use super::{Controller, of_engine, plain};
@@ -68,7 +69,8 @@ impl Controller {
     /// Keeps what the listings of a check showed: whoever has lowered TTLs runs one, and waits until the old ones are dead.
     async fn keep_listed_ttls(&self, name: &Name, inspection: &Inspection) -> Result<(), Refusal> {
         let memory = self.engine.memory(name);
-        let _holding = memory.lock().await;
+        // Whoever is busy with the zone lists it as well, and nobody waits for that here.
+        let Ok(_holding) = memory.try_lock() else { return Ok(()) };
         let (mut stored, _) = self.engine.ports().recall(name).await.map_err(of_engine)?;
         for (operator, ttl_s) in &inspection.ttls_s {
             let listed = stored.listing_showed(operator, *ttl_s, self.engine.ports().clock.now());
@@ -253,14 +255,16 @@ fn contents(listing: Listing) -> Contents {
     sets.collect()
 }
 
-/// Of any record, and of "there is none" (RFC 2308 §5).
+/// Of any record, and of "there is none" (RFC 2308 §5); but for the sets that the name servers are asked for in every round.
 fn largest_ttl_s(listing: &Listing) -> Option<u32> {
     let negative = listing.values().filter(|set| set.rtype == RecordType::SOA).flat_map(|set| &set.records);
     let negative = negative.filter_map(|wire| match Rdata::from_canonical(wire.clone()).parse(RecordType::SOA) {
         Ok(RData::SOA(soa)) => Some(soa.minimum),
         _ => None,
     });
-    negative.chain(listing.values().map(|set| set.ttl_s)).max()
+    let is_observed = |rtype| matches!(rtype, RecordType::DNSKEY | RecordType::CDS | RecordType::CDNSKEY);
+    let sets = listing.values().filter(|set| !is_observed(set.rtype));
+    negative.chain(sets.map(|set| set.ttl_s)).max()
 }
 
 fn shown(finding: Finding) -> wire::Finding {

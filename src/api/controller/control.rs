@@ -194,7 +194,12 @@ impl Controller {
                 plain(name)
             );
             return Err(Refusal::new(RefusalKind::Conflict, UNCOOPERATIVE, text)
-                .with_fix(format!("run `chorus zone undo {}` first, and let {operator} leave after that", plain(name)))
+                .with_fix(match running.aim {
+                    Aim::Undoing => {
+                        format!("get {operator} to take updates until the roll is undone, and let it leave after that")
+                    }
+                    _ => format!("run `chorus zone undo {}` first, and let {operator} leave after that", plain(name)),
+                })
                 .with_operator(operator.to_owned()));
         }
         let without = |group: &Group| {

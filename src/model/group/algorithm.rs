@@ -49,7 +49,7 @@ pub fn algorithms_of(world: &World<'_>, operator: &str) -> BTreeSet<u8> {
 }
 
 /// The algorithms that the parent has a DS of: those that validators expect signatures of.
-fn signalled(world: &World<'_>) -> BTreeSet<u8> {
+pub(super) fn signalled(world: &World<'_>) -> BTreeSet<u8> {
     let seen = world.parent_servers.iter().filter_map(|server| world.history.current(server, Kind::Ds));
     seen.flat_map(|span| span.served.records.iter().filter_map(Ds::read)).map(|ds| ds.algorithm).collect()
 }

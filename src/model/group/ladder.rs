@@ -18,7 +18,7 @@ use super::say::{describe_keys, key_label};
 use super::standing::standing;
 use super::view::{Member, Memo, ParentMode, Shown, World};
 use super::whose::shared_keys;
-use crate::model::dns::{Dnskey, RecordSet, key_that_ds_validates, plain_text};
+use crate::model::dns::{RecordSet, plain_text};
 use crate::model::history::{Kind, Server};
 use crate::model::switches::Switch;
 use crate::model::time::Time;
@@ -107,6 +107,7 @@ impl<'a> Ladder<'a> {
             self.roll_algorithm(to, &mut ds_keys);
         }
         self.keep_what_vouches(&mut ds_keys);
+        self.hold_algorithms_back(&mut ds_keys);
         let ns = self.admitted();
         self.report_delete_requests();
         if !self.every_member_is_signed() {
@@ -129,27 +130,6 @@ impl<'a> Ladder<'a> {
         }
         self.put_back_cds(&ds_keys);
         (ds_keys, ns)
-    }
-
-    /// Those that the parent has to have a DS for while the leaver may be queried. Of an operator that takes no updates these are
-    /// the keys that the parent has a DS for, even if it does not serve them now, and no key of an algorithm that not all sign with
-    /// (RFC 4035 §2.2).
-    fn ds_keys_of_leaver(&self, leaver: &str) -> RecordSet {
-        let world = &self.world;
-        let mut keys = world.key_signing_keys(leaver);
-        if !world.takes_no_updates(leaver) {
-            return keys;
-        }
-        let placed = world.member(leaver).and_then(|member| member.placements.get(&Kind::Dnskey));
-        let of_leaver = world.history.spans(Kind::Dnskey).filter(|(server, _)| server.who.is_operator(leaver));
-        let seen: RecordSet = of_leaver.flat_map(|(_, span)| span.served.records.iter().cloned()).collect();
-        let sets = world.parent_servers.iter().filter_map(|server| world.history.current(server, Kind::Ds));
-        let with_ds =
-            sets.flat_map(|span| &span.served.records).filter_map(|ds| key_that_ds_validates(world.zone, ds, &seen));
-        keys.extend(with_ds.filter(|key| placed.is_none_or(|placed| !placed.contains(*key))).cloned());
-        let used: BTreeSet<u8> = world.desired().flat_map(|operator| algorithms_of(world, operator)).collect();
-        keys.retain(|key| Dnskey::read(key).is_some_and(|key| used.contains(&key.algorithm)));
-        keys
     }
 
     /// What a pause holds back is not done, though nothing is written and nothing else is waited for.
@@ -216,7 +196,8 @@ impl<'a> Ladder<'a> {
             let each: Vec<String> =
                 algorithms.iter().map(|(algorithms, name)| format!("{name} signs with {}", used(algorithms))).collect();
             let text = format!(
-                "the operators use different algorithms: {}; until all use the same, nothing is written but keys, and those only where                  the DNSKEY RRset has a key of their algorithm already",
+                "the operators use different algorithms: {}; until all use the same, nothing is written but keys, and those only where \
+                 the DNSKEY RRset has a key of their algorithm already",
                 each.join(", ")
             );
             self.wait(Step::ShareKeys, "algorithm-mismatch", text, None);

@@ -47,6 +47,7 @@ mod second_writer;
 mod signatures;
 mod standing;
 mod strangers;
+mod uncooperative;
 mod view;
 mod whose;
 

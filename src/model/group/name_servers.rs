@@ -9,7 +9,7 @@ use super::decision::{Change, Step};
 use super::desired::csync;
 use super::guards::{last_question, may_lose_ds, may_serve};
 use super::ladder::{Ladder, TTL_UNKNOWN_S, is_admitted};
-use super::say::{host_list, key_list, names};
+use super::say::{host_list, names};
 use super::signatures::signatures_last;
 use super::strangers::stranger;
 use super::view::{Member, Shown};
@@ -181,26 +181,6 @@ impl Ladder<'_> {
                 let text = format!("Keeping the DS of {leaver}: {}", ds.because);
                 self.wait_for(Step::AwaitLeaverKeys, &ds, text);
             }
-        }
-    }
-
-    /// Resolvers that hold the DNSKEY RRset of a leaver that takes no updates cannot validate what is signed with a key that it
-    /// lacks (RFC 8901 §2.1.2), and Chorus cannot give it the key.
-    fn report_keys_that_it_lacks(&mut self, leaver: &str) {
-        let world = self.world;
-        let served = world.served(leaver, Kind::Dnskey);
-        for operator in world.desired() {
-            let lacks: RecordSet = world.keys_in_use(operator).difference(&served).cloned().collect();
-            if served.is_empty() || lacks.is_empty() {
-                continue;
-            }
-            let text = format!(
-                "{leaver} takes no updates, and its DNSKEY RRset lacks {} of {operator}: {operator} must not sign with that key before \
-                 {leaver} no longer serves {}, or resolvers that hold the DNSKEY RRset of {leaver} fail",
-                key_list(&lacks),
-                plain_text(world.zone)
-            );
-            self.wait(Step::ShareKeys, UNCOOPERATIVE, text, None);
         }
     }
 }
