@@ -1,4 +1,4 @@
-//! The operators' zones are listed again: somebody may have added a record with a longer TTL since the last listing.
+//! Chorus lists the operators' zones again: somebody may have added a record with a longer TTL since the last listing.
 //!
 //! Invariant: no write that waited for answers to leave the caches is sent while the last attempt to list a zone is older than
 //! [`BEFORE_WRITES`]. An operator whose zone cannot be listed now keeps the TTL that was seen, and the certificate says so.
@@ -43,7 +43,8 @@ impl Listed {
 }
 
 impl Engine {
-    /// Lists the zones that are due, at most once an hour, and once a day where no write rests on it. Says whether what was decided is old by now: a longer TTL was seen, or it took long.
+    /// Lists the zones that are due: at most once an hour, and once a day where no write rests on it. Says whether what was decided is
+    /// old by now: a listing showed a longer TTL, or it took long.
     pub(super) async fn learn_ttls(
         &self,
         known: &mut Picture,

@@ -51,14 +51,12 @@ pub struct Picture {
 impl Picture {
     /// Counts with what a listing of an operator's zone showed as its largest TTL at `now`, and returns what all have shown.
     pub fn listing_showed(&mut self, operator: &str, ttl_s: u32, now: Time) -> ListedTtl {
-        // Its name servers may go on with the zone from before for as long as a secondary may lag.
-        let lower_since = now.plus(LAG_MAX);
         let listed = match self.record.zone_ttls.get(operator) {
-            Some(before) => self.counted(*before, now).after(ttl_s, lower_since),
+            Some(before) => self.counted(*before, now).after(ttl_s, now),
             // Until now the default counted.
             None if self.transition.is_some() => {
                 let assumed_s = u32::try_from(DATA_TTL_MAX_UNKNOWN_S).unwrap_or(u32::MAX);
-                ListedTtl::first(assumed_s.max(ttl_s)).after(ttl_s, lower_since)
+                ListedTtl::first(assumed_s.max(ttl_s)).after(ttl_s, now)
             }
             None => ListedTtl::first(ttl_s),
         };
@@ -67,10 +65,11 @@ impl Picture {
         listed
     }
 
-    /// A TTL that counted when a transition began counts to its end: its certificate is worked out from one largest TTL.
+    /// A TTL that counted when a transition began counts to its end: its certificate is worked out from one largest TTL. After a
+    /// listing that shows less, name servers may serve the zone from before for as long as a secondary may lag.
     fn counted(&self, listed: ListedTtl, now: Time) -> ListedTtl {
         let at = self.transition.as_ref().map_or(now, |transition| transition.started_at.min(now));
-        listed.at(at, |ttl_s| self.lifetimes.outlives_ttl(ttl_s.into()))
+        listed.at(at, |ttl_s| self.lifetimes.outlives_ttl(ttl_s.into()) + LAG_MAX)
     }
 
     pub(super) fn count_listed_ttls(&mut self, now: Time) {

@@ -29,7 +29,7 @@ const UNPUBLISHED: &str = "update-unpublished";
 /// Whether `zone leave --uncooperative` would be accepted for an operator that is to leave.
 fn may_leave_without_help(known: &Picture, operator: &str) -> bool {
     let mut members = known.members.clone();
-    let Some(member) = members.get_mut(operator).filter(|member| member.wanted == Standing::Outside) else {
+    let Some(member) = members.get_mut(operator).filter(|member| member.leaves()) else {
         return false;
     };
     member.uncooperative = true;

@@ -4,7 +4,6 @@ use crate::places::key;
 use crate::world::{PIPELINE_S, SLACK_S, TTL_S, World, policy};
 use chorus::api::service::RefusalKind;
 use chorus::api::wire::{self, Verb};
-use chorus::model::dns::RecordSet;
 use chorus::model::history::Kind;
 use chorus::model::policy::Policy;
 
@@ -69,24 +68,9 @@ async fn f13_an_operator_with_another_algorithm_keeps_no_key_of_the_others_from_
     world.comes_to_rest().await;
     let foreign = key(256, 15, "another algorithm");
     let new = key(256, 13, "the next zsk of a");
-    {
-        let mut state = world.lock();
-        let c = state.operator("c");
-        let keys = &RecordSet::from([foreign.clone()]) | c.zone.records(Kind::Dnskey);
-        c.zone.set(Kind::Dnskey, keys);
-        for kind in [Kind::Dnskey, Kind::Ns, Kind::Data] {
-            c.zone.0.entry(kind).and_modify(|served| served.signers.extend([foreign.clone()]));
-        }
-        state.publish("c");
-    }
+    world.lock().signs_with_key("c", &foreign);
     world.waits_for("algorithm-mismatch").await;
-    {
-        let mut state = world.lock();
-        let a = state.operator("a");
-        let keys = &RecordSet::from([new.clone()]) | a.zone.records(Kind::Dnskey);
-        a.zone.set(Kind::Dnskey, keys);
-        state.publish("a");
-    }
+    world.lock().publishes_key("a", &new);
     let has = |world: &World, at: &str, key: &_| world.lock().operators[at].zone.records(Kind::Dnskey).contains(key);
     world.until("b and c have the key of a", async |w| has(w, "b", &new) && has(w, "c", &new)).await;
     world.keeps_waiting_for("algorithm-mismatch", 60_000).await;

@@ -130,14 +130,7 @@ async fn f24_key_that_an_uncooperative_leaver_lacks_is_named_before_anybody_sign
     world.change(wire::Change::LeaveUncooperative("a".into())).await.unwrap();
     registrar_delegates_to_b(&world).await;
     world.waits_for("leaver-uncooperative").await;
-    {
-        let mut state = world.lock();
-        let b = state.operator("b");
-        let mut keys = b.zone.records(Kind::Dnskey).clone();
-        keys.insert(key(256, 13, "the next zsk of b"));
-        b.zone.set(Kind::Dnskey, keys);
-        state.publish("b");
-    }
+    world.lock().publishes_key("b", &key(256, 13, "the next zsk of b"));
     let told = async |world: &World| {
         world
             .waiting()
@@ -249,16 +242,7 @@ async fn f24_new_algorithm_of_an_uncooperative_leaver_is_asked_of_nobody() {
     let world = a_refuses().await;
     world.change(wire::Change::LeaveUncooperative("a".into())).await.unwrap();
     let foreign = key(257, 15, "another algorithm");
-    {
-        let mut state = world.lock();
-        let a = state.operator("a");
-        let keys = [foreign.clone()].into_iter().chain(a.zone.records(Kind::Dnskey).clone()).collect();
-        a.zone.set(Kind::Dnskey, keys);
-        for kind in [Kind::Dnskey, Kind::Ns, Kind::Data] {
-            a.zone.0.entry(kind).and_modify(|served| served.signers.extend([foreign.clone()]));
-        }
-        state.publish("a");
-    }
+    world.lock().signs_with_key("a", &foreign);
     registrar_delegates_to_b(&world).await;
     world.waits_for("leaver-uncooperative").await;
     world.keeps_waiting_for("leaver-uncooperative", 600_000).await;

@@ -11,7 +11,7 @@ use chorus::api::service::{Refusal, Service};
 use chorus::api::wire;
 use chorus::engine::{Clock, Engine, NoProvider, Pace, Ports, Providers, Random, Reading, Status, Switches};
 use chorus::model::dns::proof::{Fault, Flaw};
-use chorus::model::dns::{Name, RecordSet, address_rdata};
+use chorus::model::dns::{Name, Rdata, RecordSet, address_rdata};
 use chorus::model::group::Standing;
 use chorus::model::history::{Failure, Kind, Outcome, Sample, Served, Server};
 use chorus::model::policy::Policy;
@@ -153,6 +153,23 @@ impl State {
 
     pub fn operator(&mut self, name: &str) -> &mut Operator {
         self.operators.get_mut(name).unwrap()
+    }
+
+    /// An operator publishes one more key.
+    pub fn publishes_key(&mut self, operator: &str, key: &Rdata) {
+        let zone = &mut self.operator(operator).zone;
+        let keys = &RecordSet::from([key.clone()]) | zone.records(Kind::Dnskey);
+        zone.set(Kind::Dnskey, keys);
+        self.publish(operator);
+    }
+
+    /// An operator publishes one more key, and signs with it as well.
+    pub fn signs_with_key(&mut self, operator: &str, key: &Rdata) {
+        for kind in [Kind::Dnskey, Kind::Ns, Kind::Data] {
+            let zone = &mut self.operator(operator).zone;
+            zone.0.entry(kind).and_modify(|served| served.signers.extend([key.clone()]));
+        }
+        self.publishes_key(operator, key);
     }
 
     /// Has every address of an operator serve what its interface has, as far as each follows.

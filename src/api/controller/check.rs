@@ -44,7 +44,9 @@ impl Controller {
         };
         self.engine.look(&mut known, Protocol::Tcp).await;
         let inspection = self.inspect(&mut known).await?;
-        self.keep_listed_ttls(name, &inspection).await?;
+        if let Err(refusal) = self.keep_listed_ttls(name, &inspection).await {
+            tracing::warn!(zone = %name, "what the listings of a check showed could not be stored: {}", refusal.text);
+        }
         let mut findings = findings(&World { algorithm: roll, ..known.world() }, &inspection);
         findings.extend(self.shared_interfaces(&known).await?);
         let begins = begins && known.transition.is_none();

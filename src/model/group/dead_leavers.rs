@@ -3,7 +3,6 @@
 //! Invariant: only the beginning of a transition is refused. One that is under way goes on, and waits for a leaver that has
 //! fallen silent since.
 
-use super::Standing;
 use super::ladder::{is_admitted, is_present};
 use super::preflight::Refused;
 use super::say::names;
@@ -26,7 +25,7 @@ pub fn leavers_without_help(world: &World<'_>) -> Vec<(String, Refused)> {
     let leavers = world
         .members
         .iter()
-        .filter(|(name, member)| member.wanted == Standing::Outside && member.uncooperative && is_present(world, name));
+        .filter(|(name, member)| member.leaves() && member.uncooperative && is_present(world, name));
     let refused = |(name, _): (&String, _)| {
         let why = match newcomers.as_slice() {
             [] => "no operator would stay".to_owned(),
@@ -55,8 +54,8 @@ pub fn leavers_without_help(world: &World<'_>) -> Vec<(String, Refused)> {
 /// unreachable: it could not be given the NS RRset without itself.
 pub fn dead_leavers(world: &World<'_>) -> Vec<(String, Refused)> {
     let dead = world.members.iter().filter(|(name, member)| {
-        let leaves = member.wanted == Standing::Outside && !member.unreachable && !member.uncooperative;
-        leaves && is_present(world, name) && world.is_silent(name)
+        let is_undeclared = member.leaves() && !member.is_given_up();
+        is_undeclared && is_present(world, name) && world.is_silent(name)
     });
     dead.map(|(name, member)| {
         let each = member.servers.iter().filter_map(|server| {

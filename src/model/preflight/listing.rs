@@ -25,7 +25,7 @@ pub(super) fn findings(scene: Scene<'_>) -> Vec<Finding> {
                 "data-ttl-too-small",
                 format!(
                     "{operator}: a listing of its zone showed a TTL of {}, and the policy says that none is longer than {}: Chorus \
-                     counts with {} until a listing shows less, and caches have let go what was served before",
+                     counts with {} until a later listing shows less and the old records have expired from caches",
                     seconds(seen),
                     seconds(said),
                     seconds(seen)
